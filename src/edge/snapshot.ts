@@ -1,0 +1,52 @@
+/**
+ * Everything the data plane knows, as plain data: it arrives over a process boundary. The data plane asks nothing of
+ * whoever made it.
+ */
+export type EdgeSnapshot = {
+  readonly sites: readonly SiteSnapshot[]
+  /** The name whose certificate a client gets that sends no SNI; such a client is refused unless set. */
+  readonly fallback: string | undefined
+  readonly accessLog: boolean
+}
+
+export type SiteSnapshot = {
+  /** The first of its names: what logs call it. */
+  readonly name: string
+  /** Lower-case ASCII, no trailing dot; `*.` stands for exactly one label. IP addresses without brackets. */
+  readonly names: readonly string[]
+  readonly action: SiteAction
+  /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */
+  readonly redirectToHttps: boolean
+  /** The whole value of Strict-Transport-Security (RFC 6797 §6.1), sent over TLS only. */
+  readonly hsts: string | undefined
+}
+
+export type SiteAction =
+  | { readonly type: 'proxy'; readonly upstream: UpstreamAddress }
+  /** `to` is scheme and authority, without a trailing slash; path and query of the request are appended. */
+  | { readonly type: 'redirect'; readonly to: string; readonly status: number }
+
+export type UpstreamAddress =
+  | { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number }
+  | { readonly scheme: 'unix'; readonly path: string }
+
+/** One certificate with its key: PEM. */
+export type CertificateSnapshot = {
+  /** Changes whenever the certificate does, so that nothing made from the former one is used again. */
+  readonly id: string
+  readonly names: readonly string[]
+  readonly chain: string
+  readonly privateKey: string
+}
+
+/** Names that have a site but no certificate yet, and what they wait for, in words for the log. */
+export type WaitingSnapshot = { readonly names: readonly string[]; readonly reason: string }
+
+export type ChallengeSnapshot =
+  | { readonly type: 'http-01'; readonly token: string; readonly keyAuthorization: string }
+  | {
+      readonly type: 'tls-alpn-01'
+      readonly serverName: string
+      readonly certificate: string
+      readonly privateKey: string
+    }

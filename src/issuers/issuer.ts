@@ -1,0 +1,22 @@
+import type { KeyKind } from '../pki/key-kind.ts'
+
+/** What a certificate is asked for. Names are lower-case ASCII (punycode) or IP addresses; a wildcard starts with `*.`. */
+export type CertificateRequest = { readonly names: readonly string[]; readonly keyKind: KeyKind }
+
+export type IssuedCertificate = {
+  /** PEM: the certificate itself first, then every intermediate the CA gave, in its order. */
+  readonly chain: string
+  /** PEM, PKCS #8. */
+  readonly privateKey: string
+}
+
+/** Whoever signs certificates: an ACME CA, or the CA in the data folder. */
+export interface Issuer {
+  /** As the config calls it: `letsencrypt`, `internal`, `corporate`. */
+  readonly name: string
+  /**
+   * Gets one certificate, with a new key. Rejects with a CastellanError whose message and facts keep the CA's own words;
+   * nothing needs to be cleaned up after a rejection.
+   */
+  issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate>
+}

@@ -1,0 +1,18 @@
+import type { Facts } from '../errors.ts'
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** `text` for a person at a terminal, `json` (one object a line) for a machine. */
+export type LogFormat = 'text' | 'json'
+
+/**
+ * What happened, for the operator. `event` is a stable name to search for (`certificate-issued`), `message` one sentence
+ * that a person can act on, `facts` what it is about.
+ */
+export interface Log {
+  debug(event: string, message: string, facts?: Facts): void
+  info(event: string, message: string, facts?: Facts): void
+  warn(event: string, message: string, facts?: Facts): void
+  error(event: string, message: string, facts?: Facts): void
+}
