@@ -1,7 +1,12 @@
 import type { KeyKind } from '../pki/key-kind.ts'
 
 /** What a certificate is asked for. Names are lower-case ASCII (punycode) or IP addresses; a wildcard starts with `*.`. */
-export type CertificateRequest = { readonly names: readonly string[]; readonly keyKind: KeyKind }
+export type CertificateRequest = {
+  readonly names: readonly string[]
+  readonly keyKind: KeyKind
+  /** The site that it is for, as the config names it: whose account to use, where each site has its own. */
+  readonly site?: string
+}
 
 export type IssuedCertificate = {
   /** PEM: the certificate itself first, then every intermediate the CA gave, in its order. */

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { test } from 'node:test'
+
+const ROOT = join(import.meta.dirname, '..')
+const PROGRAM = join(ROOT, 'bin/castellan.js')
+const { version, engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+
+function castellan(...args: string[]) {
+  return spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' })
+}
+
+/** Some Node on this machine that is too old. Every machine that set the project up with one has it. */
+function olderNode(): string | undefined {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const candidate = join(folder, 'node')
+    try {
+      accessSync(candidate, constants.X_OK)
+    } catch {
+      continue
+    }
+    const major = Number(
+      spawnSync(candidate, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout.split('.')[0],
+    )
+    if (major < Number(engines.node.replace(/\D/g, '').slice(0, 2))) return candidate
+  }
+  return undefined
+}
+
+test('--version prints the version', () => {
+  const { stdout, status } = castellan('--version')
+  assert.match(stdout, new RegExp(`^castellan ${version.replaceAll('.', '\\.')} \\(node \\d`))
+  assert.equal(status, 0)
+})
+
+test('--help names every command', () => {
+  const { stdout, status } = castellan('--help')
+  for (const command of ['run', 'validate', 'version', 'help']) assert.match(stdout, new RegExp(`castellan ${command}`))
+  assert.equal(status, 0)
+})
+
+test('an unknown command is said in a line, with exit code 2', () => {
+  const { stderr, status } = castellan('serve')
+  assert.equal(stderr, 'castellan: there is no command "serve"; "castellan help" lists them\n')
+  assert.equal(status, 2)
+})
+
+test('wrong arguments are said in a line, with exit code 2', () => {
+  for (const args of [
+    ['validate', 'a.yaml', 'b.yaml'],
+    ['run', '--confg', 'a.yaml'],
+  ]) {
+    const { stderr, status } = castellan(...args)
+    assert.match(stderr, /^castellan: .*\n$/)
+    assert.equal(status, 2)
+  }
+})
+
+test('"worker" by hand says who starts it', () => {
+  const { stderr, status } = castellan('worker')
+  assert.match(stderr, /started by "castellan run"/)
+  assert.equal(status, 2)
+})
+
+const older = olderNode()
+test('a Node that is too old is told so in one sentence', {
+  skip: older === undefined && 'needs an older Node',
+}, () => {
+  const { stdout, stderr, status } = spawnSync(older!, [PROGRAM, 'run'], { encoding: 'utf8' })
+  assert.match(stderr, /^castellan: this is Node \d+\.[\d.]+, and Castellan needs Node 26 or newer; .*\n$/)
+  assert.equal(stdout, '')
+  assert.equal(status, 1)
+})
