@@ -7,6 +7,8 @@ export type EdgeSnapshot = {
   /** The name whose certificate a client gets that sends no SNI; such a client is refused unless set. */
   readonly fallback: string | undefined
   readonly accessLog: boolean
+  /** Where redirects to HTTPS lead; undefined where HTTPS is not on a TCP port of ours. */
+  readonly httpsPort: number | undefined
 }
 
 export type SiteSnapshot = {

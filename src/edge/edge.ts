@@ -1,0 +1,117 @@
+import type { Server, Socket } from 'node:net'
+import type { AccessLog } from '../telemetry/access-log.ts'
+import type { Log } from '../telemetry/log.ts'
+import { Dispatch } from './dispatch.ts'
+import type { ClientFacts } from './exchange.ts'
+import { Http1Server } from './http1/server.ts'
+import { Http2Server } from './http2/server.ts'
+import { type ListenerSpec, listen, plainAddress } from './listener.ts'
+import { Http01Answers } from './middleware/http-01.ts'
+import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
+import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
+import { UpstreamConnections } from './upstream/connections.ts'
+
+export type EdgeOptions = {
+  readonly snapshot: EdgeSnapshot
+  readonly log: Log
+  readonly accessLog: AccessLog
+}
+
+/**
+ * The data plane of one worker, from the accepted connection to the upstream:
+ * listener → ClientHello → TLS → HTTP/1.1 or HTTP/2 → exchange → dispatch → upstream.
+ */
+export class Edge {
+  readonly #tls: TlsAcceptor
+  readonly #http1: Http1Server
+  readonly #http2: Http2Server
+  readonly #http01 = new Http01Answers()
+  readonly #connections = new UpstreamConnections()
+  readonly #snapshot: EdgeSnapshot
+  readonly #listening: Server[] = []
+  readonly #open = new Set<Socket>()
+  #onIdle: (() => void) | undefined
+
+  constructor({ snapshot, log, accessLog }: EdgeOptions) {
+    this.#snapshot = snapshot
+    const dispatch = new Dispatch({
+      snapshot,
+      http01: this.#http01,
+      connections: this.#connections,
+      log,
+      accessLog: snapshot.accessLog ? accessLog : undefined,
+    })
+    this.#http1 = new Http1Server((exchange) => dispatch.handle(exchange))
+    this.#http2 = new Http2Server((exchange) => dispatch.handle(exchange))
+    this.#tls = new TlsAcceptor({ log, onConnection: (connection) => this.#serveTls(connection) })
+  }
+
+  /** Begins to accept. Rejects with ListenError for the first socket on which it cannot. */
+  async listen(specs: readonly ListenerSpec[]): Promise<void> {
+    for (const spec of specs) this.#listening.push(await listen(spec, (socket) => this.#accept(socket, spec)))
+  }
+
+  /** Replaces all certificates, and what names without one are told to wait for. */
+  useCertificates(certificates: readonly CertificateSnapshot[], waiting: readonly WaitingSnapshot[]): void {
+    this.#tls.update({ certificates, waiting, fallback: this.#snapshot.fallback })
+  }
+
+  publishChallenge(challenge: ChallengeSnapshot): void {
+    if (challenge.type === 'http-01') this.#http01.publish(challenge.token, challenge.keyAuthorization)
+    else this.#tls.publishChallenge(challenge)
+  }
+
+  withdrawChallenge(challenge: ChallengeSnapshot): void {
+    if (challenge.type === 'http-01') this.#http01.withdraw(challenge.token)
+    else this.#tls.withdrawChallenge(challenge)
+  }
+
+  /**
+   * Stops accepting, closes idle connections, and lets requests under way finish. Resolves when the last connection has
+   * closed; those that are still open after `withinMs` milliseconds are cut.
+   */
+  async drain(withinMs: number): Promise<void> {
+    for (const server of this.#listening) server.close()
+    this.#tls.close()
+    this.#http1.drain()
+    this.#http2.drain()
+    await this.#idleWithin(withinMs)
+    for (const socket of this.#open) socket.destroy()
+    this.#connections.close()
+  }
+
+  #idleWithin(ms: number): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#onIdle = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #accept(socket: Socket, { protocol }: ListenerSpec): void {
+    this.#open.add(socket)
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      if (this.#open.size === 0) this.#onIdle?.()
+    })
+    if (protocol === 'https') this.#tls.accept(socket)
+    else this.#http1.accept(socket, clientFacts(socket, undefined))
+  }
+
+  #serveTls(connection: TlsConnection): void {
+    const server = connection.protocol === 'h2' ? this.#http2 : this.#http1
+    server.accept(connection.socket, clientFacts(connection.socket, connection))
+  }
+}
+
+function clientFacts(socket: Socket, tls: TlsConnection | undefined): ClientFacts {
+  return {
+    address: plainAddress(socket.remoteAddress),
+    localPort: socket.localPort,
+    certificateNames: tls?.certificate.names,
+    usesFallback: tls !== undefined && tls.serverName === undefined,
+  }
+}

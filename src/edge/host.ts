@@ -1,0 +1,24 @@
+import { isIPv6 } from 'node:net'
+
+/** RFC 3986 §3.2.2 without userinfo and percent-encoding: a registered name or IPv4 address, or an address in brackets. */
+const AUTHORITY = /^(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9_.-]+))(?::([0-9]{0,5}))?$/
+
+/** RFC 1035 §2.3.4, and the longest that an authority can thus be: name, brackets, colon and port. */
+const MAX_AUTHORITY_LENGTH = 253 + 1 + 2 + 6
+
+export type Host = { readonly name: string; readonly port: number | undefined }
+
+/**
+ * Reads an authority (RFC 9110 §7.2): the name in lower case without a trailing dot, IPv6 without brackets.
+ * undefined if it is not `host[:port]`.
+ */
+export function parseHost(authority: string): Host | undefined {
+  if (authority.length > MAX_AUTHORITY_LENGTH) return undefined
+  const match = AUTHORITY.exec(authority)
+  if (match === null) return undefined
+  const [, address, name, port] = match
+  if (address !== undefined && !isIPv6(address)) return undefined
+  if (port !== undefined && Number(port) > 65535) return undefined
+  const host = (address ?? name!).toLowerCase()
+  return { name: host.endsWith('.') ? host.slice(0, -1) : host, port: port ? Number(port) : undefined }
+}

@@ -1,0 +1,24 @@
+import type { Exchange } from '../exchange.ts'
+import type { Host } from '../host.ts'
+
+/** 308 keeps method and body (RFC 9110 §15.4.9), so a form sent to port 80 arrives. */
+export const PERMANENT_REDIRECT = 308
+
+/** Sends the client to the same path and query below another scheme and authority. */
+export function redirect(exchange: Exchange, to: string, status: number): void {
+  const { target } = exchange.request
+  const location = to + (target === '*' ? '/' : target)
+  exchange.respond({ status, fields: ['Location', location, 'Content-Length', '0'] })
+}
+
+/**
+ * Where HTTPS is for a client that came over HTTP. A client that named no port, though we do not listen on 80, came through
+ * a port mapping (a container, a router), which then maps 443 as well; only otherwise does our own port count.
+ *
+ * @param httpsPort where this program listens for HTTPS, or undefined on a Unix socket or an inherited one.
+ */
+export function httpsOrigin(host: Host, localPort: number | undefined, httpsPort: number | undefined): string {
+  const name = host.name.includes(':') ? `[${host.name}]` : host.name
+  const isMapped = host.port === undefined && localPort !== 80
+  return isMapped || httpsPort === undefined || httpsPort === 443 ? `https://${name}` : `https://${name}:${httpsPort}`
+}

@@ -1,0 +1,109 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { Dispatch } from '../../src/edge/dispatch.ts'
+import type { ClientFacts } from '../../src/edge/exchange.ts'
+import { Http1Server } from '../../src/edge/http1/server.ts'
+import { Http2Server } from '../../src/edge/http2/server.ts'
+import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
+import type { SiteSnapshot, UpstreamAddress } from '../../src/edge/snapshot.ts'
+import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
+import type { AccessEntry } from '../../src/telemetry/access-log.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
+
+export type Served = {
+  readonly port: number
+  readonly log: RecordingLog
+  readonly accesses: AccessEntry[]
+  readonly http01: Http01Answers
+  drain(): void
+  close(): Promise<void>
+}
+
+/** The data plane without TLS, but with what TLS would have found out, so that HTTP can be looked at byte by byte. */
+export async function serve(
+  sites: readonly SiteSnapshot[],
+  options: { protocol?: 'http/1.1' | 'h2'; client?: Partial<ClientFacts>; fallback?: string } = {},
+): Promise<Served> {
+  const log = new RecordingLog()
+  const accesses: AccessEntry[] = []
+  const http01 = new Http01Answers()
+  const connections = new UpstreamConnections()
+  const dispatch = new Dispatch({
+    snapshot: { sites, fallback: options.fallback, accessLog: true, httpsPort: 8443 },
+    http01,
+    connections,
+    log,
+    accessLog: (entry) => accesses.push(entry),
+  })
+  const Codec = options.protocol === 'h2' ? Http2Server : Http1Server
+  const codec = new Codec((exchange) => dispatch.handle(exchange))
+  const sockets = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket)
+    socket.on('error', () => socket.destroy())
+    codec.accept(socket, {
+      address: '192.0.2.1',
+      localPort: 8080,
+      certificateNames: undefined,
+      usesFallback: false,
+      ...options.client,
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    log,
+    accesses,
+    http01,
+    drain: () => codec.drain(),
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      codec.drain()
+      connections.close()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export type Upstream = { readonly address: UpstreamAddress; readonly server: Server; close(): Promise<void> }
+
+/** An application behind the proxy. */
+export async function startUpstream(listener: RequestListener): Promise<Upstream> {
+  const server = createHttpServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    address: { scheme: 'http', host: '127.0.0.1', port: (server.address() as AddressInfo).port },
+    server,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** A site of the name `a.test` that is proxied on both ports, unless said otherwise. */
+export function siteOf(upstream: UpstreamAddress, overrides: Partial<SiteSnapshot> = {}): SiteSnapshot {
+  return {
+    name: 'a.test',
+    names: ['a.test'],
+    action: { type: 'proxy', upstream },
+    redirectToHttps: false,
+    hsts: undefined,
+    ...overrides,
+  }
+}
+
+/** Sends bytes and resolves with everything that comes back until the connection closes. */
+export function exchangeBytes(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'))
+    let received = ''
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => {
+      received += text
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(received))
+  })
+}
