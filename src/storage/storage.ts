@@ -3,7 +3,7 @@ import { CastellanError } from '../errors.ts'
 /**
  * What Castellan must not lose, by key. A contract that each kind of storage keeps and one test suite checks:
  *
- * - A key is `/`-separated segments of `[a-z0-9._@*-]`, none of them empty, `.` or `..` (`certificates/internal/a.test`).
+ * - A key is `/`-separated segments of 1 to 200 characters `[a-z0-9._@*-]`, none of them `.` or `..` (`certificates/internal/a.test`).
  * - `put` is all or nothing: after a crash at any instant, `get` gives the old value or the new, whole, never a mix.
  *   When it resolves, the value survives a power failure.
  * - While one process has the storage open, a second open fails with `storage-in-use`; a crash leaves no lock behind.

@@ -3,7 +3,7 @@ import { type Storage, StorageError, type StorageErrorCode } from '../../src/sto
 /** What a test may make fail, to see what its subject then does. */
 export type StorageFailure = (operation: 'get' | 'put' | 'delete' | 'list' | 'setAside', key: string) => boolean
 
-const SEGMENT = /^[a-z0-9._@*-]+$/
+const SEGMENT = /^[a-z0-9._@*-]{1,200}$/
 
 /** Keeps everything in this process. Values are copied in and out, so nothing is shared with the caller. */
 export class MemoryStorage implements Storage {

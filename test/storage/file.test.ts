@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { openFileStorage } from '../../src/storage/file.ts'
+import { type Storage, StorageError, type StorageErrorCode } from '../../src/storage/storage.ts'
+import { systemClock } from '../../src/system/clock.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
+import { storageContract } from './contract.ts'
+
+const top = await mkdtemp(join(tmpdir(), 'castellan-storage-'))
+after(() => rm(top, { recursive: true, force: true }))
+
+function newFolder(): Promise<string> {
+  return mkdtemp(join(top, 's-'))
+}
+
+function open(folder: string, log = new RecordingLog()): Promise<Storage> {
+  return openFileStorage({ folder, clock: systemClock, log })
+}
+
+storageContract('a folder', async () => open(join(await newFolder(), 'deep/er')))
+
+async function fails(action: Promise<unknown>, code: StorageErrorCode, words: RegExp): Promise<void> {
+  await assert.rejects(action, (error) => {
+    assert.ok(error instanceof StorageError, String(error))
+    assert.equal(error.code, code)
+    assert.match(error.message, words)
+    return true
+  })
+}
+
+test('folders are 0700 and files 0600, whatever the umask', async () => {
+  const folder = join(await newFolder(), 'data')
+  const umask = process.umask(0)
+  try {
+    const storage = await open(folder)
+    await storage.put('a/b', Buffer.from('x'))
+    for (const path of ['', 'a']) assert.equal(statSync(join(folder, path)).mode & 0o777, 0o700)
+    for (const path of ['a/b', '.LOCK', '.LOCK-HOLDER']) assert.equal(statSync(join(folder, path)).mode & 0o777, 0o600)
+    await storage.close()
+  } finally {
+    process.umask(umask)
+  }
+})
+
+test('what was open to others is closed to them, with a warning', async () => {
+  const folder = await newFolder()
+  writeFileSync(join(folder, 'account'), 'x')
+  chmodSync(join(folder, 'account'), 0o644)
+  chmodSync(folder, 0o755)
+  const log = new RecordingLog()
+  await (await open(folder, log)).close()
+  assert.equal(statSync(folder).mode & 0o777, 0o700)
+  assert.equal(statSync(join(folder, 'account')).mode & 0o777, 0o600)
+  assert.equal(log.of('storage-was-open').length, 2)
+})
+
+test('a symbolic link in the place of a value is refused, at the start and later', async () => {
+  const folder = await newFolder()
+  const storage = await open(folder)
+  symlinkSync('/etc/hostname', join(folder, 'link'))
+  await fails(storage.get('link'), 'storage-unreadable', /link .*ELOOP.*not followed/)
+  await storage.put('link', Buffer.from('replaces the link, not what it points to'))
+  assert.match(String(await storage.get('link')), /replaces/)
+  symlinkSync('/etc/hostname', join(folder, 'other'))
+  await storage.close()
+  await fails(open(folder), 'storage-unreadable', /other/)
+})
+
+test('a folder in the place of a value is said to be one', async () => {
+  const folder = await newFolder()
+  const storage = await open(folder)
+  mkdirSync(join(folder, 'a'))
+  await fails(storage.get('a'), 'storage-unreadable', /\/a .*EISDIR.*folder where a file is expected/)
+  await fails(storage.put('a', Buffer.from('x')), 'storage-unwritable', /\/a /)
+  await storage.close()
+})
+
+test('a file in the place of the folder is said to be one', async () => {
+  const path = join(await newFolder(), 'data')
+  writeFileSync(path, 'x')
+  await fails(open(path), 'storage-unwritable', /data .*EEXIST.*file where a folder is expected/)
+})
+
+/** Runs a piece of code as nobody, so that permissions count also where the tests run as root. */
+function asNobody(folder: string): string {
+  const program = `
+    import { openFileStorage } from ${JSON.stringify(new URL('../../src/storage/file.ts', import.meta.url).href)}
+    const log = { debug() {}, info() {}, warn() {}, error() {} }
+    try {
+      await openFileStorage({ folder: ${JSON.stringify(folder)}, clock: { now: Date.now }, log })
+      console.log('opened')
+    } catch (error) { console.log(error.code + ': ' + error.message) }`
+  const isRoot = process.getuid?.() === 0
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
+  })
+  return stdout + stderr
+}
+
+test('a file that may not be read: refuses to open, and says which', async () => {
+  const folder = await newFolder()
+  chmodSync(top, 0o755)
+  mkdirSync(join(folder, 'certificates'))
+  writeFileSync(join(folder, 'certificates/a.test'), 'x')
+  chmodSync(join(folder, 'certificates/a.test'), 0o000)
+  if (process.getuid?.() === 0) for (const path of ['', 'certificates']) chownSync(join(folder, path), 65534, 65534)
+  assert.match(asNobody(folder), /^storage-unreadable: .*certificates\/a\.test .*EACCES.*give this user the right/)
+})
+
+test('a folder that may not be written: refuses to open, and says so', async () => {
+  const folder = await newFolder()
+  chmodSync(top, 0o755)
+  chmodSync(folder, 0o555)
+  assert.match(asNobody(folder), /^storage-unwritable: /)
+  assert.match(asNobody(join(folder, 'data')), /^storage-unwritable: .*data .*EACCES/)
+})
+
+test('a second opening is refused, in this process and in another, and says who has it', async () => {
+  const folder = await newFolder()
+  chmodSync(top, 0o755)
+  const storage = await open(folder)
+  await fails(open(folder), 'storage-in-use', new RegExp(`process ${process.pid} on `))
+  const { stdout } = spawnSync(process.execPath, [join(import.meta.dirname, 'writer.ts'), folder], { encoding: 'utf8' })
+  assert.equal(stdout, '')
+  await storage.put('a', Buffer.from('the lock outlives reads and writes'))
+  assert.equal(spawnSync(process.execPath, [join(import.meta.dirname, 'writer.ts'), folder]).status, 1)
+  await storage.close()
+  await (await open(folder)).close()
+})
+
+test('20 times killed while writing: every value is whole, no lock and no remains are left', async () => {
+  const folder = await newFolder()
+  for (let round = 0; round < 20; round++) {
+    const writer = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), folder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(writer.stdout, 'data')
+    await new Promise((resolve) => setTimeout(resolve, 10 + round * 7))
+    writer.kill('SIGKILL')
+    await once(writer, 'exit')
+    const storage = await open(folder)
+    const keys = await storage.list('values')
+    assert.ok(keys.length > 0)
+    for (const key of keys) {
+      const value = (await storage.get(key))!
+      assert.equal(String(value.subarray(0, 64)), createHash('sha256').update(value.subarray(64)).digest('hex'))
+    }
+    assert.deepEqual(
+      readdirSync(join(folder, 'values')).filter((name) => name.startsWith('.')),
+      [],
+    )
+    await storage.close()
+  }
+})
