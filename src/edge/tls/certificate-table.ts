@@ -1,0 +1,101 @@
+import { describeError } from '../../errors.ts'
+import type { Log } from '../../telemetry/log.ts'
+import type { ClientHello } from '../client-hello/client-hello.ts'
+import { wildcardOf } from '../router.ts'
+import type { CertificateSnapshot } from '../snapshot.ts'
+import { type CertificateKind, canVerify, certificateKind } from './certificate-kind.ts'
+
+/** A certificate, and the kind of its key once somebody has asked for it: most names are at rest. */
+type Entry = { readonly certificate: CertificateSnapshot; kind: CertificateKind | 'unusable' | undefined }
+
+/** What there is for a client: the certificate to show, or why there is none. */
+export type Choice =
+  | { readonly type: 'certificate'; readonly certificate: CertificateSnapshot }
+  /** There are certificates of that name, and none that this client can verify. */
+  | { readonly type: 'unverifiable' }
+  | { readonly type: 'unknown-name' }
+
+/** All certificates by name. Finding one takes as long among ten as among a million. */
+export class CertificateTable {
+  readonly #byId = new Map<string, Entry>()
+  readonly #byName = new Map<string, Entry[]>()
+  readonly #log: Log
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /** Makes the table hold these. Those that it has already, by id, are left as they are. Gives the ids that are gone. */
+  update(certificates: readonly CertificateSnapshot[]): string[] {
+    const ids = new Set(certificates.map(({ id }) => id))
+    const gone = [...this.#byId.keys()].filter((id) => !ids.has(id))
+    for (const certificate of certificates) if (!this.#byId.has(certificate.id)) this.#add(certificate)
+    for (const id of gone) this.#remove(id)
+    return gone
+  }
+
+  /** A certificate that turned out to be of no use is passed over from now on. */
+  markUnusable(id: string, reason: string): void {
+    const entry = this.#byId.get(id)
+    if (entry === undefined || entry.kind === 'unusable') return
+    entry.kind = 'unusable'
+    const names = entry.certificate.names
+    const message = `A certificate for ${names.join(', ')} cannot be used: ${reason}. Clients get another, if there is one.`
+    this.#log.error('certificate-unusable', message, { names, certificate: id })
+  }
+
+  /** The best certificate of a name that the client can verify: of the exact name first, then of the wildcard. */
+  choose(name: string, hello: ClientHello): Choice {
+    const exact = this.#byName.get(name)
+    const wildcard = this.#byName.get(wildcardOf(name))
+    const best = this.#best(exact, hello) ?? this.#best(wildcard, hello)
+    if (best !== undefined) return { type: 'certificate', certificate: best }
+    return { type: exact === undefined && wildcard === undefined ? 'unknown-name' : 'unverifiable' }
+  }
+
+  has(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
+  #best(entries: readonly Entry[] = [], hello: ClientHello): CertificateSnapshot | undefined {
+    let best: { certificate: CertificateSnapshot; rank: number } | undefined
+    for (const entry of entries) {
+      const kind = this.#kindOf(entry)
+      if (kind === 'unusable' || !canVerify(hello, kind)) continue
+      if (best === undefined || kind.rank < best.rank) best = { certificate: entry.certificate, rank: kind.rank }
+    }
+    return best?.certificate
+  }
+
+  #kindOf(entry: Entry): CertificateKind | 'unusable' {
+    if (entry.kind !== undefined) return entry.kind
+    const { id, chain } = entry.certificate
+    try {
+      entry.kind = certificateKind(chain)
+      if (entry.kind === undefined) this.markUnusable(id, 'its key is of a kind that TLS clients do not verify')
+    } catch (error) {
+      this.markUnusable(id, describeError(error))
+    }
+    return entry.kind ?? 'unusable'
+  }
+
+  #add(certificate: CertificateSnapshot): void {
+    const entry: Entry = { certificate, kind: undefined }
+    this.#byId.set(certificate.id, entry)
+    for (const name of certificate.names) {
+      const entries = this.#byName.get(name)
+      if (entries === undefined) this.#byName.set(name, [entry])
+      else entries.push(entry)
+    }
+  }
+
+  #remove(id: string): void {
+    const entry = this.#byId.get(id)
+    this.#byId.delete(id)
+    for (const name of entry?.certificate.names ?? []) {
+      const others = this.#byName.get(name)?.filter((other) => other !== entry) ?? []
+      if (others.length === 0) this.#byName.delete(name)
+      else this.#byName.set(name, others)
+    }
+  }
+}
