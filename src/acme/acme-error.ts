@@ -1,0 +1,57 @@
+import { CastellanError, type Facts } from '../errors.ts'
+
+export type AcmeErrorCode =
+  /** No connection, or it broke: name resolution, refusal, reset. */
+  | 'acme-unreachable'
+  /** The directory's own certificate is not signed by anyone trusted here. */
+  | 'acme-untrusted'
+  /** No whole answer in time. */
+  | 'acme-timeout'
+  /** RFC 8555 servers do not redirect API requests. */
+  | 'acme-redirect'
+  | 'acme-response-too-large'
+  /** Not what RFC 8555 prescribes: HTML, wrong type, missing or malformed fields. */
+  | 'acme-response-invalid'
+  /** A server error without a problem document: a load balancer's page, mostly. */
+  | 'acme-unavailable'
+  /** A problem document (RFC 8555 §6.7): see AcmeProblemError. */
+  | 'acme-problem'
+  /** Every nonce was refused, the one that came with each refusal included. */
+  | 'acme-nonces-refused'
+  | 'terms-not-accepted'
+  | 'external-account-required'
+  | 'external-account-invalid'
+  | 'account-unusable'
+  | 'account-key-reused'
+  | 'profile-not-offered'
+  /** None of the configured challenge types is offered for a name. */
+  | 'challenge-not-offered'
+  /** The CA tried to validate names and could not: see AuthorizationError. */
+  | 'authorization-failed'
+  | 'order-invalid'
+  | 'order-timeout'
+  /** The certificate that came is not the one that was asked for; the cause says how. */
+  | 'certificate-unusable'
+
+export type AcmeErrorOptions = {
+  readonly cause?: unknown
+  /** How long the CA asked to be left alone (Retry-After), in milliseconds. */
+  readonly retryAfterMs?: number | undefined
+}
+
+/** What went wrong between us and an ACME server. The message keeps the CA's own words. */
+export class AcmeError extends CastellanError {
+  declare readonly code: AcmeErrorCode
+  /** How long the CA asked to be left alone (Retry-After), in milliseconds, if it did. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: AcmeErrorCode, message: string, facts: Facts = {}, options: AcmeErrorOptions = {}) {
+    super(code, message, facts, options)
+    this.retryAfterMs = options.retryAfterMs
+  }
+
+  /** Whether the same request may well succeed in a few seconds. */
+  get transient(): boolean {
+    return this.code === 'acme-unreachable' || this.code === 'acme-timeout' || this.code === 'acme-unavailable'
+  }
+}

@@ -1,0 +1,91 @@
+import { CastellanError } from '../errors.ts'
+import { type CertificateChain, parseChain } from '../pki/certificate.ts'
+import type { Account } from './account.ts'
+import { AcmeError } from './acme-error.ts'
+import type { AcmeClient } from './client.ts'
+import { quote } from './quote.ts'
+
+const PEM_CHAIN = 'application/pem-certificate-chain'
+
+/** Boulder offers two or three chains. */
+const MAX_ALTERNATES = 5
+
+/** A chain as it came. */
+export type IssuedChain = { readonly pem: string; readonly certificates: CertificateChain }
+
+/** Throws a CastellanError unless the chain is the one that was ordered. */
+export type ChainCheck = (certificates: CertificateChain) => void
+
+export type DownloadOptions = {
+  readonly names: readonly string[]
+  /** Common name of the top issuer of the chain wanted, or `shortest`; the CA's own choice unless given. */
+  readonly preferredChain: string | undefined
+  readonly check: ChainCheck
+}
+
+/**
+ * Downloads the certificate of a valid order, in the chain preferred if the CA has it, else in the CA's own (RFC 8555
+ * §7.4.2). Throws AcmeError, `certificate-unusable` for what is anything but the certificate ordered (§11.4).
+ */
+export async function downloadCertificate(
+  client: AcmeClient,
+  account: Account,
+  url: string,
+  options: DownloadOptions,
+  signal: AbortSignal,
+): Promise<IssuedChain> {
+  const { preferredChain } = options
+  const { chain, alternates } = await downloadChain(client, account, url, options, signal)
+  if (preferredChain === undefined || topIssuer(chain) === preferredChain) return chain
+  const chains = [chain]
+  for (const alternate of alternates.slice(0, MAX_ALTERNATES)) {
+    try {
+      chains.push((await downloadChain(client, account, client.url(alternate), options, signal)).chain)
+    } catch (error) {
+      // The certificate is there: it would be a pity to lose it over a chain that is only nicer.
+      if (signal.aborted || !(error instanceof CastellanError)) throw error
+      client.log.warn('alternate-chain-unusable', error.message, error.facts)
+    }
+  }
+  if (preferredChain === 'shortest') return chains.reduce((best, each) => (length(each) < length(best) ? each : best))
+  const preferred = chains.find((each) => topIssuer(each) === preferredChain)
+  if (preferred === undefined) warnOfMissingChain(client, preferredChain, chains)
+  return preferred ?? chain
+}
+
+async function downloadChain(
+  client: AcmeClient,
+  account: Account,
+  url: string,
+  { names, check }: DownloadOptions,
+  signal: AbortSignal,
+): Promise<{ chain: IssuedChain; alternates: string[] }> {
+  const what = `the certificate for ${names.join(', ')}`
+  const response = await client.read(url, account, { what, accept: PEM_CHAIN, signal })
+  const pem = response.text(PEM_CHAIN)
+  try {
+    const certificates = parseChain(pem)
+    check(certificates)
+    return { chain: { pem, certificates }, alternates: response.links('alternate') }
+  } catch (cause) {
+    if (!(cause instanceof CastellanError)) throw cause
+    const sentence = `The CA at ${client.server} sent a certificate for ${names.join(', ')} that cannot be used: ${cause.message}`
+    throw new AcmeError('certificate-unusable', sentence, { ...cause.facts, server: client.server, names }, { cause })
+  }
+}
+
+function topIssuer({ certificates }: IssuedChain): string | undefined {
+  // Node has undefined for an empty name, whatever its types say.
+  const commonName = certificates.at(-1)?.x509.toLegacyObject().issuer?.CN
+  return Array.isArray(commonName) ? commonName[0] : commonName
+}
+
+function length({ certificates }: IssuedChain): number {
+  return certificates.length
+}
+
+function warnOfMissingChain({ server, log }: AcmeClient, preferredChain: string, chains: readonly IssuedChain[]): void {
+  const offered = chains.map((chain) => quote(topIssuer(chain) ?? 'an issuer without a common name', 100))
+  const message = `The CA at ${server} has no chain up to “${preferredChain}” but only up to ${offered.join(', ')}; its own choice is used.`
+  log.warn('chain-not-offered', message, { server, preferredChain, offered })
+}

@@ -1,0 +1,76 @@
+import type { Account } from './account.ts'
+import { AcmeError } from './acme-error.ts'
+import { type ChainCheck, downloadCertificate, type IssuedChain } from './certificate.ts'
+import type { AcmeClient } from './client.ts'
+import { withDeadline } from './deadline.ts'
+import { finalizeOrder, getOrder, newOrder, type Order, orderInvalid } from './order.ts'
+import { pollDelays } from './poll-delay.ts'
+import { type Prover, proveControl } from './proof.ts'
+
+/** One certificate to get: from the names to the chain. */
+export type Issuance = {
+  /** Lower-case ASCII DNS names, `*.` allowed in front, and IP addresses in canonical form. */
+  readonly names: readonly string[]
+  readonly profile: string | undefined
+  /** DER. */
+  readonly csr: Uint8Array
+  readonly prover: Prover
+  readonly preferredChain: string | undefined
+  readonly check: ChainCheck
+  /** For the order as a whole, in milliseconds. */
+  readonly deadlineMs: number
+}
+
+/**
+ * Places one order and follows it to its certificate (RFC 8555 §7.1.6). Throws AuthorizationError, AcmeProblemError or
+ * another AcmeError; no proof is shown to the world any more then.
+ */
+export async function obtain(
+  client: AcmeClient,
+  account: Account,
+  issuance: Issuance,
+  signal: AbortSignal,
+): Promise<IssuedChain> {
+  const { names, csr, prover, deadlineMs } = issuance
+  const { clock, server } = client
+  let status = 'not placed'
+  const expired = (): AcmeError => orderLate(server, names, status, deadlineMs)
+  return withDeadline({ clock, ms: deadlineMs, signal, expired }, async (inTime) => {
+    const delay = pollDelays(client.random)
+    /** The order itself if it has moved on, else what it has become after a while. */
+    const moved = async (next: Order): Promise<Order> => {
+      if (next.status !== status) return next
+      await clock.sleep(delay(next.retryAfterMs), inTime)
+      return getOrder(client, account, next, inTime)
+    }
+    let order = await newOrder(client, account, issuance, inTime)
+    const facts = { names, order: order.url, account: account.url }
+    client.log.info('order-placed', `Ordered a certificate for ${names.join(', ')} from ${server}.`, facts)
+    for (;;) {
+      status = order.status
+      switch (order.status) {
+        case 'pending':
+          await proveControl({ client, account, names, prover }, order.authorizations, inTime)
+          order = await moved(await getOrder(client, account, order, inTime))
+          break
+        case 'ready':
+          order = await moved(await finalizeOrder(client, account, order, csr, inTime))
+          break
+        case 'processing':
+          order = await moved(order)
+          break
+        case 'valid':
+          return downloadCertificate(client, account, order.certificate, issuance, inTime)
+        case 'invalid':
+          throw orderInvalid(server, names, order.error)
+        default:
+          order satisfies never
+      }
+    }
+  })
+}
+
+function orderLate(server: string, names: readonly string[], status: string, ms: number): AcmeError {
+  const sentence = `The order for ${names.join(', ')} at ${server} was still ${status} after ${ms / 60_000} minutes.`
+  return new AcmeError('order-timeout', sentence, { server, names, status })
+}

@@ -1,0 +1,108 @@
+import type { Account } from './account.ts'
+import { AcmeError } from './acme-error.ts'
+import type { AcmeClient } from './client.ts'
+import { identifierOf } from './identifier.ts'
+import { JsonObject } from './json-object.ts'
+import { describeProblem, isProblem, type Problem, parseProblem } from './problem.ts'
+import type { AcmeResponse } from './response.ts'
+
+/** One for each name, of which no CA allows more than 100. */
+const MAX_AUTHORIZATIONS = 200
+
+const orderStatuses = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const
+
+/** The way of a certificate from request to download (RFC 8555 §7.1.6). */
+export type Order = {
+  readonly url: string
+  /** How long the server asks to wait before the order is read again. */
+  readonly retryAfterMs: number | undefined
+} & (
+  | { readonly status: 'pending'; readonly authorizations: readonly string[] }
+  | { readonly status: 'ready'; readonly finalize: string }
+  | { readonly status: 'processing' }
+  | { readonly status: 'valid'; readonly certificate: string }
+  | { readonly status: 'invalid'; readonly error: Problem | undefined }
+)
+
+export type NewOrder = {
+  readonly names: readonly string[]
+  /** One of the directory's profiles. */
+  readonly profile?: string | undefined
+}
+
+/** Asks for a certificate (RFC 8555 §7.4). Never sends notBefore or notAfter: Boulder refuses them. Throws AcmeError. */
+export async function newOrder(
+  client: AcmeClient,
+  account: Account,
+  { names, profile }: NewOrder,
+  signal: AbortSignal,
+): Promise<Order> {
+  const payload = { identifiers: names.map(identifierOf), ...(profile !== undefined && { profile }) }
+  const what = `a certificate for ${names.join(', ')}`
+  const response = await client.post(client.directory.newOrder, payload, account, { what, signal })
+  return parseOrder(client, client.url(response.location ?? ''), response)
+}
+
+/** Reads an order again. Throws AcmeError. */
+export async function getOrder(
+  client: AcmeClient,
+  account: Account,
+  { url }: Order,
+  signal: AbortSignal,
+): Promise<Order> {
+  return parseOrder(client, url, await client.read(url, account, { what: 'an order', signal }))
+}
+
+/**
+ * Hands in the certificate signing request (DER) of an order that is ready. An order that was not quite ready after all
+ * is read again (`orderNotReady`, RFC 8555 §7.4). Throws AcmeError; `badCSR` leaves the order ready.
+ */
+export async function finalizeOrder(
+  client: AcmeClient,
+  account: Account,
+  order: Order & { readonly status: 'ready' },
+  csr: Uint8Array,
+  signal: AbortSignal,
+): Promise<Order> {
+  const payload = { csr: Buffer.from(csr).toString('base64url') }
+  try {
+    const options = { what: 'to finalize an order', signal }
+    return parseOrder(client, order.url, await client.post(order.finalize, payload, account, options))
+  } catch (error) {
+    if (!isProblem(error, 'orderNotReady')) throw error
+    return getOrder(client, account, order, signal)
+  }
+}
+
+/** The CA gave an order up. */
+export function orderInvalid(server: string, names: readonly string[], problem: Problem | undefined): AcmeError {
+  const reason = problem === undefined ? 'without saying why' : describeProblem(problem)
+  return new AcmeError('order-invalid', `The CA at ${server} gave up the order for ${names.join(', ')}: ${reason}.`, {
+    server,
+    names,
+    type: problem?.type,
+    detail: problem?.detail,
+  })
+}
+
+function parseOrder(client: AcmeClient, url: string, response: AcmeResponse): Order {
+  const order = new JsonObject(response.json(), 'the order')
+  const { retryAfterMs } = response
+  const status = order.oneOf('status', orderStatuses)
+  switch (status) {
+    case 'pending': {
+      const authorizations = order.strings('authorizations', MAX_AUTHORIZATIONS).map((each) => client.url(each))
+      return { url, retryAfterMs, status, authorizations }
+    }
+    case 'ready':
+      return { url, retryAfterMs, status, finalize: client.url(order.string('finalize')) }
+    case 'processing':
+      return { url, retryAfterMs, status }
+    case 'valid':
+      return { url, retryAfterMs, status, certificate: client.url(order.string('certificate')) }
+    case 'invalid': {
+      const error = order.optionalObject('error')
+      return { url, retryAfterMs, status, error: error && parseProblem(error.fields) }
+    }
+  }
+}

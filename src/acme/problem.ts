@@ -1,0 +1,103 @@
+import { AcmeError } from './acme-error.ts'
+import { isObject } from './json-object.ts'
+import { quote } from './quote.ts'
+
+/** RFC 8555 §6.7: what stands before the names of its error types. */
+const ACME_ERROR = 'urn:ietf:params:acme:error:'
+
+/** Let's Encrypt allows 100 names a certificate; each can have a subproblem. */
+const MAX_SUBPROBLEMS = 100
+
+/** A message names no more of them; the rest is in the problem itself. */
+const MAX_SUBPROBLEMS_SHOWN = 10
+
+/** A problem document (RFC 9457, RFC 8555 §6.7). Every text is printable, on one line, and at most 1000 characters. */
+export type Problem = {
+  /** The type without RFC 8555's prefix (`rateLimited`), or any other URI as it stands. */
+  readonly type: string
+  /** The CA's own words. */
+  readonly detail: string
+  readonly status: number | undefined
+  /** Where a person can read on, or must go to act (§7.3.3). */
+  readonly instance: string | undefined
+  /** The name that this is about, in a subproblem (§6.7.1). */
+  readonly identifier: string | undefined
+  readonly subproblems: readonly Problem[]
+}
+
+/**
+ * Reads a problem document. Never throws: a server that fails may well fail in its error too, and what can be read of it
+ * must reach the operator.
+ */
+export function parseProblem(document: unknown): Problem {
+  const problem = isObject(document) ? document : {}
+  const subproblems = Array.isArray(problem.subproblems) ? problem.subproblems : []
+  const identifier = isObject(problem.identifier) ? problem.identifier : {}
+  return {
+    type: shortType(text(problem.type) ?? 'about:blank'),
+    detail: text(problem.detail) ?? text(problem.title) ?? 'no detail given',
+    status: typeof problem.status === 'number' ? problem.status : undefined,
+    instance: text(problem.instance),
+    identifier: text(identifier.value),
+    // Subproblems have none of their own (§6.7.1); a server that nests a thousand is not followed.
+    subproblems: subproblems.slice(0, MAX_SUBPROBLEMS).map((sub) => parseProblem({ ...sub, subproblems: [] })),
+  }
+}
+
+/** The problem in words: the CA's own, its type, and where to read on. */
+export function describeProblem(problem: Problem): string {
+  const { type, detail, instance, subproblems } = problem
+  const shown = subproblems.slice(0, MAX_SUBPROBLEMS_SHOWN).map((sub) => `${sub.identifier ?? 'also'}: ${sub.detail}`)
+  const more = subproblems.length - shown.length
+  if (more > 0) shown.push(`and ${more} more`)
+  const names = shown.length === 0 ? '' : ` [${shown.join('; ')}]`
+  return `“${detail}” (${type})${names}${instance === undefined ? '' : `; see ${instance}`}`
+}
+
+export type ProblemContext = {
+  /** What was asked for: `newOrder`. */
+  readonly what: string
+  /** Host and port of the server that refused. */
+  readonly server: string
+  readonly httpStatus: number
+  readonly retryAfterMs?: number | undefined
+  /** From Link rel="terms-of-service", which comes with userActionRequired (§7.3.3). */
+  readonly terms?: string | undefined
+}
+
+/** The server refused a request and said why in a problem document. */
+export class AcmeProblemError extends AcmeError {
+  declare readonly code: 'acme-problem'
+  readonly problem: Problem
+  readonly httpStatus: number
+
+  constructor(problem: Problem, { what, server, httpStatus, retryAfterMs, terms }: ProblemContext) {
+    const newTerms = terms === undefined ? '' : ` Its terms of service: ${quote(terms)}`
+    super(
+      'acme-problem',
+      `The CA at ${server} refused ${what}: ${describeProblem(problem)}.${newTerms}`,
+      { type: problem.type, detail: problem.detail, status: httpStatus, instance: problem.instance, server },
+      { retryAfterMs },
+    )
+    this.problem = problem
+    this.httpStatus = httpStatus
+  }
+
+  /** Overload, which passes. A rate limit lasts too long to wait for inside an order. */
+  override get transient(): boolean {
+    return this.httpStatus === 500 || this.httpStatus === 502 || this.httpStatus === 503
+  }
+}
+
+/** Whether this is the refusal of that type (`badNonce`). */
+export function isProblem(error: unknown, type: string): boolean {
+  return error instanceof AcmeProblemError && error.problem.type === type
+}
+
+function shortType(type: string): string {
+  return type.startsWith(ACME_ERROR) ? type.slice(ACME_ERROR.length) : type
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value.trim() !== '' ? quote(value) : undefined
+}

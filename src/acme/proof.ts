@@ -1,0 +1,128 @@
+import type { Account } from './account.ts'
+import { AcmeError } from './acme-error.ts'
+import { type Authorization, AuthorizationError, type AuthorizationFailure, getAuthorization } from './authorization.ts'
+import type { Challenge } from './challenge.ts'
+import type { AcmeClient } from './client.ts'
+import { inLanes } from './lanes.ts'
+import { pollDelays } from './poll-delay.ts'
+import { quote } from './quote.ts'
+
+/** Of one order: quick for ten names, and no burst for a hundred. */
+const MAX_PARALLEL_AUTHORIZATIONS = 8
+
+/** Whoever can answer challenges. */
+export interface Prover {
+  /** The way to prove control of the authorization's name; undefined if none of those offered is possible. */
+  choose(authorization: Authorization): Proof | undefined
+}
+
+export interface Proof {
+  readonly challenge: UsableChallenge
+  /** Does `work` while the world sees the key authorization (RFC 8555 §8.1), and takes it away in any case. */
+  whileShown<T>(keyAuthorization: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>
+}
+
+export type UsableChallenge = Challenge & { readonly token: string }
+
+export type ProofContext = {
+  readonly client: AcmeClient
+  readonly account: Account
+  /** The names that were ordered; no challenge is answered for any other. */
+  readonly names: readonly string[]
+  readonly prover: Prover
+}
+
+/**
+ * Gets an order's authorizations to be valid (RFC 8555 §7.5). One that fails does not end the others: what is valid now
+ * need not be proved in the next order. Throws AuthorizationError with all names that failed, or AcmeError.
+ */
+export async function proveControl(
+  context: ProofContext,
+  authorizations: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const failures: AuthorizationFailure[] = []
+  await inLanes(authorizations, MAX_PARALLEL_AUTHORIZATIONS, signal, async (url, inTime) => {
+    const failure = await prove(context, url, inTime)
+    if (failure !== undefined) failures.push(failure)
+  })
+  if (failures.length > 0) throw new AuthorizationError(context.client.server, failures)
+}
+
+async function prove(
+  context: ProofContext,
+  url: string,
+  signal: AbortSignal,
+): Promise<AuthorizationFailure | undefined> {
+  const { client, account, names, prover } = context
+  const authorization = await getAuthorization(client, account, url, signal)
+  const { name, status } = authorization
+  if (!names.includes(name)) throw foreignAuthorization(client.server, name, names)
+  if (status === 'valid') return undefined
+  if (status !== 'pending') return failureOf(authorization, authorization, undefined)
+  const proof = prover.choose(authorization)
+  if (proof === undefined) throw challengeNotOffered(client.server, authorization)
+  const { challenge } = proof
+  const facts = { name, challengeType: challenge.type }
+  client.log.info('challenge-chosen', `Proving control of ${name} by ${challenge.type}.`, facts)
+  const keyAuthorization = `${challenge.token}.${account.key.thumbprint}`
+  const final = await proof.whileShown(keyAuthorization, signal, () =>
+    validate(context, authorization, challenge, signal),
+  )
+  return final.status === 'valid' ? undefined : failureOf(authorization, final, challenge)
+}
+
+/** Has the challenge validated, unless the server is already at it, and waits for the authorization to become final. */
+async function validate(
+  { client, account }: ProofContext,
+  { url, name }: Authorization,
+  challenge: UsableChallenge,
+  signal: AbortSignal,
+): Promise<Authorization> {
+  const what = `the answer to ${challenge.type} for ${name}`
+  const begun =
+    challenge.status === 'pending' ? await client.post(challenge.url, {}, account, { what, signal }) : undefined
+  const delay = pollDelays(client.random)
+  let { retryAfterMs } = begun ?? { retryAfterMs: undefined }
+  for (;;) {
+    await client.clock.sleep(delay(retryAfterMs), signal)
+    const authorization = await getAuthorization(client, account, url, signal)
+    if (authorization.status !== 'pending') return authorization
+    retryAfterMs = authorization.retryAfterMs
+  }
+}
+
+/** In the end only the challenge that was tried is left of those offered (RFC 8555 §7.1.4). */
+function failureOf(
+  { name, challenges }: Authorization,
+  final: Authorization,
+  tried: Challenge | undefined,
+): AuthorizationFailure {
+  const failed = final.challenges.filter(({ error }) => error !== undefined)
+  return {
+    name,
+    status: final.status,
+    challengeType: tried?.type,
+    offered: challenges.map(({ type }) => type),
+    problem: (failed.find(({ type }) => type === tried?.type) ?? failed[0])?.error,
+  }
+}
+
+function challengeNotOffered(server: string, { name, challenges }: Authorization): AcmeError {
+  const offered = challenges.map(({ type }) => type)
+  const list = offered.length === 0 ? 'none' : offered.join(', ')
+  return new AcmeError(
+    'challenge-not-offered',
+    `The CA at ${server} offers ${list} to prove control of ${name}, and none of these can be answered here: see the ` +
+      'issuer’s “challenges”.',
+    { server, name, offered },
+  )
+}
+
+function foreignAuthorization(server: string, name: string, names: readonly string[]): AcmeError {
+  return new AcmeError(
+    'acme-response-invalid',
+    `The CA at ${server} asks to prove control of ${quote(name, 100)}, which was not ordered; only ${names.join(', ')} was.`,
+    { server, name: quote(name, 100), names },
+  )
+}

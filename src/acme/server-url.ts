@@ -1,0 +1,20 @@
+import { AcmeError } from './acme-error.ts'
+import { quote } from './quote.ts'
+
+/** Printable ASCII without blanks (RFC 3986), so that it is the same in a signature, a request and a log. */
+const PRINTABLE_URL = /^[!-~]{1,2000}$/
+
+/**
+ * A URL that an ACME server gave, as it stands: it is signed and compared byte by byte (RFC 8555 §6.4). It must be https
+ * (§6.1), on any host; plain http only where the directory itself is, which the operator has chosen. Throws AcmeError
+ * `acme-response-invalid`.
+ */
+export function requireUrl(text: string, directoryUrl: string): string {
+  const url = PRINTABLE_URL.test(text) ? URL.parse(text) : null
+  const schemes = ['https:', new URL(directoryUrl).protocol]
+  if (url !== null && schemes.includes(url.protocol) && url.username === '' && url.password === '') return text
+  throw new AcmeError(
+    'acme-response-invalid',
+    `The CA at ${new URL(directoryUrl).host} names “${quote(text, 200)}” where an https URL must be.`,
+  )
+}

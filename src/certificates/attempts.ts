@@ -1,0 +1,140 @@
+import { describeError } from '../errors.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
+import type { Log } from '../telemetry/log.ts'
+
+/** What is remembered of a certificate's tries, until one succeeds. Times in ms since 1970. */
+type Attempt = {
+  /** In a row, ended by the CA or by us. */
+  readonly failures: number
+  /** Begun in a row without an end: the process ended first. */
+  readonly unfinished: number
+  readonly lastAt: number
+  /** No try before this. */
+  readonly nextAt: number
+  /** The last failure, in words. */
+  readonly reason: string
+}
+
+const MINUTE_MS = 60 * 1000
+const DAY_MS = 24 * 60 * MINUTE_MS
+/** Let's Encrypt's Integration Guide: after 1, 10 and 100 minutes, and then daily. */
+const LADDER_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_MS]
+/** Of each wait, up or down: what failed together does not come back together. */
+const JITTER = 0.1
+/** A CA's own word is waited for up to this; beyond it, it is asked again. */
+const MAX_WAIT_MS = DAY_MS * (1 + JITTER)
+
+const NONE: Attempt = { failures: 0, unfinished: 0, lastAt: 0, nextAt: 0, reason: '' }
+
+type Surroundings = { readonly storage: Storage; readonly clock: Clock; readonly random: Random; readonly log: Log }
+
+/**
+ * The memory of what was tried, kept over restarts, so that a program that is restarted again and again asks a CA no more
+ * often than one that runs on. A try is noted before it begins: the first that a crash cuts short is tried again at once,
+ * but from the second in a row on they wait like failures.
+ */
+export class Attempts {
+  readonly #surroundings: Surroundings
+  readonly #attempts = new Map<string, Attempt>()
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
+  }
+
+  /** Takes up what is remembered of a certificate. Throws StorageError `storage-unreadable`. */
+  async load(id: string): Promise<void> {
+    const { storage, clock } = this.#surroundings
+    const value = await storage.get(keyOf(id))
+    if (value === undefined) return
+    const attempt = parseAttempt(value)
+    if (attempt === undefined) return this.#setAside(id)
+    const cutShort = attempt.unfinished > 1 ? attempt.lastAt + this.#wait(attempt.unfinished - 1) : 0
+    // A clock that was once far ahead must not keep us waiting for years.
+    const latest = clock.now() + MAX_WAIT_MS
+    this.#attempts.set(id, { ...attempt, nextAt: Math.min(Math.max(attempt.nextAt, cutShort), latest) })
+  }
+
+  /** No try before this; undefined if none has failed. */
+  nextAt(id: string): number | undefined {
+    return this.#attempts.get(id)?.nextAt
+  }
+
+  /** The last failure in words; undefined if none has failed. */
+  reason(id: string): string | undefined {
+    return this.#attempts.get(id)?.reason || undefined
+  }
+
+  /** To be called before the CA is asked. */
+  begin(id: string): Promise<void> {
+    const before = this.#attempts.get(id) ?? NONE
+    return this.#save(id, { ...before, unfinished: before.unfinished + 1, lastAt: this.#surroundings.clock.now() })
+  }
+
+  /** The try was given up without an outcome, as the program stops. */
+  abandon(id: string): Promise<void> {
+    const before = this.#attempts.get(id) ?? NONE
+    return this.#save(id, { ...before, unfinished: 0 })
+  }
+
+  /** Notes a failure. `retryAfterMs` is the CA's own word, which wins if it is longer. Gives the time of the next try. */
+  async fail(id: string, reason: string, retryAfterMs: number): Promise<number> {
+    const failures = (this.#attempts.get(id)?.failures ?? 0) + 1
+    const lastAt = this.#surroundings.clock.now()
+    const nextAt = lastAt + Math.min(Math.max(this.#wait(failures), retryAfterMs), MAX_WAIT_MS)
+    await this.#save(id, { failures, unfinished: 0, lastAt, nextAt, reason })
+    return nextAt
+  }
+
+  async succeed(id: string): Promise<void> {
+    this.#attempts.delete(id)
+    const { storage } = this.#surroundings
+    await this.#careless(id, () => storage.delete(keyOf(id)))
+  }
+
+  #wait(failures: number): number {
+    const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
+    return step * (1 + JITTER * (2 * this.#surroundings.random() - 1))
+  }
+
+  async #save(id: string, attempt: Attempt): Promise<void> {
+    this.#attempts.set(id, attempt)
+    const { storage } = this.#surroundings
+    await this.#careless(id, () => storage.put(keyOf(id), Buffer.from(`${JSON.stringify(attempt)}\n`)))
+  }
+
+  /** This memory is worth less than a certificate: a full disk must not keep one from being ordered. */
+  async #careless(id: string, write: () => Promise<void>): Promise<void> {
+    try {
+      await write()
+    } catch (error) {
+      const message = `What was tried for ${id} could not be written down, and is remembered only until a restart: ${describeError(error)}`
+      this.#surroundings.log.warn('attempt-not-stored', message, { certificate: id })
+    }
+  }
+
+  async #setAside(id: string): Promise<void> {
+    const { storage, log } = this.#surroundings
+    const file = storage.locate(keyOf(id))
+    const aside = await storage.setAside(keyOf(id))
+    const message = `The memory of what was tried in ${file} is damaged. It was set aside as ${aside}, and begins anew.`
+    log.warn('attempt-damaged', message, { file, aside })
+  }
+}
+
+function keyOf(id: string): string {
+  return `attempts/${id}`
+}
+
+function parseAttempt(value: Buffer): Attempt | undefined {
+  let attempt: Partial<Attempt> | null
+  try {
+    attempt = JSON.parse(value.toString('utf8'))
+  } catch {
+    return undefined
+  }
+  const { failures, unfinished, lastAt, nextAt, reason } = attempt ?? {}
+  if (![failures, unfinished, lastAt, nextAt].every(Number.isFinite) || typeof reason !== 'string') return undefined
+  return { failures, unfinished, lastAt, nextAt, reason } as Attempt
+}

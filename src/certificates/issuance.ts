@@ -1,0 +1,46 @@
+import { CastellanError, describeError } from '../errors.ts'
+import type { Issuer } from '../issuers/issuer.ts'
+import type { Clock } from '../system/clock.ts'
+import { acceptIssued, type StoredCertificate } from './record.ts'
+import type { WantedCertificate } from './wanted.ts'
+
+/** Nobody gave a certificate: each issuer's words, and the longest that all of them want to be left alone. */
+export class IssuanceError extends CastellanError {
+  declare readonly code: 'issuance-failed'
+  readonly retryAfterMs: number
+
+  constructor(failures: readonly { issuer: string; error: unknown }[]) {
+    const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
+    super('issuance-failed', reasons.join(' '), { issuers: failures.map(({ issuer }) => issuer) })
+    this.retryAfterMs = Math.min(...failures.map(({ error }) => retryAfterOf(error)))
+  }
+}
+
+/**
+ * Gets a certificate from the first issuer, in order of preference, that gives one which can be served. Throws
+ * IssuanceError, or the signal's reason if that aborts it.
+ */
+export async function issueFromAny(
+  wanted: WantedCertificate,
+  issuers: ReadonlyMap<string, Issuer>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<StoredCertificate> {
+  const failures: { issuer: string; error: unknown }[] = []
+  for (const name of wanted.issuers) {
+    try {
+      const { names, keyKind, site } = wanted
+      const issued = await issuers.get(name)!.issue({ names, keyKind, site }, signal)
+      return acceptIssued(issued, wanted, name, clock.now())
+    } catch (error) {
+      signal.throwIfAborted()
+      failures.push({ issuer: name, error })
+    }
+  }
+  throw new IssuanceError(failures)
+}
+
+function retryAfterOf(error: unknown): number {
+  const hint = error instanceof Error && 'retryAfterMs' in error ? error.retryAfterMs : undefined
+  return typeof hint === 'number' ? hint : 0
+}

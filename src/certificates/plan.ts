@@ -1,0 +1,71 @@
+import type { KeyKind } from '../pki/key-kind.ts'
+import type { WantedCertificate } from './wanted.ts'
+
+/** What the plan needs to know of a certificate that we have. */
+export type HeldFacts = {
+  readonly names: readonly string[]
+  readonly keyKind: KeyKind | undefined
+  readonly issuer: string
+  readonly notBefore: number
+  readonly notAfter: number
+  /** When we got it. */
+  readonly obtainedAt: number
+  /** SHA-256 of it, in hex. */
+  readonly fingerprint: string
+}
+
+/** What is to be done about one certificate that should exist, from when on, and why in words. Times in ms since 1970. */
+export type Step =
+  | { readonly type: 'keep'; readonly renewAt: number }
+  | { readonly type: 'issue'; readonly at: number; readonly because: string }
+  | { readonly type: 'renew'; readonly at: number; readonly because: string }
+
+const DAY_MS = 24 * 60 * 60 * 1000
+/** Let's Encrypt's Integration Guide: at a third of the lifetime left, or at half if the whole is under 10 days. */
+const SHORT_LIFETIME_MS = 10 * DAY_MS
+/** Of what was left when we got it: a CA whose certificates are due as soon as they come is not asked without end. */
+const LEAST_USE = 1 / 4
+/** The part of a lifetime over which certificates issued together are renewed: apart from each other, and early. */
+const SPREAD = 1 / 20
+
+/**
+ * What to do about a certificate. Depends on nothing but what it is given.
+ *
+ * @param held what we have in its place, if anything.
+ * @param notBefore when the next try is allowed after a failure, if one failed.
+ */
+export function planStep(
+  wanted: WantedCertificate,
+  held: HeldFacts | undefined,
+  notBefore: number | undefined,
+  now: number,
+): Step {
+  const allowed = notBefore ?? 0
+  if (held === undefined) return { type: 'issue', at: allowed, because: 'there is none yet' }
+  const unfit = whyUnfit(wanted, held)
+  if (unfit !== undefined) return { type: 'issue', at: allowed, because: unfit }
+  const at = Math.max(renewalTime(held), allowed)
+  if (at > now) return { type: 'keep', renewAt: at }
+  return { type: 'renew', at, because: held.notAfter < now ? 'it has expired' : 'its time has come' }
+}
+
+/**
+ * When a certificate is due, from its own lifetime, whatever that is; a while earlier by its fingerprint, so that many that
+ * were issued together are not renewed together.
+ */
+export function renewalTime({ notBefore, notAfter, obtainedAt, fingerprint }: HeldFacts): number {
+  const lifetime = notAfter - notBefore
+  const left = lifetime < SHORT_LIFETIME_MS ? lifetime / 2 : lifetime / 3
+  const phase = Number.parseInt(fingerprint.slice(0, 8), 16) / 2 ** 32
+  const due = notAfter - left - phase * lifetime * SPREAD
+  return Math.floor(Math.max(due, obtainedAt + (notAfter - obtainedAt) * LEAST_USE))
+}
+
+function whyUnfit(wanted: WantedCertificate, held: HeldFacts): string | undefined {
+  if (wanted.keyKind !== held.keyKind) return `it should have a key of kind ${wanted.keyKind}`
+  if (!wanted.issuers.includes(held.issuer)) return `${held.issuer} is not to issue it any more`
+  const missing = wanted.names.filter((name) => !held.names.includes(name))
+  if (missing.length > 0) return `it lacks ${missing.join(', ')}`
+  if (held.names.length > wanted.names.length) return 'it has names that are not wanted any more'
+  return undefined
+}

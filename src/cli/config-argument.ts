@@ -1,0 +1,25 @@
+import { parseArgs } from 'node:util'
+import { describeError } from '../errors.ts'
+
+/** Looked for in the working folder unless an argument names another. */
+const DEFAULT_CONFIG = 'castellan.yaml'
+
+/**
+ * The config file that a command is to use: its only argument, or `--config FILE`. undefined if the arguments are wrong,
+ * which has then been said.
+ */
+export function configArgument(command: string, args: readonly string[]): string | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { config: { type: 'string', short: 'c' } },
+      allowPositionals: true,
+    })
+    const files = values.config === undefined ? positionals : [values.config, ...positionals]
+    if (files.length <= 1) return files[0] ?? DEFAULT_CONFIG
+    process.stderr.write(`castellan: "${command}" takes one config file, not ${files.length}: ${files.join(', ')}\n`)
+  } catch (error) {
+    process.stderr.write(`castellan: ${describeError(error)}; usage: castellan ${command} [CONFIG]\n`)
+  }
+  return undefined
+}

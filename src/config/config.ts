@@ -1,0 +1,76 @@
+import type { KeyKind } from '../pki/key-kind.ts'
+import type { LogFormat, LogLevel } from '../telemetry/log.ts'
+import type { ListenAddress } from './listen-address.ts'
+import type { UpstreamAddress } from './upstream-url.ts'
+
+/** The config, ready to use: defaults filled in, paths absolute, durations in ms, secrets read. Do not log it. */
+export type Config = {
+  /** The file it came from, absolute, and its folder. */
+  readonly file: string
+  readonly folder: string
+  readonly contact: string | undefined
+  readonly acceptTerms: boolean
+  readonly storage: { readonly folder: string }
+  readonly workers: number | 'auto'
+  readonly listen: { readonly https: readonly ListenAddress[]; readonly http: readonly ListenAddress[] }
+  /** One of the sites' names; who sends no SNI gets its certificate. */
+  readonly fallback: string | undefined
+  readonly timeouts: { readonly drainMs: number }
+  /** By name: every built-in ACME issuer and every custom one. `internal` is none of them. */
+  readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
+  /** In the order of the file, then of the included files. At least one. */
+  readonly sites: readonly Site[]
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat | 'auto'; readonly access: boolean }
+}
+
+export type AcmeIssuerConfig = {
+  readonly name: string
+  /** RFC 8555 §7.1.1; https. */
+  readonly directory: string
+  /** PEM: what may sign the directory's own certificate, besides the authorities that this machine trusts. */
+  readonly trust: string | undefined
+  /** RFC 8555 §7.3.4. The key as the CA gave it: base64url, by some plain base64. */
+  readonly externalAccount: { readonly kid: string; readonly hmacKey: string } | undefined
+  /** draft-ietf-acme-profiles. Not required: preferred where the CA has it. */
+  readonly profile: { readonly name: string; readonly required: boolean } | undefined
+  /** The common name of the chain's top issuer, or `shortest`. */
+  readonly preferredChain: string | undefined
+  /** In order of preference; at least one. */
+  readonly challenges: readonly AcmeChallengeType[]
+  readonly accountKey: KeyKind
+  readonly account: 'perIssuer' | 'perSite'
+}
+
+export type AcmeChallengeType = 'tls-alpn-01' | 'http-01'
+
+export type Site = {
+  /** The first of its names. */
+  readonly name: string
+  /** Lower-case ASCII (punycode) without trailing dot, wildcards as `*.`, IP addresses without brackets. */
+  readonly names: readonly string[]
+  readonly action: SiteAction
+  /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */
+  readonly redirectToHttps: boolean
+  readonly hsts: HstsPolicy | undefined
+  /** A certificate of each kind. */
+  readonly keys: readonly KeyKind[]
+  readonly grouping: 'perSite' | 'perName'
+  /** Absolute paths of PEM files, which held a certificate and a private key when the config was read. */
+  readonly files: readonly CertificateFile[]
+  /** In order of preference; undefined: nobody chose. `issuersFor` says what that means for a name. */
+  readonly issuers: readonly string[] | undefined
+}
+
+export type SiteAction =
+  | { readonly type: 'proxy'; readonly upstream: UpstreamAddress }
+  /** `to` is an origin, to which path and query of the request are added. */
+  | { readonly type: 'redirect'; readonly to: string; readonly status: 308 }
+
+/** RFC 6797 §6.1. */
+export type HstsPolicy = {
+  readonly maxAgeSeconds: number
+  readonly includeSubdomains: boolean
+  readonly preload: boolean
+}
+
+export type CertificateFile = { readonly certificate: string; readonly key: string }

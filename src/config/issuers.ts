@@ -1,0 +1,25 @@
+import { isPublicName } from '../pki/public-name.ts'
+
+/** The directories of the ACME CAs that need no config. */
+export const builtInDirectories: ReadonlyMap<string, string> = new Map([
+  ['letsencrypt', 'https://acme-v02.api.letsencrypt.org/directory'],
+  ['letsencrypt-staging', 'https://acme-staging-v02.api.letsencrypt.org/directory'],
+  ['zerossl', 'https://acme.zerossl.com/v2/DV90'],
+  ['google', 'https://dv.acme-v02.api.pki.goog/directory'],
+])
+
+/** The CA in the data folder. */
+export const INTERNAL_ISSUER = 'internal'
+
+/** Who certifies public names unless the config says otherwise. */
+export const DEFAULT_ISSUER = 'letsencrypt'
+
+/**
+ * Who certifies one name of a site, in order of preference; never empty. `issuers` is what the config says, undefined
+ * if it says nothing. Names that no public CA may certify leave out the built-in ones, and fall to the internal CA.
+ */
+export function issuersFor(name: string, issuers: readonly string[] | undefined): readonly string[] {
+  if (isPublicName(name)) return issuers ?? [DEFAULT_ISSUER]
+  const able = (issuers ?? []).filter((issuer) => !builtInDirectories.has(issuer))
+  return able.length === 0 ? [INTERNAL_ISSUER] : able
+}

@@ -1,0 +1,85 @@
+import { resolve } from 'node:path'
+import type { z } from 'zod'
+import type { Config } from './config.ts'
+import { type Document, type DocumentNames, readDocument } from './document.ts'
+import { Findings } from './findings.ts'
+import { checkForm } from './form.ts'
+import { type IncludedFile, includedFiles } from './included-files.ts'
+import { ConfigError, type ConfigProblem, Refusal } from './problem.ts'
+import { type Included, resolveConfig } from './resolve.ts'
+import { configSchema, includedSchema } from './schema.ts'
+import type { Environment } from './substitution.ts'
+import { type TextFile, TextFiles } from './text-file.ts'
+
+export type LoadedConfig = {
+  readonly config: Config
+  /** Worth telling the operator, in the order of the file; nothing is wrong. */
+  readonly warnings: readonly ConfigProblem[]
+}
+
+/**
+ * Reads the config file, its included files, and the secrets and PEM files that they name. `file` may be relative to
+ * the working directory, and problems then name it so; `env` is what variables are taken from.
+ * Throws ConfigError `config-invalid` with every problem that could be found.
+ */
+export async function loadConfig({ file, env }: { file: string; env: Environment }): Promise<LoadedConfig> {
+  const findings = new Findings(env, new TextFiles())
+  const names = { file, path: resolve(file) }
+  const main = open(names, await findings.files.read(names.path), configSchema, findings)
+  if (main?.settings === undefined) throw new ConfigError(file, findings.problems)
+
+  const { document, settings } = main
+  const files = await includedFiles(settings.include, names, document.spot('include'), findings)
+  const included = await openIncluded(files, findings)
+  const complete = included.length === files.length
+  const config = await resolveConfig({ names, document, settings, included, complete }, findings)
+  const order = [file, ...files.map((other) => other.names.file)]
+  if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems, order))
+  return { config, warnings: inOrder(findings.warnings, order) }
+}
+
+/** Those that can be read. */
+async function openIncluded(files: readonly IncludedFile[], findings: Findings): Promise<Included[]> {
+  const included: Included[] = []
+  for (const { names, spot } of files) {
+    const content = await findings.files.read(names.path)
+    if ('fault' in content && content.line === undefined) {
+      const fault = `but ${names.file} cannot be read: ${content.fault}`
+      findings.refuse(spot, new Refusal('allowed: a path or a glob of files that this user may read', { fault }))
+      continue
+    }
+    const other = open(names, content, includedSchema, findings)
+    if (other?.settings !== undefined) included.push({ document: other.document, sites: other.settings.sites })
+  }
+  return included
+}
+
+type Opened<T> = { readonly document: Document; readonly settings: T | undefined }
+
+/** Undefined if there is no document in it. */
+function open<T>(
+  names: DocumentNames,
+  content: TextFile,
+  schema: z.ZodType<T>,
+  findings: Findings,
+): Opened<T> | undefined {
+  const reading = readDocument(names, content, findings.env)
+  if ('problems' in reading) {
+    findings.problems.push(...reading.problems)
+    return undefined
+  }
+  const { document } = reading
+  const { settings, problems } = checkForm(document, schema)
+  findings.problems.push(...problems)
+  return { document, settings }
+}
+
+function inOrder(problems: readonly ConfigProblem[], files: readonly string[]): ConfigProblem[] {
+  const place = ({ file, line = 0, column = 0 }: ConfigProblem): number[] => [files.indexOf(file), line, column]
+  return problems.toSorted((a, b) => compare(place(a), place(b)))
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const index = a.findIndex((value, at) => value !== b[at])
+  return index < 0 ? 0 : a[index]! - b[index]!
+}

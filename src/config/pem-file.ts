@@ -1,0 +1,35 @@
+import { Refusal } from './problem.ts'
+import type { TextFiles } from './text-file.ts'
+
+/** What a PEM file is to hold (RFC 7468). */
+export type PemKind = 'certificate' | 'private key'
+
+const ALLOWED: Record<PemKind, string> = {
+  certificate: 'allowed: a PEM file with -----BEGIN CERTIFICATE-----',
+  'private key': 'allowed: a PEM file with -----BEGIN PRIVATE KEY-----, not encrypted',
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/
+/** PKCS #8, and the older forms that OpenSSL still writes. */
+const PRIVATE_KEY = /-----BEGIN ((?:RSA |EC )?PRIVATE KEY)-----[\s\S]+?-----END \1-----/
+/** PKCS #8, and the older form that says so in a header. */
+const ENCRYPTED_KEY = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m
+
+/** The text of a PEM file (`path` is absolute) that holds what it should. What it holds never shows in a refusal. */
+export async function readPem(path: string, kind: PemKind, files: TextFiles): Promise<string | Refusal> {
+  const content = await files.read(path)
+  if ('fault' in content) return new Refusal(ALLOWED[kind], { fault: `but ${path} cannot be read: ${content.fault}` })
+  const fault = kind === 'certificate' ? certificateFault(content.text) : keyFault(content.text)
+  return fault === undefined ? content.text : new Refusal(ALLOWED[kind], { fault: `but ${path} ${fault}` })
+}
+
+function certificateFault(text: string): string | undefined {
+  if (CERTIFICATE.test(text)) return undefined
+  return PRIVATE_KEY.test(text) ? 'holds a private key (are certificate and key swapped?)' : 'holds no PEM certificate'
+}
+
+function keyFault(text: string): string | undefined {
+  if (ENCRYPTED_KEY.test(text)) return 'holds an encrypted key, which nobody is there to open'
+  if (PRIVATE_KEY.test(text)) return undefined
+  return CERTIFICATE.test(text) ? 'holds a certificate (are certificate and key swapped?)' : 'holds no PEM private key'
+}

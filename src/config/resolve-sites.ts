@@ -1,0 +1,146 @@
+import { resolve } from 'node:path'
+import { isPublicName } from '../pki/public-name.ts'
+import type { CertificateFile, HstsPolicy, Site, SiteAction } from './config.ts'
+import type { Spot } from './document.ts'
+import { formatDuration, SECOND_MS } from './duration.ts'
+import type { Findings } from './findings.ts'
+import { builtInDirectories, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
+import { type PemKind, readPem } from './pem-file.ts'
+import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
+import { checkRedirect } from './redirect-loop.ts'
+import { checkIssuerNames } from './resolve-issuers.ts'
+import type { ConfigSettings, SiteSettings } from './schema.ts'
+import { type Claim, refuseClaim, type SiteClaims, type SiteEntry } from './site-claims.ts'
+import { absoluteSocket } from './socket-path.ts'
+import type { UpstreamAddress } from './upstream-url.ts'
+
+/** What sites start from and are checked against. */
+export type SiteSurroundings = {
+  readonly defaults: ConfigSettings['defaults']
+  readonly knownIssuers: ReadonlySet<string>
+  readonly listen: ConfigSettings['listen']
+  readonly findings: Findings
+}
+
+type Surroundings = SiteSurroundings & { readonly claims: SiteClaims }
+
+/** Makes sites ready, in their order. The claims get all of their names; sites with problems are left out. */
+export async function resolveSites(
+  entries: readonly SiteEntry[],
+  claims: SiteClaims,
+  surroundings: SiteSurroundings,
+): Promise<Site[]> {
+  const claimed = entries.map((entry) => ({ entry, own: claims.add(entry) }))
+  const sites = await Promise.all(claimed.map(({ entry, own }) => resolveSite(entry, own, { ...surroundings, claims })))
+  return sites.filter((site) => site !== undefined)
+}
+
+async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surroundings): Promise<Site | undefined> {
+  const { settings, spot } = entry
+  if (settings === undefined) return undefined
+  const { defaults, findings } = around
+  const action = resolveAction(settings, own, spot, around)
+  const issuers = settings.issuer ?? defaults.issuer
+  const files = await resolveFiles(settings, spot, findings)
+  checkIssuers(settings, own, spot, around)
+  if (settings.hsts) warnOfHsts(settings.hsts, spot.at('hsts'), findings)
+  const name = own[0]?.name
+  if (action === undefined || name === undefined) return undefined
+  return {
+    name,
+    names: own.map((claim) => claim.name),
+    action,
+    redirectToHttps: settings.redirect ?? defaults.redirect,
+    hsts: (settings.hsts ?? defaults.hsts) || undefined,
+    keys: settings.certificate?.keys ?? defaults.certificate.keys,
+    grouping: settings.certificate?.grouping ?? defaults.certificate.grouping,
+    files,
+    issuers,
+  }
+}
+
+function resolveAction(
+  { upstream, redirectTo }: SiteSettings,
+  own: readonly Claim[],
+  spot: Spot,
+  around: Surroundings,
+): SiteAction | undefined {
+  if (upstream !== undefined && redirectTo === undefined)
+    return { type: 'proxy', upstream: absoluteUpstream(upstream, spot, around.findings) }
+  if (redirectTo !== undefined && upstream === undefined) {
+    checkRedirect(redirectTo, own, around, spot.at('redirectTo'))
+    return { type: 'redirect', to: redirectTo, status: 308 }
+  }
+  const found = upstream === undefined ? 'found neither upstream nor redirectTo' : 'found both upstream and redirectTo'
+  around.findings.refuse(spot, new Refusal('allowed: exactly one of upstream and redirectTo', { found }))
+  return undefined
+}
+
+/** Spot is the site: its URL stands there, or under `upstream`. */
+function absoluteUpstream(upstream: UpstreamAddress, spot: Spot, findings: Findings): UpstreamAddress {
+  if (upstream.scheme !== 'unix') return upstream
+  const place = typeof spot.value === 'string' ? spot : spot.at('upstream')
+  return { scheme: 'unix', path: absoluteSocket(upstream.path, place, findings) }
+}
+
+async function resolveFiles(settings: SiteSettings, spot: Spot, findings: Findings): Promise<CertificateFile[]> {
+  const files: CertificateFile[] = []
+  for (const [index, { certificate, key }] of (settings.certificate?.files ?? []).entries()) {
+    const place = spot.at('certificate', 'files', index)
+    files.push({
+      certificate: await resolvePem(certificate, 'certificate', place.at('certificate'), findings),
+      key: await resolvePem(key, 'private key', place.at('key'), findings),
+    })
+  }
+  return files
+}
+
+async function resolvePem(path: string, kind: PemKind, spot: Spot, findings: Findings): Promise<string> {
+  const absolute = resolve(spot.document.folder, path)
+  const pem = await readPem(absolute, kind, findings.files)
+  if (pem instanceof Refusal) findings.refuse(spot, pem)
+  return absolute
+}
+
+function checkIssuers(settings: SiteSettings, own: readonly Claim[], spot: Spot, around: Surroundings): void {
+  const { defaults, knownIssuers, findings } = around
+  const issuerSpot = spot.at('issuer')
+  if (settings.issuer !== undefined) checkIssuerNames(settings.issuer, knownIssuers, issuerSpot, findings)
+  if (settings.certificate?.files !== undefined) return
+  for (const { name } of own) checkPublicIssuers(name, settings.issuer ?? [], issuerSpot, findings)
+  for (const claim of own) checkWildcard(claim, settings.issuer ?? defaults.issuer, findings)
+}
+
+/** A site that asks a public CA for a name that none may certify would fail for ever. */
+function checkPublicIssuers(name: string, issuers: readonly string[], spot: Spot, findings: Findings): void {
+  if (isPublicName(name)) return
+  for (const [index, issuer] of issuers.entries()) {
+    if (!builtInDirectories.has(issuer)) continue
+    const fault = `but no public CA may certify ${JSON.stringify(name)} (CA/Browser Forum Baseline Requirements §4.2.2)`
+    findings.refuse(spot.item(index), new Refusal(`use issuer: ${INTERNAL_ISSUER}, or certificate.files`, { fault }))
+  }
+}
+
+/** Every CA wants dns-01 for a wildcard: nothing else shows control of all names below (RFC 8555 §7.1.3, §10.5). */
+function checkWildcard(claim: Claim, issuers: readonly string[] | undefined, findings: Findings): void {
+  const { name } = claim
+  if (!name.startsWith('*.')) return
+  const acme = issuersFor(name, issuers).find((issuer) => issuer !== INTERNAL_ISSUER)
+  if (acme === undefined) return
+  const refusal = new Refusal(`use certificate.files or issuer: ${INTERNAL_ISSUER}`, {
+    fault: `to be certified by ${acme}: wildcard certificates need dns-01, which is ${NOT_SUPPORTED_YET}`,
+  })
+  refuseClaim(claim, refusal, findings)
+}
+
+/** What the Integration Guide of Let's Encrypt asks to be said before HSTS is turned on. */
+export function warnOfHsts({ maxAgeSeconds }: HstsPolicy, spot: Spot, findings: Findings): void {
+  const period = formatDuration(maxAgeSeconds * SECOND_MS)
+  const consequence =
+    `for ${period} after each visit browsers will refuse the site if HTTPS ever goes away, ` +
+    'and nobody can click past a certificate error; use it only if HTTPS is there to stay'
+  findings.warn(
+    spot,
+    new Refusal(consequence, { found: `HSTS is on, with a max-age of ${period} (${maxAgeSeconds} s)` }),
+  )
+}

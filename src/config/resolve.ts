@@ -1,0 +1,109 @@
+import { resolve } from 'node:path'
+import type { Config } from './config.ts'
+import type { Document, DocumentNames, Spot } from './document.ts'
+import type { Findings } from './findings.ts'
+import { builtInDirectories, INTERNAL_ISSUER } from './issuers.ts'
+import type { ListenAddress } from './listen-address.ts'
+import { Refusal } from './problem.ts'
+import { checkIssuerNames, resolveIssuers } from './resolve-issuers.ts'
+import { resolveSites, warnOfHsts } from './resolve-sites.ts'
+import { type ConfigSettings, plainIssuer, type SiteSettings } from './schema.ts'
+import { SiteClaims, type SiteEntry } from './site-claims.ts'
+import { absoluteSocket } from './socket-path.ts'
+import { didYouMean } from './suggestion.ts'
+
+type SitesByKey = Readonly<Record<string, SiteSettings>>
+
+/** An included file; `sites` lacks those whose form is wrong. */
+export type Included = { readonly document: Document; readonly sites: SitesByKey | undefined }
+
+export type ConfigParts = {
+  readonly names: DocumentNames
+  readonly document: Document
+  /** Without the parts whose form is wrong. */
+  readonly settings: ConfigSettings
+  readonly included: readonly Included[]
+  /** False if an included file could not be read: nobody knows then which sites it has. */
+  readonly complete: boolean
+}
+
+/** Makes the config ready to use, and checks what its parts say of each other. Worth nothing if there are problems. */
+export async function resolveConfig(parts: ConfigParts, findings: Findings): Promise<Config> {
+  const { document, settings, names } = parts
+  const issuersSpot = document.spot('issuers')
+  const knownIssuers = new Set([...builtInDirectories.keys(), INTERNAL_ISSUER, ...keysAt(issuersSpot)])
+  const claims = new SiteClaims(findings)
+  const { defaults } = settings
+
+  if (defaults.issuer !== undefined)
+    checkIssuerNames(defaults.issuer, knownIssuers, document.spot('defaults', 'issuer'), findings)
+  if (defaults.hsts) warnOfHsts(defaults.hsts, document.spot('defaults', 'hsts'), findings)
+  const entries = siteEntries(parts)
+  const noneNamed = document.spot('sites').value === undefined || settings.sites !== undefined
+  if (entries.length === 0 && noneNamed && parts.complete) findings.refuse(document.spot('sites'), noSites)
+  const sites = await resolveSites(entries, claims, { defaults, listen: settings.listen, knownIssuers, findings })
+  if (parts.complete) checkFallback(settings.fallback, claims, document.spot('fallback'), findings)
+
+  return {
+    file: names.path,
+    folder: document.folder,
+    contact: settings.contact,
+    acceptTerms: settings.acceptTerms,
+    storage: { folder: resolve(document.folder, settings.storage) },
+    workers: settings.workers,
+    listen: resolveListen(settings.listen, document.spot('listen'), findings),
+    fallback: settings.fallback,
+    timeouts: { drainMs: settings.timeouts.drain },
+    issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),
+    sites,
+    log: settings.log,
+  }
+}
+
+const noSites = new Refusal('allowed: at least "sites:" with a name and the URL of its app', {
+  found: 'found nothing to serve',
+})
+
+function siteEntries({ document, settings, included }: ConfigParts): SiteEntry[] {
+  return [{ document, sites: settings.sites }, ...included].flatMap((file) => {
+    const spot = file.document.spot('sites')
+    const sites = new Map(Object.entries(file.sites ?? {}))
+    return keysAt(spot).map((key) => ({ key, spot: spot.at(key), settings: sites.get(key) }))
+  })
+}
+
+/** The keys that a mapping has in the file, whether or not its values were accepted. */
+function keysAt({ value }: Spot): string[] {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []
+}
+
+function checkFallback(name: string | undefined, claims: SiteClaims, spot: Spot, findings: Findings): void {
+  if (name === undefined || claims.has(name)) return
+  const reason = { fault: 'which is the name of no site', hint: didYouMean(name, claims.names()) }
+  findings.refuse(spot, new Refusal('allowed: one of the names of the sites', reason))
+}
+
+function resolveListen(listen: ConfigSettings['listen'], spot: Spot, findings: Findings): Config['listen'] {
+  const places = new Map<string, Spot>()
+  const settle = (address: ListenAddress, place: Spot): ListenAddress => {
+    const settled =
+      address.type === 'unix' ? { ...address, path: absoluteSocket(address.path, place, findings) } : address
+    const first = places.get(JSON.stringify(settled))
+    if (first !== undefined) findings.refuse(place, addressTaken(first))
+    else places.set(JSON.stringify(settled), place)
+    return settled
+  }
+  const [https, http] = [spot.at('https'), spot.at('http')]
+  if (listen.https.length === 0 && listen.http.length === 0) findings.refuse(spot, nowhere)
+  return {
+    https: listen.https.map((address, index) => settle(address, https.item(index))),
+    http: listen.http.map((address, index) => settle(address, http.item(index))),
+  }
+}
+
+const nowhere = new Refusal('give https or http an address, such as ":443"', { found: 'found no address to listen on' })
+
+function addressTaken(first: Spot): Refusal {
+  const fault = `but that address is taken already at ${first.location}`
+  return new Refusal('listen on each address once', { fault })
+}

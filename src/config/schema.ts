@@ -1,0 +1,268 @@
+import { z } from 'zod'
+import { keyKinds } from '../pki/key-kind.ts'
+import { logLevels } from '../telemetry/log.ts'
+import { DAY_MS, durationFormat, SECOND_MS } from './duration.ts'
+import { listenAddressFormat } from './listen-address.ts'
+import {
+  directoryFormat,
+  emailFormat,
+  MAX_WORKERS,
+  storageFormat,
+  switchFormat,
+  WORKERS_ALLOWED,
+  workersFormat,
+} from './plain-formats.ts'
+import { Refusal } from './problem.ts'
+import { redirectTargetFormat } from './redirect-target.ts'
+import { distinctList, list, mapping, onOff, refuse, text } from './schema-elements.ts'
+import { siteNameFormat } from './site-name.ts'
+import { choiceFormat, wordsFormat } from './text-format.ts'
+import { upstreamFormat } from './upstream-url.ts'
+
+/** Keys whose values are secrets: no problem repeats them. */
+export const secretKeys: ReadonlySet<string> = new Set(['hmacKey'])
+
+/** HSTS without a max-age of its own: what the Integration Guide of Let's Encrypt recommends. */
+const HSTS_DEFAULT_MAX_AGE = '60d'
+
+/** What browsers ask of a site before they take it into their preload lists (hstspreload.org). */
+const PRELOAD_MIN_SECONDS = (365 * DAY_MS) / SECOND_MS
+
+const filePath = (example: string) => wordsFormat('allowed: the path of a file', { examples: [example] })
+const keyKindFormat = choiceFormat(keyKinds)
+const issuerNames = distinctList(wordsFormat('allowed: the name of an issuer, such as letsencrypt or internal'))
+
+/** Strict-Transport-Security (RFC 6797). `maxAge: 0` would be `retire`, which tells browsers to forget. */
+const hstsMapping = mapping(
+  'hsts',
+  {
+    maxAge: text(durationFormat({ atLeast: '1s', atMost: '3650d' }))
+      .prefault(HSTS_DEFAULT_MAX_AGE)
+      .describe('How long browsers insist on HTTPS after each visit.'),
+    includeSubdomains: onOff().prefault(false).describe('Also for every name below this one.'),
+    preload: onOff()
+      .prefault(false)
+      .describe("Consent to the browsers' built-in lists. Needs a maxAge of 365d or more and includeSubdomains."),
+  },
+  { later: ['ramp'] },
+).transform(({ maxAge, includeSubdomains, preload }, context) => {
+  const maxAgeSeconds = Math.floor(maxAge / SECOND_MS)
+  const allowed = 'preload needs a maxAge of 365d or more and includeSubdomains: true (hstspreload.org)'
+  if (preload && (maxAgeSeconds < PRELOAD_MIN_SECONDS || !includeSubdomains))
+    refuse(context, new Refusal(allowed), ['preload'])
+  return { maxAgeSeconds, includeSubdomains, preload }
+})
+
+const HSTS_ALLOWED = 'allowed: on, off, or a mapping with maxAge, includeSubdomains, preload'
+const hsts = z
+  .union([z.boolean(), text(switchFormat(HSTS_ALLOWED, { later: ['retire'] })), hstsMapping], {
+    error: () => HSTS_ALLOWED,
+  })
+  .transform((value) => (value === true ? hstsMapping.parse({}) : value))
+  .describe(
+    'HTTP Strict Transport Security; on is a max-age of 60 days. Browsers then refuse the site over plain HTTP for ' +
+      'all that time, and let nobody click past a certificate error.',
+  )
+
+const redirect = onOff().describe('Port 80 answers 308 to HTTPS; off: port 80 is served like HTTPS.')
+
+const certificateKeys = distinctList(keyKindFormat).describe(
+  'A certificate of each kind of key; each client gets the best that it can verify.',
+)
+const grouping = text(choiceFormat(['perSite', 'perName'])).describe(
+  "One certificate for all of a site's names, or one for each.",
+)
+
+const certificateFile = mapping('certificate.files', {
+  certificate: text(filePath('./my.crt')).describe('PEM: the certificate, then its intermediates.'),
+  key: text(filePath('./my.key')).describe('PEM: its private key, not encrypted.'),
+})
+
+const siteCertificate = mapping(
+  'site.certificate',
+  {
+    keys: certificateKeys.optional(),
+    grouping: grouping.optional(),
+    files: z
+      .array(certificateFile, { error: () => 'allowed: a list of mappings with certificate and key' })
+      .min(1, { error: () => 'at least one is needed; allowed: a list of mappings with certificate and key' })
+      .optional()
+      .describe('Certificates of your own, reread when they change; none is then asked for.'),
+  },
+  { later: ['mustStaple'] },
+)
+
+/** Settings of a site that are still to come, in `defaults` as well. */
+const SITE_KEYS_LATER = ['tls', 'limits', 'timeouts', 'headers', 'compress', 'auth', 'allow', 'rateLimit', 'challenge']
+
+const siteMapping = mapping(
+  'site',
+  {
+    aliases: list(siteNameFormat, { atLeast: 0 }).optional().describe('More names, served alike.'),
+    upstream: text(upstreamFormat).optional().describe('Where the app answers. Certificates of https:// are verified.'),
+    redirectTo: text(redirectTargetFormat)
+      .optional()
+      .describe('Sends every visitor there with 308, keeping path and query.'),
+    redirect: redirect.optional(),
+    hsts: hsts.optional(),
+    issuer: issuerNames.optional().describe('Who certifies this site, in order of preference.'),
+    certificate: siteCertificate.optional().describe("This site's certificates."),
+  },
+  { later: [...SITE_KEYS_LATER, 'routes', 'respond', 'onDemand'] },
+).meta({
+  oneOf: [
+    { type: 'object', properties: { upstream: true }, required: ['upstream'] },
+    { type: 'object', properties: { redirectTo: true }, required: ['redirectTo'] },
+  ],
+})
+
+/** A site's settings as they stand in the file; the URL alone is short for `{ upstream: URL }`. */
+export type SiteSettings = z.output<typeof siteMapping>
+
+const site = z.union([text(upstreamFormat).transform((upstream): SiteSettings => ({ upstream })), siteMapping], {
+  error: ({ input }) =>
+    typeof input === 'number'
+      ? upstreamFormat.otherwise?.(input)
+      : "allowed: the app's URL, such as http://localhost:3000, or a mapping with upstream or redirectTo",
+})
+
+const sites = z
+  .record(z.string(), site, { error: () => 'allowed: a mapping of names to sites' })
+  .describe('Names, and the app behind each or a mapping with upstream or redirectTo.')
+
+const profile = z
+  .union(
+    [
+      text(wordsFormat('allowed: the name of a profile')).transform((name) => ({ name, required: false })),
+      mapping('profile', {
+        name: text(wordsFormat('allowed: the name of a profile')).describe('As the CA calls it.'),
+        required: onOff().prefault(false).describe('Fail where the CA lacks it, instead of doing without.'),
+      }),
+    ],
+    { error: () => 'allowed: the name of a profile, or a mapping with name and required' },
+  )
+  .describe('The kind of certificate (draft-ietf-acme-profiles), where the CA offers kinds.')
+
+const issuer = mapping('issuer', {
+  directory: text(directoryFormat).optional().describe("The ACME directory's URL. Built-in issuers have theirs."),
+  trust: text(filePath('./corp-root.pem')).optional().describe("PEM: what signs the directory's own certificate."),
+  externalAccount: mapping('externalAccount', {
+    kid: text(wordsFormat('allowed: the key identifier that the CA gave')).describe('The key identifier.'),
+    hmacKey: text(
+      wordsFormat('allowed: base64url text, env:NAME or file:PATH', { examples: ['env:EAB_KEY'] }),
+    ).describe('The MAC key in base64url; better env:NAME or file:PATH.'),
+  })
+    .optional()
+    .describe('The account that you have with the CA already (RFC 8555 §7.3.4).'),
+  profile: profile.optional(),
+  preferredChain: text(wordsFormat("allowed: the common name of a chain's top issuer, or shortest"))
+    .optional()
+    .describe("The common name of the chain's top issuer; or shortest."),
+  challenges: distinctList(
+    choiceFormat(['tls-alpn-01', 'http-01'], { later: ['dns-01', 'dns-persist-01', 'dns-account-01'] }),
+  )
+    .prefault(['tls-alpn-01', 'http-01'])
+    .describe('Tried in this order.'),
+  accountKey: text(keyKindFormat).prefault('ecdsa-p256').describe("The account's own key."),
+  account: text(choiceFormat(['perIssuer', 'perSite']))
+    .prefault('perIssuer')
+    .describe('One account, or one for each site, for those who host others.'),
+})
+
+/** What a custom issuer is made of, or what refines a built-in one. */
+export type IssuerSettings = z.output<typeof issuer>
+
+const listenList = list(listenAddressFormat, { atLeast: 0 })
+
+const listen = mapping(
+  'listen',
+  {
+    https: listenList.prefault([':443']).describe('Where HTTPS is served; [] for nowhere.'),
+    http: listenList.prefault([':80']).describe('Where plain HTTP is served; [] for nowhere.'),
+  },
+  { later: ['proxyProtocol', 'trustedProxies'] },
+)
+
+const timeouts = mapping(
+  'timeouts',
+  {
+    // Beyond 24.8 days Node's timers fire at once; a day is longer than anyone waits for a restart.
+    drain: text(durationFormat({ atLeast: '0s', atMost: '1d' }))
+      .prefault('10s')
+      .describe('How long requests in flight may finish when a worker stops.'),
+  },
+  { later: ['hello', 'handshake', 'header', 'body', 'idle', 'write'] },
+)
+
+const defaults = mapping(
+  'defaults',
+  {
+    issuer: issuerNames.optional().describe('Who certifies, in order of preference: the next when one fails.'),
+    redirect: redirect.prefault(true),
+    hsts: hsts.prefault(false),
+    certificate: mapping(
+      'defaults.certificate',
+      { keys: certificateKeys.prefault(['ecdsa-p256', 'rsa-2048']), grouping: grouping.prefault('perSite') },
+      { later: ['mustStaple'] },
+    )
+      .prefault({})
+      .describe('What certificates are asked for.'),
+  },
+  { later: SITE_KEYS_LATER },
+)
+
+const log = mapping('log', {
+  level: text(choiceFormat(logLevels)).prefault('info').describe('The least that is logged.'),
+  format: text(choiceFormat(['auto', 'text', 'json']))
+    .prefault('auto')
+    .describe('auto: text on a terminal, JSON elsewhere.'),
+  access: onOff().prefault(true).describe('A line for each request.'),
+})
+
+/** The config file, from which its type, its checks, its defaults and its JSON Schema come. */
+export const configSchema = mapping(
+  'config',
+  {
+    contact: text(emailFormat).optional().describe("Told of failures; also the ACME account's contact."),
+    acceptTerms: onOff().prefault(false).describe("Whether you agree to the CA's terms of service."),
+    storage: text(storageFormat).prefault('./data').describe('The folder for certificates, keys and accounts.'),
+    workers: z
+      .union(
+        [
+          text(workersFormat),
+          z
+            .int()
+            .min(1, { error: () => WORKERS_ALLOWED })
+            .max(MAX_WORKERS, { error: () => WORKERS_ALLOWED }),
+        ],
+        { error: () => WORKERS_ALLOWED },
+      )
+      .prefault('auto')
+      .describe('How many processes serve; auto: one a core.'),
+    listen: listen.prefault({}).describe('Addresses and ports.'),
+    fallback: text(siteNameFormat)
+      .optional()
+      .describe('The name whose certificate clients get that send no server name; they are refused unless set.'),
+    timeouts: timeouts.prefault({}).describe('How long things may take.'),
+    issuers: z
+      .record(z.string(), issuer, { error: () => 'allowed: a mapping of names to issuers' })
+      .prefault({})
+      .describe('ACME CAs by name, besides letsencrypt, letsencrypt-staging, zerossl, google and internal.'),
+    defaults: defaults.prefault({}).describe("What every site starts from; a site's own keys win."),
+    sites: sites.optional(),
+    include: list(wordsFormat('allowed: a path or a glob, such as "sites.d/*.yaml"'), { atLeast: 0 })
+      .prefault([])
+      .describe('Files with more sites, relative to this one.'),
+    log: log.prefault({}).describe('What is logged, and how.'),
+  },
+  { later: ['limits', 'dns', 'metrics', 'admin', 'notify'] },
+).meta({ title: 'Castellan', description: 'The config of Castellan, a reverse proxy that keeps its own certificates.' })
+
+/** An included file: sites and nothing else. */
+export const includedSchema = mapping('included file', { sites: sites.optional() })
+
+/** The config file after its checks, with defaults filled in and every text read. */
+export type ConfigSettings = z.output<typeof configSchema>
+
+/** The settings of an issuer of which the config says nothing. */
+export const plainIssuer: IssuerSettings = issuer.parse({})

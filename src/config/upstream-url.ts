@@ -1,0 +1,75 @@
+import { withoutBrackets } from './ip-address.ts'
+import { PORT_FAULT, parsePort } from './port.ts'
+import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
+import type { TextFormat } from './text-format.ts'
+
+/** Where an app answers. IPv6 without brackets. `https` means that its certificate is verified. */
+export type UpstreamAddress =
+  | { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number }
+  | { readonly scheme: 'unix'; readonly path: string }
+
+const ALLOWED = 'allowed: http://host:port, https://host:port, unix:/path'
+
+const DEFAULT_PORTS = { http: 80, https: 443 } as const
+
+/** Schemes that people try, and what becomes of them. */
+const OTHER_SCHEMES: Readonly<Record<string, string>> = {
+  h2: `whose scheme is ${NOT_SUPPORTED_YET}`,
+  h2c: `whose scheme is ${NOT_SUPPORTED_YET}`,
+  ws: 'but WebSockets go through http://',
+  wss: 'but WebSockets go through https://',
+}
+
+/** Read without touching the disk: a relative socket path stays relative. */
+export const upstreamFormat: TextFormat<UpstreamAddress> = {
+  allowed: ALLOWED,
+  schema: {
+    pattern: '^(https?://[^/?#@\\s]+/?|unix:.+)$',
+    examples: ['http://localhost:3000', 'https://app.internal', 'unix:/run/app.sock'],
+  },
+  read: readUpstream,
+  otherwise(value) {
+    if (typeof value === 'number') return `did you mean "http://localhost:${value}"? ${ALLOWED}`
+    if (typeof value !== 'object' || value === null) return undefined
+    return `an upstream with settings of its own is ${NOT_SUPPORTED_YET}; ${ALLOWED}`
+  },
+}
+
+function readUpstream(text: string): UpstreamAddress | Refusal {
+  if (text.startsWith('unix:')) return readSocketPath(text.slice('unix:'.length))
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? []
+  if (scheme === undefined || rest === undefined) return refuse('which has no scheme', withScheme(text))
+  const lower = scheme.toLowerCase()
+  if (lower !== 'http' && lower !== 'https') return refuse(OTHER_SCHEMES[lower] ?? 'whose scheme is unknown')
+  return readAuthority(lower, rest.endsWith('/') ? rest.slice(0, -1) : rest)
+}
+
+function readAuthority(scheme: 'http' | 'https', authority: string): UpstreamAddress | Refusal {
+  if (authority.includes('@')) return refuse('which has a user name or a password')
+  if (/[?#]/.test(authority)) return refuse('which has a query or a fragment')
+  if (authority.includes('/'))
+    return refuse(`which has a path: a path in front of the request's is ${NOT_SUPPORTED_YET}`)
+  // A URL parser would mend these in silence.
+  if (/[\s\\%]/.test(authority)) return refuse('which has a character that no host has')
+  const digits = /:([^:\]]*)$/.exec(authority)?.[1]
+  const port = digits === undefined ? DEFAULT_PORTS[scheme] : parsePort(digits)
+  if (port === undefined) return refuse(PORT_FAULT)
+  const url = URL.parse(`${scheme}://${authority}`)
+  if (url === null) return refuse('whose host is neither an address nor a name')
+  return { scheme, host: withoutBrackets(url.hostname), port }
+}
+
+function readSocketPath(path: string): UpstreamAddress | Refusal {
+  return path === '' ? refuse('which has no path') : { scheme: 'unix', path }
+}
+
+/** What was meant by `localhost:3000`, `:3000`, `3000` or `/run/app.sock`. */
+function withScheme(text: string): string | undefined {
+  if (text.startsWith('/')) return `unix:${text}`
+  if (/^:?\d+$/.test(text)) return `http://localhost:${text.replace(':', '')}`
+  return /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(text) ? `http://${text}` : undefined
+}
+
+function refuse(fault: string, correction?: string): Refusal {
+  return new Refusal(ALLOWED, { fault, hint: correction && `did you mean ${JSON.stringify(correction)}?` })
+}

@@ -1,0 +1,133 @@
+import { type Account, findAccount, newAccount, type Registration } from '../acme/account.ts'
+import type { AcmeClient } from '../acme/client.ts'
+import { abortable } from '../acme/deadline.ts'
+import { isObject } from '../acme/json-object.ts'
+import { type AccountKey, accountKey } from '../acme/jws.ts'
+import type { KeyKind } from '../pki/key-kind.ts'
+import { exportPrivateKey, type generateKey, importPrivateKey } from '../pki/keys.ts'
+import { PkiError } from '../pki/pki-error.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Log } from '../telemetry/log.ts'
+
+/** An account as it is kept: JSON, with the key as PEM. The URL is missing until the CA has given one. */
+type AccountRecord = { readonly directory: string; readonly privateKey: string; readonly url?: string }
+
+type StoredAccount = { readonly directory: string; readonly key: AccountKey; readonly url: string | undefined }
+
+/** Several orders may wait for one registration, so none of them can call it off; each request has its own deadline. */
+const FOR_ALL = new AbortController().signal
+
+export type AccountsOptions = {
+  readonly storage: Storage
+  readonly log: Log
+  readonly generateKey: typeof generateKey
+  /** Of keys made from now on: an account keeps its key. */
+  readonly keyKind: KeyKind
+  readonly registration: Registration
+}
+
+/**
+ * The accounts of one ACME issuer, by storage key. A key is stored before the CA hears of it and the account's URL as soon
+ * as it is known, so that a crash at any instant neither loses an account nor makes a second one.
+ */
+export class AcmeAccounts {
+  readonly #options: AccountsOptions
+  readonly #accounts = new Map<string, Promise<Account>>()
+
+  constructor(options: AccountsOptions) {
+    this.#options = options
+  }
+
+  /** The stored account, or a new one. Whoever asks meanwhile gets the same. Throws AcmeError or StorageError. */
+  get(client: AcmeClient, place: string, signal: AbortSignal): Promise<Account> {
+    return abortable(this.#accounts.get(place) ?? this.#keep(place, this.#open(client, place)), signal)
+  }
+
+  /**
+   * Registers the key of an account again that the CA no longer knows: a test CA that was restarted, a CA that began
+   * anew. Throws AcmeError or StorageError.
+   */
+  async replace(client: AcmeClient, place: string, lost: Account, signal: AbortSignal): Promise<Account> {
+    const current = this.#accounts.get(place)
+    if (current === undefined || (await abortable(current, signal)) !== lost) return this.get(client, place, signal)
+    const { log } = this.#options
+    const message = `The CA at ${client.server} does not know the account ${lost.url} any more: its key is registered again.`
+    log.warn('account-lost', message, { account: lost.url })
+    return abortable(this.#keep(place, this.#register(client, place, lost.key)), signal)
+  }
+
+  #keep(place: string, opening: Promise<Account>): Promise<Account> {
+    this.#accounts.set(place, opening)
+    opening.catch(() => this.#accounts.get(place) === opening && this.#accounts.delete(place))
+    return opening
+  }
+
+  async #open(client: AcmeClient, place: string): Promise<Account> {
+    const stored = await this.#read(client, place)
+    if (stored === undefined) return this.#create(client, place)
+    const { key, url } = stored
+    if (url !== undefined) return { key, url }
+    // A crash came between. Credentials for an external account may be good for one use, so look first.
+    const found = await findAccount(client, key, FOR_ALL)
+    if (found === undefined) return this.#register(client, place, key)
+    await this.#write(client, place, key, found.url)
+    return found
+  }
+
+  async #create(client: AcmeClient, place: string): Promise<Account> {
+    const { privateKey } = await this.#options.generateKey(this.#options.keyKind)
+    const key = await accountKey(privateKey)
+    await this.#write(client, place, key, undefined)
+    return this.#register(client, place, key)
+  }
+
+  async #register(client: AcmeClient, place: string, key: AccountKey): Promise<Account> {
+    const { log, storage, registration } = this.#options
+    const account = await newAccount(client, key, registration, FOR_ALL)
+    await this.#write(client, place, key, account.url)
+    const facts = { account: account.url, stored: storage.locate(place) }
+    log.info('account-registered', `Registered the account ${account.url} at ${client.server}.`, facts)
+    return account
+  }
+
+  #write(client: AcmeClient, place: string, key: AccountKey, url: string | undefined): Promise<void> {
+    const privateKey = exportPrivateKey(key.privateKey)
+    const record: AccountRecord = { directory: client.directory.url, privateKey, ...(url !== undefined && { url }) }
+    return this.#options.storage.put(place, Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
+  }
+
+  /** What is stored, if it is whole and of this directory. What is not is set aside and reported. */
+  async #read(client: AcmeClient, place: string): Promise<StoredAccount | undefined> {
+    const { storage, log } = this.#options
+    const value = await storage.get(place)
+    if (value === undefined) return undefined
+    const stored = await parseRecord(value)
+    const location = storage.locate(place)
+    if (stored === undefined) {
+      const aside = await storage.setAside(place)
+      const message = `The ACME account in ${location} is damaged: it was moved to ${aside}, and a new account is made.`
+      log.error('account-damaged', message, { path: location, movedTo: aside })
+      return undefined
+    }
+    if (stored.directory === client.directory.url) return stored
+    const aside = await storage.setAside(place)
+    const message = `The ACME account in ${location} is of another CA, ${stored.directory}: it was moved to ${aside}.`
+    log.warn('account-of-other-directory', message, { path: location, movedTo: aside, directory: stored.directory })
+    return undefined
+  }
+}
+
+/** Undefined if anything about it is not as it was written. */
+async function parseRecord(value: Buffer): Promise<StoredAccount | undefined> {
+  try {
+    const record: unknown = JSON.parse(value.toString('utf8'))
+    if (!isObject(record)) return undefined
+    const { directory, privateKey, url } = record
+    if (typeof directory !== 'string' || typeof privateKey !== 'string') return undefined
+    if (url !== undefined && (typeof url !== 'string' || !URL.canParse(url))) return undefined
+    return { directory, key: await accountKey(importPrivateKey(privateKey)), url }
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof PkiError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,164 @@
+import type { Account } from '../acme/account.ts'
+import { AcmeError } from '../acme/acme-error.ts'
+import { AuthorizationError, type AuthorizationFailure } from '../acme/authorization.ts'
+import type { IssuedChain } from '../acme/certificate.ts'
+import { AcmeClient } from '../acme/client.ts'
+import { type Issuance, obtain } from '../acme/issuance.ts'
+import { NoncePool } from '../acme/nonces.ts'
+import { isProblem } from '../acme/problem.ts'
+import { quote } from '../acme/quote.ts'
+import { createTransport, type Transport } from '../acme/transport.ts'
+import type { ChallengePublisher } from '../challenges/challenge.ts'
+import { checkIssued } from '../pki/certificate.ts'
+import { createCertificateRequest } from '../pki/certificate-request.ts'
+import { exportPrivateKey, generateKey, isSameKey } from '../pki/keys.ts'
+import { canonicalName } from '../pki/subject-names.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
+import type { Log } from '../telemetry/log.ts'
+import { castellanVersion } from '../version.ts'
+import { AcmeAccounts } from './acme-account.ts'
+import { type AcmeIssuerConfig, accountPlace, externalAccountOf } from './acme-config.ts'
+import { ChallengeProver } from './acme-prover.ts'
+import type { CertificateRequest, IssuedCertificate, Issuer } from './issuer.ts'
+import { NameQueue } from './name-queue.ts'
+
+/** Boulder takes seconds, slow private CAs a minute or two. Who needs longer than this is asked anew, later. */
+const ORDER_DEADLINE_MS = 10 * 60_000
+
+const USER_AGENT = `castellan/${castellanVersion} node/${process.versions.node}`
+
+export type AcmeIssuerSurroundings = {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly publisher: ChallengePublisher
+  /** HTTPS over node's own client unless given. */
+  readonly transport?: Transport
+  /** pki's unless given. */
+  readonly generateKey?: typeof generateKey
+}
+
+/**
+ * An issuer that gets certificates by RFC 8555. It asks nothing of the CA before the first certificate is wanted. Throws
+ * AcmeError `external-account-invalid`.
+ */
+export function createAcmeIssuer(config: AcmeIssuerConfig, surroundings: AcmeIssuerSurroundings): Issuer {
+  return new AcmeIssuer(config, surroundings)
+}
+
+class AcmeIssuer implements Issuer {
+  readonly name: string
+  readonly #config: AcmeIssuerConfig
+  readonly #surroundings: AcmeIssuerSurroundings
+  readonly #transport: Transport
+  readonly #generateKey: typeof generateKey
+  readonly #accounts: AcmeAccounts
+  readonly #nonces = new NoncePool()
+  readonly #queue = new NameQueue()
+
+  constructor(config: AcmeIssuerConfig, surroundings: AcmeIssuerSurroundings) {
+    const { acceptTerms, contact, accountKey: keyKind } = config
+    const { storage, log, clock } = surroundings
+    this.name = config.name
+    this.#config = config
+    this.#surroundings = surroundings
+    this.#transport = surroundings.transport ?? createTransport({ clock, trust: config.trust })
+    this.#generateKey = surroundings.generateKey ?? generateKey
+    const registration = { acceptTerms, contact, externalAccount: externalAccountOf(config) }
+    this.#accounts = new AcmeAccounts({ storage, log, keyKind, registration, generateKey: this.#generateKey })
+  }
+
+  /**
+   * Orders that share a name run one after the other: Boulder would give two of the same names one and the same order, and
+   * two answers to tls-alpn-01 cannot stand for one name.
+   */
+  issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate> {
+    const names = [...new Set(request.names.map(canonicalName))]
+    return this.#queue.run(names, signal, () => this.#issue({ ...request, names }, signal))
+  }
+
+  async #issue({ names, keyKind, site }: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate> {
+    const client = await this.#connect(signal)
+    const profile = this.#chooseProfile(client)
+    const place = accountPlace(this.#config, site ?? names[0]!)
+    const account = await this.#accounts.get(client, place, signal)
+    const { privateKey } = await this.#generateKey(keyKind)
+    if (isSameKey(privateKey, account.key.privateKey)) throw accountKeyReused(names)
+    const csr = await createCertificateRequest({ names, privateKey })
+    const order = {
+      names,
+      profile,
+      csr,
+      preferredChain: this.#config.preferredChain,
+      check: (chain: IssuedChain['certificates']) =>
+        checkIssued(chain, { privateKey, names, now: this.#surroundings.clock.now() }),
+      deadlineMs: ORDER_DEADLINE_MS,
+    }
+    const chain = await this.#obtain(client, account, order, signal).catch(async (error) => {
+      if (!isProblem(error, 'accountDoesNotExist')) throw error
+      return this.#obtain(client, await this.#accounts.replace(client, place, account, signal), order, signal)
+    })
+    this.#logReceived(client, names, chain)
+    return { chain: chain.pem, privateKey: exportPrivateKey(privateKey) }
+  }
+
+  /** One order, and one more for each further challenge type that may do where the ones before have failed. */
+  async #obtain(
+    client: AcmeClient,
+    account: Account,
+    order: Omit<Issuance, 'prover'>,
+    signal: AbortSignal,
+  ): Promise<IssuedChain> {
+    const { challenges } = this.#config
+    const prover = new ChallengeProver({ ...this.#surroundings, challenges })
+    const failures: AuthorizationFailure[] = []
+    for (let orders = 1; ; orders++) {
+      try {
+        return await obtain(client, account, { ...order, prover }, signal)
+      } catch (error) {
+        if (!(error instanceof AuthorizationError)) throw error
+        failures.push(...error.failures)
+        const hopeless = !prover.learn(error.failures) || orders === challenges.length
+        if (hopeless) throw new AuthorizationError(client.server, failures)
+        this.#surroundings.log.warn('challenge-failed', `${error.message} The next type is tried.`, error.facts)
+      }
+    }
+  }
+
+  #connect(signal: AbortSignal): Promise<AcmeClient> {
+    const { clock, random, log } = this.#surroundings
+    const directoryUrl = this.#config.directory
+    const options = { directoryUrl, transport: this.#transport, nonces: this.#nonces, userAgent: USER_AGENT }
+    return AcmeClient.connect({ ...options, clock, random, log }, signal)
+  }
+
+  /** The profile wanted, if the CA has it; undefined leaves the choice to the CA. */
+  #chooseProfile({ directory, server, log }: AcmeClient): string | undefined {
+    const { profile } = this.#config
+    if (profile === undefined || directory.profiles.includes(profile.name)) return profile?.name
+    const offered = directory.profiles.map((name) => quote(name, 40))
+    const list = offered.length === 0 ? 'none' : offered.join(', ')
+    const sentence = `The CA at ${server} does not offer the profile “${profile.name}”; it offers ${list}.`
+    const facts = { issuer: this.name, profile: profile.name, offered }
+    if (profile.required) throw new AcmeError('profile-not-offered', sentence, facts)
+    log.warn('profile-not-offered', `${sentence} The order goes without.`, facts)
+    return undefined
+  }
+
+  #logReceived({ server, log }: AcmeClient, names: readonly string[], { certificates: [leaf] }: IssuedChain): void {
+    const { serial } = leaf
+    const issuer = quote(leaf.issuer)
+    const notAfter = new Date(leaf.notAfter).toISOString()
+    const message = `Received a certificate for ${names.join(', ')} from ${server}, good until ${notAfter}.`
+    log.info('certificate-received', message, { names, issuer, serial, notAfter })
+  }
+}
+
+/** RFC 8555 §11.1: whoever can misuse one key must not have the other. */
+function accountKeyReused(names: readonly string[]): AcmeError {
+  const sentence = `The key made for ${names.join(', ')} is the account’s own, which must never be a certificate’s key.`
+  return new AcmeError('account-key-reused', sentence, { names })
+}

@@ -1,0 +1,49 @@
+import type { Config, HstsPolicy, Site } from '../config/config.ts'
+import type { ListenAddress } from '../config/listen-address.ts'
+import type { EdgeSnapshot, SiteSnapshot } from '../edge/snapshot.ts'
+
+/** What the config means for the data plane. */
+export function edgeSnapshot(config: Config): EdgeSnapshot {
+  return {
+    sites: config.sites.map(siteSnapshot),
+    fallback: config.fallback,
+    accessLog: config.log.access,
+    httpsPort: httpsPort(config.listen.https),
+  }
+}
+
+function siteSnapshot({ name, names, action, redirectToHttps, hsts }: Site): SiteSnapshot {
+  return { name, names, action, redirectToHttps, hsts: hsts && formatHsts(hsts) }
+}
+
+/** RFC 6797 §6.1; `preload` is what browsers' lists ask for. */
+function formatHsts({ maxAgeSeconds, includeSubdomains, preload }: HstsPolicy): string {
+  return `max-age=${maxAgeSeconds}${includeSubdomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`
+}
+
+/** The first port at which HTTPS is reached; undefined if there is none of ours. */
+export function httpsPort(addresses: readonly ListenAddress[]): number | undefined {
+  for (const address of addresses) if (address.type === 'tcp') return address.port
+  return undefined
+}
+
+/** The address as the config writes it. */
+export function formatListenAddress(address: ListenAddress): string {
+  switch (address.type) {
+    case 'tcp':
+      return `${address.host?.includes(':') ? `[${address.host}]` : (address.host ?? '')}:${address.port}`
+    case 'unix':
+      return `unix:${address.path}`
+    case 'fd':
+      return `fd:${address.fd}`
+    default:
+      return address satisfies never
+  }
+}
+
+/** What to open in a browser. */
+export function formatOrigin(name: string, https: readonly ListenAddress[]): string {
+  const port = httpsPort(https)
+  const host = name.includes(':') ? `[${name}]` : name
+  return port === undefined || port === 443 ? `https://${host}` : `https://${host}:${port}`
+}

@@ -1,0 +1,29 @@
+import type { ChallengePublisher } from '../challenges/challenge.ts'
+import type { Config } from '../config/config.ts'
+import { createAcmeIssuer } from '../issuers/acme.ts'
+import type { InternalIssuer } from '../issuers/internal.ts'
+import type { Issuer } from '../issuers/issuer.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
+import type { Log } from '../telemetry/log.ts'
+
+type Surroundings = {
+  readonly storage: Storage
+  readonly publisher: ChallengePublisher
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Every issuer that the config has, by name. None of them talks to anybody before a certificate is asked of it. */
+export function createIssuers(
+  { issuers, contact, acceptTerms }: Config,
+  internal: InternalIssuer,
+  surroundings: Surroundings,
+): ReadonlyMap<string, Issuer> {
+  const byName = new Map<string, Issuer>([[internal.name, internal]])
+  for (const [name, issuer] of issuers)
+    byName.set(name, createAcmeIssuer({ ...issuer, contact, acceptTerms }, surroundings))
+  return byName
+}

@@ -1,0 +1,131 @@
+import { lookup } from 'node:dns/promises'
+import { existsSync, unlinkSync } from 'node:fs'
+import net from 'node:net'
+import { getSystemErrorName } from 'node:util'
+import type { ListenAddress } from '../config/listen-address.ts'
+import { CastellanError, errorCode } from '../errors.ts'
+import type { Clock } from '../system/clock.ts'
+
+/** A socket that is bound and not yet listening: each worker inherits it and listens on it. */
+export type ListeningSocket = {
+  readonly address: ListenAddress
+  readonly fd: number
+  close(): void
+}
+
+export type BindErrorCode = 'address-in-use' | 'address-not-permitted' | 'address-not-usable'
+
+/** An address could not be bound. The message is one sentence with the ways out. */
+export class BindError extends CastellanError {
+  declare readonly code: BindErrorCode
+}
+
+/**
+ * What node:cluster itself binds with. node:net has no public way to bind a socket without also accepting on it in this
+ * process, and only the supervisor lives long enough to keep a port without a gap while workers come and go.
+ */
+type BoundHandle = { readonly fd: number; close(): void; getsockname?(out: object): number }
+type CreateServerHandle = (
+  address: string,
+  port: number,
+  addressType: 4 | 6 | -1,
+  fd: number,
+  flags: number,
+) => BoundHandle | number
+const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle
+
+/** The workers of a program that was just killed need a moment to notice and to let go of their ports. */
+const IN_USE_RETRIES = 20
+const IN_USE_RETRY_MS = 100
+
+/** Binds an address for the workers to inherit. Throws BindError. */
+export async function bindListeningSocket(address: ListenAddress, clock: Clock): Promise<ListeningSocket> {
+  if (address.type === 'fd') return { address, fd: address.fd, close: () => {} }
+  for (let retriesLeft = IN_USE_RETRIES; ; retriesLeft--) {
+    const bound = address.type === 'unix' ? await bindPath(address.path) : await bindPort(address.host, address.port)
+    if (typeof bound !== 'string') return { address, fd: bound.fd, close: () => closeSocket(bound, address) }
+    if (bound !== 'EADDRINUSE' || retriesLeft === 0) throw bindError(address, bound)
+    await clock.sleep(IN_USE_RETRY_MS)
+  }
+}
+
+async function bindPort(host: string | undefined, port: number): Promise<BoundHandle | string> {
+  if (host !== undefined) return bindHost(host, port)
+  const both = bind('::', port, 6)
+  // A machine without IPv6.
+  return both === 'EAFNOSUPPORT' || both === 'EADDRNOTAVAIL' || both === 'EINVAL' ? bind('0.0.0.0', port, 4) : both
+}
+
+async function bindHost(host: string, port: number): Promise<BoundHandle | string> {
+  try {
+    const { address, family } = await lookup(host)
+    return bind(address, port, family === 6 ? 6 : 4)
+  } catch (error) {
+    return errorCode(error) ?? 'ENOTFOUND'
+  }
+}
+
+/** The handle, or the name of the system's error. */
+function bind(address: string, port: number, addressType: 4 | 6 | -1): BoundHandle | string {
+  const handle = createServerHandle(address, port, addressType, -1, 0)
+  if (typeof handle === 'number') return getSystemErrorName(handle)
+  // libuv keeps EADDRINUSE back until somebody listens; asking for the name brings it out.
+  const error = addressType === -1 ? 0 : (handle.getsockname?.({}) ?? 0)
+  if (error === 0) return handle
+  handle.close()
+  return getSystemErrorName(error)
+}
+
+/** A socket file outlives its program: one that nobody answers on is removed. */
+async function bindPath(path: string): Promise<BoundHandle | string> {
+  const bound = bind(path, -1, -1)
+  if (bound !== 'EADDRINUSE' || (await isAnswered(path))) return bound
+  unlinkSync(path)
+  return bind(path, -1, -1)
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect(path, () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+}
+
+function closeSocket(handle: BoundHandle, address: ListenAddress): void {
+  handle.close()
+  if (address.type === 'unix' && existsSync(address.path)) unlinkSync(address.path)
+}
+
+/** Puts the system's error into one sentence that says what can be done about it. */
+export function bindError(address: Exclude<ListenAddress, { type: 'fd' }>, cause: string): BindError {
+  if (address.type === 'unix')
+    return new BindError(
+      cause === 'EADDRINUSE' ? 'address-in-use' : 'address-not-usable',
+      cause === 'EADDRINUSE'
+        ? `Another program is listening on unix:${address.path}; stop it, or choose another path under "listen".`
+        : `Castellan cannot listen on unix:${address.path} (${cause}); choose a path under "listen" in a folder that exists and that this user may write to.`,
+      { path: address.path, cause },
+    )
+  const { port, host } = address
+  const facts = { port, host, cause }
+  if (cause === 'EADDRINUSE')
+    return new BindError(
+      'address-in-use',
+      `Port ${port} is in use by another program; stop that one ("ss -ltnp sport = :${port}" names it), or choose another port under "listen".`,
+      facts,
+    )
+  if (cause === 'EACCES' || cause === 'EPERM')
+    return new BindError(
+      'address-not-permitted',
+      `Port ${port} needs a privilege that this user does not have; give it to the program with "sudo setcap cap_net_bind_service=+ep ${process.execPath}", let systemd start it with AmbientCapabilities=CAP_NET_BIND_SERVICE or pass the socket as "fd:3", or choose a port from 1024 up, such as ":8443", under "listen".`,
+      facts,
+    )
+  return new BindError(
+    'address-not-usable',
+    `Castellan cannot listen on ${host ?? 'all addresses'}, port ${port} (${cause}); "listen" takes an address of this machine.`,
+    facts,
+  )
+}

@@ -1,0 +1,35 @@
+import type { ListenerSpec } from '../edge/listener.ts'
+import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from '../edge/snapshot.ts'
+import type { LogFormat, LogLevel } from '../telemetry/log.ts'
+
+/** What changed among the certificates: those that are new, the ids of those that are gone, and who still waits. */
+export type CertificateChange = {
+  readonly put: readonly CertificateSnapshot[]
+  readonly remove: readonly string[]
+  readonly waiting: readonly WaitingSnapshot[]
+}
+
+export type StartMessage = {
+  readonly type: 'start'
+  readonly listeners: readonly ListenerSpec[]
+  readonly snapshot: EdgeSnapshot
+  readonly certificates: CertificateChange
+  readonly challenges: readonly ChallengeSnapshot[]
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat }
+  readonly drainMs: number
+}
+
+/** From the control plane to a worker. Those with an `id` are answered with `done` once they have taken effect. */
+export type ToWorker =
+  | StartMessage
+  | { readonly type: 'certificates'; readonly change: CertificateChange }
+  | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
+  | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
+  | { readonly type: 'drain' }
+
+/** From a worker to the control plane. */
+export type FromWorker =
+  | { readonly type: 'ready' }
+  /** The message is for the operator. */
+  | { readonly type: 'listen-failed'; readonly address: string; readonly message: string }
+  | { readonly type: 'done'; readonly id: number }

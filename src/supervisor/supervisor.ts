@@ -1,0 +1,155 @@
+import { availableParallelism, hostname } from 'node:os'
+import { startCertificates } from '../certificates/renewal.ts'
+import { wantedCertificates } from '../certificates/wanted.ts'
+import type { Config, Site } from '../config/config.ts'
+import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
+import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
+import { openFileStorage } from '../storage/file.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
+import type { Log, LogFormat } from '../telemetry/log.ts'
+import { CertificateBoard } from './certificate-board.ts'
+import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.ts'
+import { createIssuers } from './issuers.ts'
+import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
+import { trustHint } from './trust-hint.ts'
+import { WorkerPool } from './worker-pool.ts'
+import { FIRST_INHERITED_FD, spawnWorker } from './worker-process.ts'
+
+export type SupervisorOptions = {
+  readonly config: Config
+  readonly log: Log
+  /** For the workers, who cannot see whether the supervisor's output is a terminal. */
+  readonly logFormat: LogFormat
+  readonly clock: Clock
+  readonly random: Random
+  /** The script that starts this program, for the workers. */
+  readonly program: string
+}
+
+/** A program that serves. */
+export type Running = {
+  /** Stops accepting, lets the workers finish within the drain time, and gives everything back. */
+  stop(): Promise<void>
+  /** Ends the workers at once. */
+  kill(): void
+}
+
+/**
+ * Brings the two halves up, in the order in which they can fail: storage, ports, the certificates that the storage holds,
+ * workers; what is missing is then issued while they serve. Throws StorageError, BindError or WorkerStartError, having given
+ * back what it had taken.
+ */
+export async function startCastellan(options: SupervisorOptions): Promise<Running> {
+  const taken = new AsyncDisposableStack()
+  try {
+    return await start(options, taken)
+  } catch (error) {
+    await taken.disposeAsync()
+    throw error
+  }
+}
+
+async function start(options: SupervisorOptions, taken: AsyncDisposableStack): Promise<Running> {
+  const { config, log, clock, random } = options
+  const storage = await openFileStorage({ folder: config.storage.folder, log, clock })
+  taken.defer(() => storage.close())
+  const sockets = await bindAll(config, clock, taken)
+  const internal = await openInternalIssuer({ storage, clock, log, label: `Castellan internal CA, ${hostname()}` })
+
+  const board = new CertificateBoard()
+  const pool = createPool(options, sockets, board)
+  const certificates = await startCertificates({
+    ...whatIsWanted(config),
+    issuers: createIssuers(config, internal, { storage, publisher: pool, clock, random, log }),
+    storage,
+    clock,
+    random,
+    log,
+    onChange: (state) => pool.changeCertificates(board.update(state)),
+  })
+  taken.defer(async () => {
+    await Promise.all([certificates.stop(), pool.stop(config.timeouts.drainMs)])
+  })
+  board.update(certificates.state)
+  await pool.start()
+  announce(config, log)
+  await announceInternalCa(config, internal, log)
+  return { stop: () => taken.disposeAsync(), kill: () => pool.kill() }
+}
+
+async function bindAll({ listen }: Config, clock: Clock, taken: AsyncDisposableStack): Promise<ListeningSocket[]> {
+  const sockets: ListeningSocket[] = []
+  for (const address of [...listen.https, ...listen.http]) {
+    const socket = await bindListeningSocket(address, clock)
+    taken.defer(() => socket.close())
+    sockets.push(socket)
+  }
+  return sockets
+}
+
+function createPool(
+  options: SupervisorOptions,
+  sockets: readonly ListeningSocket[],
+  board: CertificateBoard,
+): WorkerPool {
+  const { config, log, clock, logFormat, program } = options
+  const snapshot = edgeSnapshot(config)
+  const fds = sockets.map(({ fd }) => fd)
+  const listeners = sockets.map(({ address }, index) => ({
+    fd: FIRST_INHERITED_FD + index,
+    protocol: index < config.listen.https.length ? ('https' as const) : ('http' as const),
+    address: formatListenAddress(address),
+  }))
+  return new WorkerPool({
+    count: config.workers === 'auto' ? availableParallelism() : config.workers,
+    spawn: () => spawnWorker(program, fds),
+    startMessage: () => ({
+      type: 'start',
+      listeners,
+      snapshot,
+      certificates: board.all(),
+      log: { level: config.log.level, format: logFormat },
+      drainMs: config.timeouts.drainMs,
+    }),
+    clock,
+    log,
+  })
+}
+
+/** Sites with certificates of their own bring them; the others are to be issued some. */
+function whatIsWanted({ sites }: Config) {
+  const isOwn = ({ files }: Site): boolean => files.length > 0
+  return {
+    wanted: wantedCertificates(
+      sites
+        .filter((site) => !isOwn(site))
+        .map((site) => ({
+          site: site.name,
+          names: site.names,
+          keys: site.keys,
+          grouping: site.grouping,
+          issuersFor: (name) => issuersFor(name, site.issuers),
+        })),
+    ),
+    ownFiles: sites.filter(isOwn).map(({ name, names, files }) => ({ site: name, names, files })),
+  }
+}
+
+/** More sites than a person reads are counted. */
+const MAX_ANNOUNCED = 10
+
+function announce({ sites, listen }: Config, log: Log): void {
+  const origins = sites.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen.https))
+  const more = sites.length > MAX_ANNOUNCED ? ` and ${sites.length - MAX_ANNOUNCED} more` : ''
+  log.info('serving', `Serving ${origins.join(', ')}${more}.`)
+}
+
+async function announceInternalCa({ sites, listen }: Config, internal: InternalIssuer, log: Log): Promise<void> {
+  const site = sites.find(
+    ({ name, issuers, files }) => files.length === 0 && issuersFor(name, issuers).includes(INTERNAL_ISSUER),
+  )
+  if (site === undefined) return
+  const { location } = await internal.rootCertificate()
+  log.info('internal-ca', trustHint(location, formatOrigin(site.name, listen.https)))
+}

@@ -1,0 +1,193 @@
+import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
+import type { ChallengeSnapshot } from '../edge/snapshot.ts'
+import { CastellanError } from '../errors.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './messages.ts'
+
+/** A worker as the supervisor sees it: somebody to talk to, who may die. */
+export interface WorkerProcess {
+  readonly pid: number | undefined
+  send(message: ToWorker): void
+  onMessage(listener: (message: FromWorker) => void): void
+  /** Called once. `cause` is the exit code or the signal, in words. */
+  onExit(listener: (cause: string) => void): void
+  kill(): void
+}
+
+export type WorkerPoolOptions = {
+  readonly count: number
+  readonly spawn: () => WorkerProcess
+  /** What a worker that starts now is told, but for the challenges, which the pool keeps. */
+  readonly startMessage: () => Omit<StartMessage, 'challenges'>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** A worker could not accept on a socket that it inherited. */
+export class WorkerStartError extends CastellanError {
+  declare readonly code: 'listen-failed'
+}
+
+/** A worker that dies is replaced at once the first time, then after 1, 2, 4 … seconds. */
+const FIRST_BACKOFF_MS = 1_000
+const MAX_BACKOFF_MS = 30_000
+/** Who has served this long has shown that it can: the next crash counts as a first one. */
+const STABLE_MS = 60_000
+/** After the drain time, a worker that has not gone by itself is killed. */
+const KILL_GRACE_MS = 2_000
+
+type Waiting = { readonly id: number; readonly workers: Set<WorkerProcess>; readonly resolve: () => void }
+
+/**
+ * Keeps `count` workers serving. One that crashes is replaced, with back-off, while the others go on. As the one who knows
+ * all frontends it also publishes challenge answers: a CA may ask any of them.
+ */
+export class WorkerPool implements ChallengePublisher {
+  readonly #options: WorkerPoolOptions
+  readonly #workers = new Set<WorkerProcess>()
+  readonly #challenges = new Map<string, ChallengeSnapshot>()
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #stopping = new AbortController()
+  readonly #ready = Promise.withResolvers<void>()
+  readonly #gone = Promise.withResolvers<void>()
+  #readyCount = 0
+  #nextId = 1
+  #crashes = 0
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options
+  }
+
+  /** Starts all workers and resolves when each accepts connections. Rejects with WorkerStartError if one cannot listen. */
+  start(): Promise<void> {
+    for (let started = 0; started < this.#options.count; started++) this.#spawn()
+    return this.#ready.promise
+  }
+
+  /** Tells all workers which certificates have changed. */
+  changeCertificates(change: CertificateChange): void {
+    for (const worker of this.#workers) worker.send({ type: 'certificates', change })
+  }
+
+  async publish(answer: ChallengeAnswer): Promise<void> {
+    const challenge = toSnapshot(answer)
+    this.#challenges.set(challengeKey(challenge), challenge)
+    // Until all have started, nobody would answer the CA.
+    await this.#ready.promise
+    await this.#ask((id) => ({ type: 'publish-challenge', id, challenge }))
+  }
+
+  async withdraw(answer: ChallengeAnswer): Promise<void> {
+    const challenge = toSnapshot(answer)
+    this.#challenges.delete(challengeKey(challenge))
+    await this.#ask((id) => ({ type: 'withdraw-challenge', id, challenge }))
+  }
+
+  /** Lets all workers drain, and resolves when they are gone: after the drain time at most, and a moment of grace. */
+  async stop(drainMs: number): Promise<void> {
+    this.#stopping.abort()
+    if (this.#workers.size === 0) return
+    for (const worker of this.#workers) worker.send({ type: 'drain' })
+    const inTime = new AbortController()
+    const overtime = this.#options.clock.sleep(drainMs + KILL_GRACE_MS, inTime.signal).then(
+      () => this.kill(),
+      () => {},
+    )
+    await this.#gone.promise
+    inTime.abort()
+    await overtime
+  }
+
+  /** Ends all workers at once. */
+  kill(): void {
+    this.#stopping.abort()
+    for (const worker of this.#workers) worker.kill()
+  }
+
+  #spawn(): void {
+    const { spawn, startMessage, clock } = this.#options
+    const worker = spawn()
+    const startedAt = clock.now()
+    this.#workers.add(worker)
+    worker.onMessage((message) => this.#receive(worker, message))
+    worker.onExit((cause) => this.#exited(worker, cause, clock.now() - startedAt))
+    worker.send({ ...startMessage(), challenges: [...this.#challenges.values()] })
+  }
+
+  #receive(worker: WorkerProcess, message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        this.#options.log.debug('worker-ready', `Worker ${worker.pid} accepts connections.`)
+        return this.#countReady()
+      case 'listen-failed':
+        return this.#ready.reject(new WorkerStartError('listen-failed', message.message, { address: message.address }))
+      case 'done':
+        return this.#done(worker, message.id)
+      default:
+        message satisfies never
+    }
+  }
+
+  #countReady(): void {
+    this.#readyCount++
+    if (this.#readyCount === this.#options.count) this.#ready.resolve()
+  }
+
+  #exited(worker: WorkerProcess, cause: string, livedMs: number): void {
+    this.#workers.delete(worker)
+    for (const id of [...this.#waiting.keys()]) this.#done(worker, id)
+    if (this.#stopping.signal.aborted) {
+      if (this.#workers.size === 0) this.#gone.resolve()
+      return
+    }
+    this.#crashes = livedMs < STABLE_MS ? this.#crashes + 1 : 1
+    void this.#replace(worker, cause)
+  }
+
+  async #replace(worker: WorkerProcess, cause: string): Promise<void> {
+    const { clock, log } = this.#options
+    const backoffMs = this.#crashes === 1 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (this.#crashes - 2), MAX_BACKOFF_MS)
+    const when = backoffMs === 0 ? 'now' : `in ${backoffMs / 1000} s`
+    log.error(
+      'worker-exited',
+      `Worker ${worker.pid} ended unexpectedly (${cause}); ${this.#workers.size} others go on serving, a new one starts ${when}.`,
+      { pid: worker.pid, cause, backoffMs },
+    )
+    try {
+      await clock.sleep(backoffMs, this.#stopping.signal)
+    } catch {
+      // The pool stops: nobody is to be replaced any more.
+      return
+    }
+    this.#spawn()
+  }
+
+  /** Sends a question to all workers and resolves when each has answered or is gone. */
+  #ask(question: (id: number) => ToWorker): Promise<void> {
+    if (this.#workers.size === 0) return Promise.resolve()
+    const id = this.#nextId++
+    return new Promise((resolve) => {
+      this.#waiting.set(id, { id, workers: new Set(this.#workers), resolve })
+      for (const worker of this.#workers) worker.send(question(id))
+    })
+  }
+
+  #done(worker: WorkerProcess, id: number): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    waiting.workers.delete(worker)
+    if (waiting.workers.size > 0) return
+    this.#waiting.delete(id)
+    waiting.resolve()
+  }
+}
+
+function toSnapshot(answer: ChallengeAnswer): ChallengeSnapshot {
+  const { name: _, ...snapshot } = answer
+  return snapshot
+}
+
+function challengeKey(challenge: ChallengeSnapshot): string {
+  return challenge.type === 'http-01' ? `http-01 ${challenge.token}` : `tls-alpn-01 ${challenge.serverName}`
+}

@@ -1,0 +1,36 @@
+import { fork } from 'node:child_process'
+import type { FromWorker } from './messages.ts'
+import type { WorkerProcess } from './worker-pool.ts'
+
+/** Descriptors 0 to 2 are the standard streams and 3 is the channel to the supervisor. */
+export const FIRST_INHERITED_FD = 4
+
+/**
+ * Starts this same program as a worker.
+ *
+ * @param program the path of the script to start, with `worker` as its command.
+ * @param fds sockets that it inherits, from FIRST_INHERITED_FD on.
+ */
+export function spawnWorker(program: string, fds: readonly number[]): WorkerProcess {
+  const child = fork(program, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds] })
+  return {
+    pid: child.pid,
+    send: (message) => {
+      if (child.connected) child.send(message)
+    },
+    onMessage: (listener) => child.on('message', (message) => listener(message as FromWorker)),
+    onExit: (listener) => {
+      let isTold = false
+      const tell = (cause: string): void => {
+        if (isTold) return
+        isTold = true
+        listener(cause)
+      }
+      child.once('exit', (code, signal) => tell(signal === null ? `exit code ${code}` : `signal ${signal}`))
+      child.on('error', (error) => {
+        if (child.pid === undefined) tell(`could not be started: ${error.message}`)
+      })
+    },
+    kill: () => child.kill('SIGKILL'),
+  }
+}

@@ -1,0 +1,110 @@
+import { Edge } from '../edge/edge.ts'
+import { ListenError } from '../edge/listener.ts'
+import type { CertificateSnapshot } from '../edge/snapshot.ts'
+import { describeError } from '../errors.ts'
+import { systemClock } from '../system/clock.ts'
+import { createAccessLog } from '../telemetry/access-log.ts'
+import { createLineLog } from '../telemetry/line-log.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './messages.ts'
+
+/**
+ * The life of a worker process: told everything by the supervisor, it serves until told to drain, or until the supervisor
+ * is gone, for a worker that nobody looks after must not keep the ports.
+ */
+export function runWorker(): void {
+  let running: RunningWorker | undefined
+  const drain = (): void => {
+    if (running === undefined) process.exit(0)
+    void running.drain().then(() => process.exit(0))
+  }
+  // Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', drain)
+  process.once('disconnect', drain)
+  process.on('uncaughtException', (error) => {
+    const log = running?.log ?? createLineLog({ level: 'error', format: 'json', clock: systemClock, write })
+    log.error('worker-exception', `A worker met an error that it did not expect: ${describeError(error)}.`, {
+      stack: error.stack,
+    })
+    process.exit(1)
+  })
+  process.on('message', (message: ToWorker) => {
+    if (message.type === 'drain') drain()
+    else if (message.type === 'start') {
+      running = new RunningWorker(message)
+      void running.listen()
+    } else running?.handle(message)
+  })
+}
+
+class RunningWorker {
+  readonly log: Log
+  readonly #start: StartMessage
+  readonly #edge: Edge
+  readonly #certificates = new Map<string, CertificateSnapshot>()
+  #draining: Promise<void> | undefined
+
+  constructor(start: StartMessage) {
+    const { level, format } = start.log
+    this.#start = start
+    this.log = createLineLog({ level, format, clock: systemClock, write, facts: { worker: process.pid } })
+    this.#edge = new Edge({
+      snapshot: start.snapshot,
+      log: this.log,
+      accessLog: createAccessLog(format, systemClock, write),
+    })
+    this.#changeCertificates(start.certificates)
+    for (const challenge of start.challenges) this.#edge.publishChallenge(challenge)
+  }
+
+  async listen(): Promise<void> {
+    try {
+      await this.#edge.listen(this.#start.listeners)
+      send({ type: 'ready' })
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error
+      const failure: FromWorker = {
+        type: 'listen-failed',
+        address: String(error.facts.address),
+        message: error.message,
+      }
+      process.send?.(failure, () => process.exit(1))
+    }
+  }
+
+  handle(message: Exclude<ToWorker, StartMessage | { type: 'drain' }>): void {
+    switch (message.type) {
+      case 'certificates':
+        return this.#changeCertificates(message.change)
+      case 'publish-challenge':
+        this.#edge.publishChallenge(message.challenge)
+        return send({ type: 'done', id: message.id })
+      case 'withdraw-challenge':
+        this.#edge.withdrawChallenge(message.challenge)
+        return send({ type: 'done', id: message.id })
+      default:
+        message satisfies never
+    }
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#edge.drain(this.#start.drainMs)
+    return this.#draining
+  }
+
+  #changeCertificates({ put, remove, waiting }: CertificateChange): void {
+    for (const id of remove) this.#certificates.delete(id)
+    for (const certificate of put) this.#certificates.set(certificate.id, certificate)
+    this.#edge.useCertificates([...this.#certificates.values()], waiting)
+  }
+}
+
+function send(message: FromWorker): void {
+  // Without a supervisor the worker is draining already, and there is nobody to tell.
+  if (process.connected) process.send?.(message)
+}
+
+function write(line: string): void {
+  process.stdout.write(line)
+}

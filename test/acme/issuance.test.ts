@@ -1,0 +1,444 @@
+import assert from 'node:assert/strict'
+import type { KeyObject } from 'node:crypto'
+import { afterEach, before, beforeEach, test } from 'node:test'
+import type { AcmeError } from '../../src/acme/acme-error.ts'
+import { AuthorizationError } from '../../src/acme/authorization.ts'
+import { type Issuance, obtain } from '../../src/acme/issuance.ts'
+import type { Prover } from '../../src/acme/proof.ts'
+import { checkIssued } from '../../src/pki/certificate.ts'
+import { createCertificateRequest } from '../../src/pki/certificate-request.ts'
+import { exportPrivateKey, generateKey } from '../../src/pki/keys.ts'
+import { Fixture, forever } from './fixture.ts'
+import { problem, type ScriptedAnswer } from './scripted-ca.ts'
+import { asTimePasses } from './time.ts'
+
+const names = ['a.example', 'b.example']
+const MINUTE = 60_000
+const PEM = { 'Content-Type': 'application/pem-certificate-chain' }
+
+let privateKey: KeyObject
+let csr: Buffer
+let fixture: Fixture
+let shown: Set<string>
+
+before(async () => {
+  privateKey = (await generateKey('ecdsa-p256')).privateKey
+  csr = await createCertificateRequest({ names, privateKey })
+})
+beforeEach(async () => {
+  fixture = await Fixture.open()
+  shown = new Set()
+})
+afterEach(() => fixture.close())
+
+/** Takes http-01 and notes what it shows. */
+const prover: Prover = {
+  choose: ({ name, challenges }) => {
+    const challenge = challenges.find(({ type }) => type === 'http-01')
+    if (challenge?.token === undefined) return undefined
+    return {
+      challenge: { ...challenge, token: challenge.token },
+      whileShown: async (keyAuthorization, _, work) => {
+        shown.add(name)
+        assert.equal(keyAuthorization, `${challenge.token}.${fixture.account.key.thumbprint}`)
+        return work().finally(() => shown.delete(name))
+      },
+    }
+  },
+}
+
+const get = (changes: Partial<Issuance> = {}, signal = forever, patience = 5 * MINUTE) =>
+  asTimePasses(
+    fixture.clock,
+    obtain(
+      fixture.client,
+      fixture.account,
+      {
+        names,
+        csr,
+        prover,
+        profile: undefined,
+        preferredChain: undefined,
+        check: (chain) => checkIssued(chain, { privateKey, names, now: fixture.clock.now() }),
+        deadlineMs: 10 * MINUTE,
+        ...changes,
+      },
+      signal,
+    ),
+    patience,
+  )
+
+/** Has every authorization pending until its challenge is answered, then `final`. */
+function validate(final: (path: string) => Record<string, unknown>): void {
+  const answered = new Set<string>()
+  const { ca } = fixture
+  for (const [index, name] of names.entries()) {
+    const path = `/authorization/${index}`
+    const url = `${ca.origin}/challenge/${index}`
+    const challenges = [{ type: 'http-01', url, status: 'pending', token: `${'t'.repeat(22)}${index}` }]
+    ca.scripts.set(path, () => ({
+      body: ca.authorization(path, answered.has(name) ? final(path) : { status: 'pending', challenges }),
+    }))
+    ca.scripts.set(`/challenge/${index}`, ({ payload }) => {
+      assert.deepEqual(payload, {})
+      assert.ok(shown.has(name), 'shown before the CA is told')
+      answered.add(name)
+      return { body: { ...challenges[0], status: 'processing' } }
+    })
+  }
+}
+
+test('valid authorizations are used again: no challenge is touched (RFC 8555 §7.1.3)', async () => {
+  const { certificates } = await get({ prover: { choose: () => assert.fail('no proof is needed') } })
+  assert.deepEqual(certificates[0].names, names)
+  const order = fixture.ca.to('/new-order')[0]
+  assert.deepEqual(order?.payload, {
+    identifiers: [
+      { type: 'dns', value: 'a.example' },
+      { type: 'dns', value: 'b.example' },
+    ],
+  })
+})
+
+test('everything is read by POST-as-GET (RFC 8555 §6.3)', async () => {
+  await get()
+  for (const { method, path, payload } of fixture.ca.requests)
+    if (['/order', '/certificate', '/authorization/0'].includes(path))
+      assert.deepEqual([method, payload], ['POST', undefined])
+  assert.deepEqual(
+    new Set(fixture.ca.requests.filter(({ method }) => method === 'GET').map(({ path }) => path)),
+    new Set(['/dir']),
+  )
+})
+
+test('asks for a profile by name, and for IP addresses as such (RFC 8738 §3)', async () => {
+  fixture.ca.scripts.set('/new-order', () => problem('invalidProfile', 'no'))
+  await assert.rejects(get({ profile: 'shortlived', names: ['192.0.2.1', '2001:db8::1'] }))
+  assert.deepEqual(fixture.ca.to('/new-order')[0]?.payload, {
+    profile: 'shortlived',
+    identifiers: [
+      { type: 'ip', value: '192.0.2.1' },
+      { type: 'ip', value: '2001:db8::1' },
+    ],
+  })
+})
+
+test('shows each proof until its authorization is final, then takes it away', async () => {
+  validate(() => ({ status: 'valid' }))
+  await get()
+  assert.equal(shown.size, 0)
+  assert.equal(fixture.ca.to('/challenge/0').length, 1)
+})
+
+test('polls an authorization as slowly as Retry-After asks', async () => {
+  let reads = 0
+  validate(() => ({ status: 'valid' }))
+  const pending = fixture.ca.scripts.get('/authorization/0')!
+  fixture.ca.scripts.set('/authorization/0', async (request, normal) => {
+    const answer = await pending(request, normal)
+    // One read to choose, then three polls.
+    return ++reads >= 4 || answer === 'hang'
+      ? answer
+      : { headers: { 'Retry-After': '30' }, body: { ...(answer.body as object), status: 'pending' } }
+  })
+  const start = fixture.clock.now()
+  await get()
+  assert.ok(fixture.clock.now() - start >= MINUTE)
+  assert.equal(reads, 4)
+})
+
+test('a challenge that the CA is already processing is shown, but not begun again', async () => {
+  validate(() => ({ status: 'valid' }))
+  let reads = 0
+  const challenges = [
+    { type: 'http-01', url: `${fixture.ca.origin}/challenge/0`, status: 'processing', token: 't'.repeat(22) },
+  ]
+  fixture.ca.scripts.set('/authorization/0', () => ({
+    body: fixture.ca.authorization('/authorization/0', reads++ === 0 ? { status: 'pending', challenges } : {}),
+  }))
+  await get()
+  assert.equal(fixture.ca.to('/challenge/0').length, 0)
+})
+
+test('all names that fail are in the error, with the CA’s words for each', async () => {
+  validate((path) => ({
+    status: 'invalid',
+    challenges: [
+      {
+        type: 'http-01',
+        url: 'http://x/',
+        status: 'invalid',
+        error: { type: 'urn:ietf:params:acme:error:connection', detail: `no route for ${path}` },
+      },
+    ],
+  }))
+  await assert.rejects(get(), (error: AuthorizationError) => {
+    assert.ok(error instanceof AuthorizationError)
+    assert.equal(error.code, 'authorization-failed')
+    assert.deepEqual(error.failures.map(({ name, challengeType }) => [name, challengeType]).sort(), [
+      ['a.example', 'http-01'],
+      ['b.example', 'http-01'],
+    ])
+    assert.match(
+      error.message,
+      /a\.example by http-01, through port 80: “no route for \/authorization\/0” \(connection\)/,
+    )
+    assert.match(
+      error.message,
+      /b\.example by http-01, through port 80: “no route for \/authorization\/1” \(connection\)/,
+    )
+    return true
+  })
+  assert.equal(shown.size, 0)
+})
+
+test('authorizations that cannot be used to begin with are failures too', async () => {
+  for (const status of ['deactivated', 'expired', 'revoked', 'invalid']) {
+    fixture.ca.scripts.set('/authorization/1', () => ({
+      body: fixture.ca.authorization('/authorization/1', { status }),
+    }))
+    await assert.rejects(get(), {
+      code: 'authorization-failed',
+      message: new RegExp(`b\\.example: the authorization is ${status}`),
+    })
+  }
+})
+
+test('an authorization for a name that was not ordered is never answered', async () => {
+  const victims = ['victim.example', 'a.example\nforged', '\u001b[2J'].map((value) => ({
+    identifier: { type: 'dns', value },
+  }))
+  for (const foreign of [...victims, { wildcard: true }]) {
+    fixture.ca.scripts.set('/authorization/0', () => ({
+      body: fixture.ca.authorization('/authorization/0', { status: 'pending', ...foreign }),
+    }))
+    await assert.rejects(get(), { code: 'acme-response-invalid', message: /^[^\p{C}]+, which was not ordered/u })
+  }
+  assert.equal(fixture.ca.requests.filter(({ path }) => path.startsWith('/challenge')).length, 0)
+})
+
+test('unknown challenge types and broken challenges stand in nobody’s way', async () => {
+  validate(() => ({ status: 'valid' }))
+  const script = fixture.ca.scripts.get('/authorization/0')!
+  fixture.ca.scripts.set('/authorization/0', async (request, normal) => {
+    const { body } = (await script(request, normal)) as ScriptedAnswer
+    const { challenges } = body as { challenges: object[] }
+    const strange = [
+      null,
+      7,
+      'x',
+      [],
+      {},
+      { type: 'dns-persist-01', status: 'pending', url: `${fixture.ca.origin}/x` },
+      { type: 'http-01' },
+      { type: 'dns-account-01', status: 'new-status', url: 5 },
+    ]
+    return { body: { ...(body as object), challenges: [...strange, ...challenges] } }
+  })
+  await get()
+})
+
+test('a token that is not base64url of 128 bits is not shown (RFC 8555 §8.1)', async () => {
+  for (const token of [
+    '../../etc/passwd-and-more',
+    'short',
+    '',
+    7,
+    'x'.repeat(300),
+    'tokentokentokentoken+/==',
+    null,
+  ]) {
+    const challenges = [{ type: 'http-01', url: `${fixture.ca.origin}/challenge/0`, status: 'pending', token }]
+    fixture.ca.scripts.set('/authorization/0', () => ({
+      body: fixture.ca.authorization('/authorization/0', { status: 'pending', challenges }),
+    }))
+    await assert.rejects(get(), {
+      code: 'challenge-not-offered',
+      message: /offers http-01 to prove control of a\.example/,
+    })
+  }
+})
+
+test('the order is polled while it is processing, as slowly as Retry-After asks (RFC 8555 §7.4)', async () => {
+  let reads = 0
+  fixture.ca.scripts.set('/finalize', async (_, normal) => {
+    await normal()
+    fixture.ca.order.status = 'processing'
+    return { headers: { 'Retry-After': '20' }, body: fixture.ca.orderBody() }
+  })
+  fixture.ca.scripts.set('/order', async (_, normal) => {
+    if (fixture.ca.order.status !== 'processing') return normal()
+    if (++reads === 3) fixture.ca.order.status = 'valid'
+    return { headers: { 'Retry-After': '20' }, body: fixture.ca.orderBody() }
+  })
+  const start = fixture.clock.now()
+  await get()
+  assert.equal(reads, 3)
+  assert.ok(fixture.clock.now() - start >= MINUTE)
+})
+
+test('an order that stays processing, or pending, ends at its deadline, and says how far it came', async () => {
+  for (const status of ['processing', 'pending', 'ready']) {
+    fixture.ca.scripts.set('/order', () => ({ body: { ...fixture.ca.orderBody(), status } }))
+    fixture.ca.scripts.set('/finalize', () => ({ body: { ...fixture.ca.orderBody(), status } }))
+    const start = fixture.clock.now()
+    await assert.rejects(get(), {
+      code: 'order-timeout',
+      message: `The order for a.example, b.example at ${fixture.client.server} was still ${status} after 10 minutes.`,
+    })
+    assert.equal(fixture.clock.now() - start, 10 * MINUTE)
+    assert.equal(fixture.clock.sleeping, 0)
+    // Ten minutes at ten seconds each, and not a busy loop.
+    assert.ok(fixture.ca.to('/order').length < 100 + 100)
+    fixture.ca.requests.length = 0
+  }
+})
+
+test('a Retry-After of three years waits for the deadline only', async () => {
+  fixture.ca.scripts.set('/order', () => ({
+    headers: { 'Retry-After': '99999999' },
+    body: { ...fixture.ca.orderBody(), status: 'processing' },
+  }))
+  const start = fixture.clock.now()
+  await assert.rejects(get({}, forever, 10 * MINUTE), { code: 'order-timeout' })
+  assert.equal(fixture.clock.now() - start, 10 * MINUTE)
+})
+
+test('an abortion ends the order and takes proofs away', async () => {
+  validate(() => ({ status: 'pending' }))
+  const controller = new AbortController()
+  fixture.ca.scripts.set('/challenge/1', () => {
+    controller.abort(new Error('shutting down'))
+    return { body: {} }
+  })
+  await assert.rejects(get({}, controller.signal), /shutting down/)
+  assert.equal(shown.size, 0)
+  assert.equal(fixture.clock.sleeping, 0)
+})
+
+test('orderNotReady has the order read again (RFC 8555 §7.4)', async () => {
+  let tries = 0
+  fixture.ca.scripts.set('/finalize', (_, normal) => (tries++ === 0 ? problem('orderNotReady', 'wait') : normal()))
+  await get()
+  assert.equal(tries, 2)
+})
+
+test('badCSR is an error in the CA’s words', async () => {
+  fixture.ca.scripts.set('/finalize', () => problem('badCSR', 'key too weak'))
+  await assert.rejects(get(), {
+    code: 'acme-problem',
+    message: /refused to finalize an order: “key too weak” \(badCSR\)/,
+  })
+})
+
+test('an invalid order is an error with the names and the CA’s words', async () => {
+  const error = { type: 'urn:ietf:params:acme:error:caa', detail: 'CAA forbids' }
+  fixture.ca.scripts.set('/order', () => ({ body: { ...fixture.ca.orderBody(), status: 'invalid', error } }))
+  await assert.rejects(get(), { code: 'order-invalid', message: /a\.example, b\.example: “CAA forbids” \(caa\)/ })
+})
+
+test('a network that fails at newOrder is a typed error at once', async () => {
+  fixture.ca.scripts.set('/new-order', () => {
+    void fixture.network.advance(MINUTE)
+    return 'hang'
+  })
+  await assert.rejects(get(), { code: 'acme-timeout' })
+  assert.equal(fixture.ca.to('/new-order').length, 1)
+})
+
+test('orders that are no orders are refused', async () => {
+  const { origin } = fixture.ca
+  const bodies: object[] = [
+    [],
+    {},
+    { status: 'done' },
+    { status: 'pending' },
+    { status: 'pending', authorizations: [7] },
+    { status: 'ready' },
+    { status: 'valid' },
+    { status: 'valid', certificate: 'ftp://x/' },
+    { status: 'pending', authorizations: Array.from({ length: 1000 }, () => origin) },
+  ]
+  for (const body of bodies) {
+    fixture.ca.scripts.set('/new-order', () => ({ status: 201, headers: { Location: `${origin}/order` }, body }))
+    await assert.rejects(get(), { code: 'acme-response-invalid' }, JSON.stringify(body).slice(0, 80))
+  }
+  fixture.ca.scripts.set('/new-order', () => ({
+    status: 201,
+    body: { status: 'ready', finalize: `${origin}/finalize` },
+  }))
+  await assert.rejects(get(), { code: 'acme-response-invalid' })
+})
+
+test('a certificate that is not the one ordered is refused, and the message says why (RFC 8555 §11.4)', async () => {
+  const { ca } = fixture
+  const stranger = await generateKey('ecdsa-p256')
+  const cases: [() => Promise<string>, RegExp][] = [
+    [() => ca.certificate({ publicKey: stranger.publicKey }), /another key/],
+    [() => ca.certificate({ names: ['a.example', 'evil.example'] }), /not for b\.example/],
+    [() => ca.certificate({ validMs: -MINUTE }), /expired/],
+    [async () => (await ca.certificate()) + exportPrivateKey(stranger.privateKey), /PRIVATE KEY/],
+    [async () => `hello\n${await ca.certificate()}`, /not PEM/],
+    [async () => '', /empty/],
+    [async () => `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, /cannot be read/],
+    [async () => (await ca.certificate()) + (await ca.certificate()), /not signed by the next/],
+  ]
+  for (const [certificate, reason] of cases) {
+    ca.scripts.set('/certificate', async () => ({ headers: PEM, body: await certificate() }))
+    await assert.rejects(get(), (error: AcmeError) => {
+      assert.equal(error.code, 'certificate-unusable')
+      assert.match(error.message, reason)
+      assert.match(error.message, /sent a certificate for a\.example, b\.example that cannot be used/)
+      return true
+    })
+  }
+  ca.scripts.set('/certificate', async () => ({ body: await ca.certificate() }))
+  await assert.rejects(get(), { code: 'acme-response-invalid' }, 'as HTML')
+})
+
+/** The CA's own chain and two alternates, one of them longer. */
+async function offerChains(link = '</other>;rel="alternate", </long>;rel="alternate"'): Promise<void> {
+  const { ca } = fixture
+  const chain =
+    (issuer: string, more = '') =>
+    async () => ({
+      headers: { ...PEM, Link: link },
+      body: (await ca.certificate({ issuer })) + more,
+    })
+  const authority = await ca.authorityCertificate()
+  ca.scripts.set('/certificate', chain('Scripted Root', authority))
+  ca.scripts.set('/long', chain('Scripted Root', authority))
+  ca.scripts.set('/other', chain('New Root'))
+}
+
+test('takes the chain whose top issuer is preferred, or the shortest (RFC 8555 §7.4.2)', async () => {
+  await offerChains()
+  assert.equal((await get()).certificates.length, 2)
+  assert.equal(fixture.ca.to('/other').length, 0)
+  for (const preferredChain of ['New Root', 'shortest'])
+    assert.deepEqual(
+      (await get({ preferredChain })).certificates.map(({ issuer }) => issuer),
+      ['CN=New Root'],
+    )
+  assert.equal((await get({ preferredChain: 'Older Root' })).certificates.length, 2)
+  assert.equal(fixture.log.of('chain-not-offered').length, 0)
+})
+
+test('takes the CA’s own chain, with a warning, if the preferred one is not offered', async () => {
+  await offerChains()
+  assert.equal((await get({ preferredChain: 'Ancient Root' })).certificates.length, 2)
+  assert.match(
+    fixture.log.of('chain-not-offered')[0]!.message,
+    /no chain up to “Ancient Root” but only up to Older Root, New Root/,
+  )
+})
+
+test('an alternate chain that is malformed or unusable does not cost the certificate', async () => {
+  await offerChains('</other>;rel="alternate", <ftp://x/>;rel=alternate, <<;;rel, </gone>;rel="alternate"')
+  fixture.ca.scripts.set('/other', async () => ({
+    headers: PEM,
+    body: await fixture.ca.certificate({ names: ['evil.example'] }),
+  }))
+  assert.equal((await get({ preferredChain: 'New Root' })).certificates.length, 2)
+  assert.equal(fixture.log.of('alternate-chain-unusable').length, 3)
+})

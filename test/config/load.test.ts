@@ -1,0 +1,330 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { test } from 'node:test'
+import type { Site } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { ConfigError } from '../../src/config/problem.ts'
+import { load, loadGood } from './config-folder.ts'
+
+const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n'
+const PRIVATE_KEY = '-----BEGIN EC PRIVATE KEY-----\nx\n-----END EC PRIVATE KEY-----\n'
+
+const APP = { scheme: 'http', host: 'localhost', port: 3000 } as const
+
+async function siteOf(yaml: string): Promise<Site> {
+  const [first] = (await loadGood(yaml)).config.sites
+  assert.ok(first !== undefined)
+  return first
+}
+
+test('two lines are a config: everything else has a default', async () => {
+  const { config, warnings } = await loadGood('sites:\n  example.com: http://localhost:3000\n')
+  const { file, folder, issuers, ...rest } = config
+  assert.equal(file, resolve(folder, 'castellan.yaml'))
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(rest, {
+    contact: undefined,
+    acceptTerms: false,
+    storage: { folder: resolve(folder, 'data') },
+    workers: 'auto',
+    listen: {
+      https: [{ type: 'tcp', host: undefined, port: 443 }],
+      http: [{ type: 'tcp', host: undefined, port: 80 }],
+    },
+    fallback: undefined,
+    timeouts: { drainMs: 10_000 },
+    sites: [
+      {
+        name: 'example.com',
+        names: ['example.com'],
+        action: { type: 'proxy', upstream: APP },
+        redirectToHttps: true,
+        hsts: undefined,
+        keys: ['ecdsa-p256', 'rsa-2048'],
+        grouping: 'perSite',
+        files: [],
+        issuers: undefined,
+      },
+    ],
+    log: { level: 'info', format: 'auto', access: true },
+  })
+})
+
+test('the built-in ACME issuers are there without being named', async () => {
+  const { issuers } = (await loadGood('sites: { example.com: http://h }')).config
+  assert.deepEqual(
+    [...issuers.values()].map(({ name, directory }) => [name, directory]),
+    [
+      ['letsencrypt', 'https://acme-v02.api.letsencrypt.org/directory'],
+      ['letsencrypt-staging', 'https://acme-staging-v02.api.letsencrypt.org/directory'],
+      ['zerossl', 'https://acme.zerossl.com/v2/DV90'],
+      ['google', 'https://dv.acme-v02.api.pki.goog/directory'],
+    ],
+  )
+  assert.deepEqual(issuers.get('letsencrypt'), {
+    name: 'letsencrypt',
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+    trust: undefined,
+    externalAccount: undefined,
+    profile: undefined,
+    preferredChain: undefined,
+    challenges: ['tls-alpn-01', 'http-01'],
+    accountKey: 'ecdsa-p256',
+    account: 'perIssuer',
+  })
+})
+
+test('custom issuers have all settings, and built-in ones can be refined', async () => {
+  const yaml = `
+sites: { example.com: http://h }
+issuers:
+  corporate:
+    directory: https://ca.corp.example/acme/directory
+    trust: pki/root.pem
+    externalAccount: { kid: abc, hmacKey: env:EAB_KEY }
+    profile: { name: shortlived, required: on }
+    preferredChain: Corp Root X2
+    challenges: http-01
+    accountKey: rsa-4096
+    account: perSite
+  zerossl:
+    externalAccount: { kid: def, hmacKey: file:pki/eab }
+    profile: classic
+`
+  const files = { 'castellan.yaml': yaml, 'pki/root.pem': CERTIFICATE, 'pki/eab': 'c2VjcmV0\n' }
+  const { issuers } = (await loadGood(files, { EAB_KEY: 'aHVudGVyMg' })).config
+  assert.deepEqual(issuers.get('corporate'), {
+    name: 'corporate',
+    directory: 'https://ca.corp.example/acme/directory',
+    trust: CERTIFICATE,
+    externalAccount: { kid: 'abc', hmacKey: 'aHVudGVyMg' },
+    profile: { name: 'shortlived', required: true },
+    preferredChain: 'Corp Root X2',
+    challenges: ['http-01'],
+    accountKey: 'rsa-4096',
+    account: 'perSite',
+  })
+  const zerossl = issuers.get('zerossl')
+  assert.equal(zerossl?.directory, 'https://acme.zerossl.com/v2/DV90')
+  assert.deepEqual(zerossl.externalAccount, { kid: 'def', hmacKey: 'c2VjcmV0' })
+  assert.deepEqual(zerossl.profile, { name: 'classic', required: false })
+})
+
+test('a site has its own settings before the defaults', async () => {
+  const yaml = `
+defaults:
+  issuer: [letsencrypt, zerossl]
+  redirect: off
+  certificate: { keys: ecdsa-p384, grouping: perName }
+sites:
+  a.example.com: http://h
+  b.example.com:
+    upstream: https://app.internal
+    aliases: www.b.example.com
+    redirect: on
+    issuer: internal
+    certificate: { keys: [rsa-2048], grouping: perSite }
+`
+  const [first, second] = (await loadGood(yaml)).config.sites
+  assert.deepEqual(
+    [first?.redirectToHttps, first?.keys, first?.grouping, first?.issuers],
+    [false, ['ecdsa-p384'], 'perName', ['letsencrypt', 'zerossl']],
+  )
+  assert.deepEqual(
+    [second?.redirectToHttps, second?.keys, second?.grouping, second?.issuers],
+    [true, ['rsa-2048'], 'perSite', ['internal']],
+  )
+  assert.deepEqual(second?.names, ['b.example.com', 'www.b.example.com'])
+  assert.deepEqual(second?.action, { type: 'proxy', upstream: { scheme: 'https', host: 'app.internal', port: 443 } })
+})
+
+test('a redirect has an origin and the status 308', async () => {
+  const site = await siteOf('sites: { www.example.com: { redirectTo: "https://Example.com:443/" } }')
+  assert.deepEqual(site.action, { type: 'redirect', to: 'https://example.com', status: 308 })
+})
+
+test('a redirect to the same host on a port that is not listened on is no loop', async () => {
+  const site = await siteOf('sites: { a.example: { redirectTo: "https://a.example:9443" } }')
+  assert.deepEqual(site.action, { type: 'redirect', to: 'https://a.example:9443', status: 308 })
+})
+
+test('a wildcard may redirect to a name that another site has', async () => {
+  const yaml = 'sites:\n  "*.a.test": { redirectTo: https://www.a.test }\n  www.a.test: http://h\n'
+  assert.equal((await loadGood(yaml)).config.sites.length, 2)
+})
+
+test('names are lower-case punycode, and addresses canonical', async () => {
+  const yaml = 'sites:\n  Bücher.Example.: http://h\n  "[2001:DB8:0:0::1]": http://h\n  192.0.2.1: http://h\n'
+  assert.deepEqual(
+    (await loadGood(yaml)).config.sites.map(({ name }) => name),
+    ['xn--bcher-kva.example', '2001:db8::1', '192.0.2.1'],
+  )
+})
+
+test('sockets and files are relative to the file that names them', async () => {
+  const files = {
+    'castellan.yaml': 'include: sites.d/*.yaml\nlisten: { http: "unix:run/http.sock" }\nstorage: keep',
+    'sites.d/a.yaml':
+      'sites:\n  a.example:\n    upstream: unix:app.sock\n    certificate: { files: [{ certificate: a.crt, key: a.key }] }',
+    'sites.d/a.crt': CERTIFICATE,
+    'sites.d/a.key': PRIVATE_KEY,
+    'sites.d/.#a.yaml': 'the lock of an editor',
+  }
+  const { config } = await loadGood(files)
+  const at = (path: string): string => resolve(config.folder, path)
+  assert.equal(config.storage.folder, at('keep'))
+  assert.deepEqual(config.listen.http, [{ type: 'unix', path: at('run/http.sock') }])
+  const [site] = config.sites
+  assert.deepEqual(site?.action, { type: 'proxy', upstream: { scheme: 'unix', path: at('sites.d/app.sock') } })
+  assert.deepEqual(site.files, [{ certificate: at('sites.d/a.crt'), key: at('sites.d/a.key') }])
+})
+
+test("included sites come after the file's own, in the order of the file names, and a glob may match the config", async () => {
+  const files = {
+    'castellan.yaml': 'include: ["*.yaml", none/*.yaml]\nsites: { c.example: http://h }',
+    'b.yaml': 'sites: { b.example: http://h }',
+    'a.yaml': 'sites: { a.example: http://h }',
+  }
+  const { sites } = (await loadGood(files)).config
+  assert.deepEqual(
+    sites.map(({ name }) => name),
+    ['c.example', 'a.example', 'b.example'],
+  )
+})
+
+test('wildcards are served from files, from the internal CA, and where no public CA has a say', async () => {
+  const yaml = `sites:
+  "*.example.com": { upstream: http://h, certificate: { files: [{ certificate: a.crt, key: a.key }] } }
+  "*.example.net": { upstream: http://h, issuer: internal }
+  "*.localhost": http://h
+  "*.test": http://h
+`
+  const { sites } = (await loadGood({ 'castellan.yaml': yaml, 'a.crt': CERTIFICATE, 'a.key': PRIVATE_KEY })).config
+  assert.equal(sites.length, 4)
+})
+
+test('the fallback is one of the names, also an alias', async () => {
+  const yaml = 'fallback: WWW.a.example\nsites: { a.example: { upstream: http://h, aliases: [www.a.example] } }'
+  assert.equal((await loadGood(yaml)).config.fallback, 'www.a.example')
+})
+
+test('HSTS is on for 60 days unless said otherwise (RFC 6797 §6.1), off by default', async () => {
+  const off = { maxAgeSeconds: 5_184_000, includeSubdomains: false, preload: false }
+  const forms: [string, object | undefined][] = [
+    ['on', off],
+    ['true', off],
+    ['off', undefined],
+    ['false', undefined],
+    ['{}', off],
+    ['{ maxAge: 5m }', { ...off, maxAgeSeconds: 300 }],
+    [
+      '{ maxAge: 730d, includeSubdomains: true, preload: on }',
+      { maxAgeSeconds: 63_072_000, includeSubdomains: true, preload: true },
+    ],
+  ]
+  for (const [written, policy] of forms)
+    assert.deepEqual(
+      (await siteOf(`sites: { a.example: { upstream: http://h, hsts: ${written} } }`)).hsts,
+      policy,
+      written,
+    )
+  assert.equal(
+    (await siteOf('defaults: { hsts: on }\nsites: { a.example: { upstream: http://h, hsts: off } }')).hsts,
+    undefined,
+  )
+})
+
+test('turning HSTS on warns, once for each place where it is turned on', async () => {
+  const yaml = `defaults:
+  hsts: on
+sites:
+  a.example: http://h
+  b.example: { upstream: http://h, hsts: off }
+  c.example:
+    upstream: http://h
+    hsts: { maxAge: 36h }
+`
+  const outcome = await load({ 'castellan.yaml': yaml })
+  assert.deepEqual('lines' in outcome && outcome.lines, [
+    'castellan.yaml:2:9: defaults.hsts: HSTS is on, with a max-age of 60d (5184000 s); for 60d after each visit browsers ' +
+      'will refuse the site if HTTPS ever goes away, and nobody can click past a certificate error; use it only if HTTPS is there to stay',
+    'castellan.yaml:8:5: sites."c.example".hsts: HSTS is on, with a max-age of 36h (129600 s); for 36h after each visit browsers ' +
+      'will refuse the site if HTTPS ever goes away, and nobody can click past a certificate error; use it only if HTTPS is there to stay',
+  ])
+})
+
+test('on, off, true and false stand for each other, and what the environment says is text', async () => {
+  const yaml = `
+acceptTerms: on
+workers: \${WORKERS}
+log: { level: "\${LEVEL:-warn}", access: "\${ACCESS}" }
+sites: { a.example: { upstream: "http://\${HOST:-app}:3000", redirect: false } }
+`
+  const { config } = await loadGood(yaml, { WORKERS: '3', ACCESS: 'false', HOST: '' })
+  assert.deepEqual([config.acceptTerms, config.workers, config.log.level, config.log.access], [true, 3, 'warn', false])
+  assert.deepEqual(config.sites[0]?.action, { type: 'proxy', upstream: { scheme: 'http', host: 'app', port: 3000 } })
+  assert.equal(config.sites[0]?.redirectToHttps, false)
+})
+
+test('a variable cannot change the structure of the config', async () => {
+  const yaml = `storage: \${DATA}\nsites: { a.example: http://h }`
+  const { config } = await loadGood(yaml, { DATA: `x\nworkers: 9 # \${HOME}` })
+  assert.equal(config.storage.folder, resolve(config.folder, `x\nworkers: 9 # \${HOME}`))
+  assert.equal(config.workers, 'auto')
+})
+
+test("anchors and aliases repeat a site's settings", async () => {
+  const yaml = 'sites:\n  a.example: &app { upstream: http://h, redirect: off }\n  b.example: *app\n'
+  const { sites } = (await loadGood(yaml)).config
+  assert.deepEqual(
+    sites.map(({ name, redirectToHttps }) => [name, redirectToHttps]),
+    [
+      ['a.example', false],
+      ['b.example', false],
+    ],
+  )
+})
+
+test('config.example.yaml is what npm start runs, and loads without a warning', async () => {
+  const file = new URL('../../config.example.yaml', import.meta.url).pathname
+  const { config, warnings } = await loadConfig({ file, env: {} })
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(config.listen, {
+    https: [{ type: 'tcp', host: undefined, port: 8443 }],
+    http: [{ type: 'tcp', host: undefined, port: 8080 }],
+  })
+  assert.deepEqual(
+    config.sites.map(({ name, action }) => [name, action]),
+    [['localhost', { type: 'proxy', upstream: APP }]],
+  )
+})
+
+test('what config.example.yaml explains in comments loads as well', async () => {
+  const example = await readFile(new URL('../../config.example.yaml', import.meta.url), 'utf8')
+  const commented = example
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => /^# ( *[\w.-]+:(?: .*)?)$/.exec(line)?.[1] ?? [])
+  const files = { 'castellan.yaml': commented.join('\n'), 'corp-root.pem': CERTIFICATE }
+  const { config, warnings } = await loadGood(files, { EAB_KEY: 'c2VjcmV0' })
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(
+    config.sites.map(({ name }) => name),
+    ['shop.example.com', 'blog.example.com', 'example.com'],
+  )
+  assert.equal(config.contact, 'ops@example.com')
+  assert.equal(config.issuers.get('corporate')?.account, 'perIssuer')
+})
+
+test('the error of a config has its code, every problem and a line for each', async () => {
+  const error = await loadConfig({ file: '/nowhere/castellan.yaml', env: {} }).catch((reason: unknown) => reason)
+  assert.ok(error instanceof ConfigError)
+  assert.equal(error.code, 'config-invalid')
+  assert.equal(error.problems.length, 1)
+  assert.equal(
+    error.message,
+    'The config /nowhere/castellan.yaml has 1 problem:\n/nowhere/castellan.yaml: cannot be read: there is no such file; ' +
+      'allowed: a YAML file in UTF-8 that this user may read',
+  )
+})

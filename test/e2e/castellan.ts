@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
+
+const PROGRAM = join(import.meta.dirname, '../../bin/castellan.js')
+
+/** What the program logs, one object a line. */
+export type LogLine = { readonly event: string; readonly level: string; readonly message: string } & Record<
+  string,
+  unknown
+>
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** A folder for one test, with a config in it. */
+export type Place = {
+  readonly folder: string
+  readonly httpsPort: number
+  readonly httpPort: number
+  /** Writes castellan.yaml: what is common to all tests, and then `config`. */
+  configure(config: string): Promise<void>
+  remove(): Promise<void>
+}
+
+export async function makePlace(): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'castellan-e2e-'))
+  const [httpsPort, httpPort] = [await freePort(), await freePort()]
+  const head = `storage: ./data
+listen: { https: "127.0.0.1:${httpsPort}", http: "127.0.0.1:${httpPort}" }
+log: { format: json, level: debug }
+`
+  return {
+    folder,
+    httpsPort,
+    httpPort,
+    configure: (config) => writeFile(join(folder, 'castellan.yaml'), head + config),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+/** A running program, as its operator sees it. */
+export class Castellan {
+  readonly process: ChildProcess
+  readonly lines: LogLine[] = []
+  /** Everything that it printed and that is no log line. */
+  text = ''
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  #onLine: () => void = () => {}
+
+  constructor(folder: string, args: readonly string[] = ['run'], env: NodeJS.ProcessEnv = process.env) {
+    this.process = spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [this.process.stdout!, this.process.stderr!])
+      createInterface(stream).on('line', (line) => this.#read(line))
+    this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }))
+  }
+
+  /** The lines of an event, from the `since`th line on. */
+  of(event: string, since = 0): LogLine[] {
+    return this.lines.slice(since).filter((line) => line.event === event)
+  }
+
+  /** Waits until the log has `count` lines that a condition accepts. Rejects after 30 s, quoting the log. */
+  async until(condition: string | ((line: LogLine) => boolean), count = 1, since = 0): Promise<LogLine[]> {
+    const accepts = typeof condition === 'string' ? (line: LogLine) => line.event === condition : condition
+    const giveUp = Date.now() + 30_000
+    for (;;) {
+      const found = this.lines.slice(since).filter(accepts)
+      if (found.length >= count) return found
+      const exit = await Promise.race([
+        this.exited,
+        wait(Math.max(0, giveUp - Date.now()), undefined, { ref: false }),
+        new Promise<undefined>((resolve) => {
+          this.#onLine = () => resolve(undefined)
+        }),
+      ])
+      if (exit !== undefined || Date.now() >= giveUp)
+        throw new Error(`${condition} was not logged ${count} times: ${this.text}\n${this.#tail()}`)
+    }
+  }
+
+  /** Ends it as an operator would, and gives the exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.process.kill(signal)
+    return (await this.exited).code
+  }
+
+  #read(line: string): void {
+    try {
+      this.lines.push(JSON.parse(line))
+    } catch {
+      this.text += `${line}\n`
+    }
+    this.#onLine()
+  }
+
+  #tail(): string {
+    return this.lines
+      .slice(-30)
+      .map((line) => JSON.stringify(line))
+      .join('\n')
+  }
+}

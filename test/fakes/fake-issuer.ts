@@ -1,0 +1,69 @@
+import { CastellanError } from '../../src/errors.ts'
+import type { CertificateRequest, IssuedCertificate, Issuer } from '../../src/issuers/issuer.ts'
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+  issueCertificate,
+} from '../../src/pki/certificate-authority.ts'
+import type { KeyKind } from '../../src/pki/key-kind.ts'
+import { exportPrivateKey, generateKey, type KeyPair } from '../../src/pki/keys.ts'
+import type { Clock } from '../../src/system/clock.ts'
+
+const START = Date.parse('2026-11-24T12:00:00Z')
+
+/** One CA and one key of each kind for a whole test file: making them is what costs. */
+let authority: Promise<CertificateAuthority> | undefined
+const keys = new Map<KeyKind, Promise<KeyPair>>()
+
+function keyOf(kind: KeyKind): Promise<KeyPair> {
+  const key = keys.get(kind) ?? generateKey(kind)
+  keys.set(kind, key)
+  return key
+}
+
+/** Issues real certificates of any lifetime, at the time of a fake clock, and fails on demand. */
+export class FakeIssuer implements Issuer {
+  readonly name: string
+  readonly requests: CertificateRequest[] = []
+  /** At a time, the most there ever were. */
+  mostAtOnce = 0
+  lifetimeMs = 90 * 86_400_000
+  /** What each request meets before it is granted. */
+  before: (request: CertificateRequest, signal: AbortSignal) => Promise<void> = async () => {}
+  /** Given in place of what was asked for. */
+  answer: ((issued: IssuedCertificate) => IssuedCertificate) | undefined
+  #running = 0
+  readonly #clock: Clock
+
+  constructor(name: string, clock: Clock) {
+    this.name = name
+    this.#clock = clock
+  }
+
+  /** From now on every request is refused with these words. */
+  fail(words: string, retryAfterMs?: number): void {
+    this.before = async () => {
+      throw Object.assign(new CastellanError('order-refused', words), { retryAfterMs })
+    }
+  }
+
+  recover(): void {
+    this.before = async () => {}
+  }
+
+  async issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate> {
+    this.requests.push(request)
+    this.#running++
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#running)
+    try {
+      await this.before(request, signal)
+      authority ??= createCertificateAuthority({ label: 'test', now: START })
+      const { publicKey, privateKey } = await keyOf(request.keyKind)
+      const terms = { names: request.names, publicKey, now: this.#clock.now(), lifetimeMs: this.lifetimeMs }
+      const issued = { chain: await issueCertificate(await authority, terms), privateKey: exportPrivateKey(privateKey) }
+      return this.answer?.(issued) ?? issued
+    } finally {
+      this.#running--
+    }
+  }
+}

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ChallengeAnswer } from '../../src/challenges/challenge.ts'
+import type { FromWorker, ToWorker } from '../../src/supervisor/messages.ts'
+import { WorkerPool, type WorkerProcess, WorkerStartError } from '../../src/supervisor/worker-pool.ts'
+import { FakeClock } from '../fakes/fake-clock.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
+
+class FakeWorker implements WorkerProcess {
+  readonly pid: number
+  readonly received: ToWorker[] = []
+  isKilled = false
+  #onMessage: (message: FromWorker) => void = () => {}
+  #onExit: (cause: string) => void = () => {}
+
+  constructor(pid: number) {
+    this.pid = pid
+  }
+  send(message: ToWorker): void {
+    this.received.push(message)
+  }
+  onMessage(listener: (message: FromWorker) => void): void {
+    this.#onMessage = listener
+  }
+  onExit(listener: (cause: string) => void): void {
+    this.#onExit = listener
+  }
+  kill(): void {
+    this.isKilled = true
+    this.exit('signal SIGKILL')
+  }
+  say(message: FromWorker): void {
+    this.#onMessage(message)
+  }
+  exit(cause: string): void {
+    this.#onExit(cause)
+  }
+  of<T extends ToWorker['type']>(type: T): Extract<ToWorker, { type: T }>[] {
+    return this.received.filter((message): message is Extract<ToWorker, { type: T }> => message.type === type)
+  }
+}
+
+function startPool(count: number) {
+  const workers: FakeWorker[] = []
+  const clock = new FakeClock()
+  const log = new RecordingLog()
+  const pool = new WorkerPool({
+    count,
+    clock,
+    log,
+    spawn: () => {
+      const worker = new FakeWorker(100 + workers.length)
+      workers.push(worker)
+      return worker
+    },
+    startMessage: () => ({
+      type: 'start',
+      listeners: [],
+      snapshot: { sites: [], fallback: undefined, accessLog: false, httpsPort: 443 },
+      certificates: { put: [], remove: [], waiting: [] },
+      log: { level: 'info', format: 'json' },
+      drainMs: 10_000,
+    }),
+  })
+  const started = pool.start()
+  return { pool, workers, clock, log, started }
+}
+
+const answer: ChallengeAnswer = { type: 'http-01', name: 'a.test', token: 't', keyAuthorization: 't.k' }
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false
+  promise.then(
+    () => {
+      settled = true
+    },
+    () => {
+      settled = true
+    },
+  )
+  await new Promise((resolve) => setImmediate(resolve))
+  return settled
+}
+
+test('has started when every worker accepts connections', async () => {
+  const { workers, started } = startPool(2)
+  workers[0]!.say({ type: 'ready' })
+  assert.equal(await isSettled(started), false)
+  workers[1]!.say({ type: 'ready' })
+  await started
+})
+
+test('a worker that cannot listen ends the start with its reason', async () => {
+  const { workers, started } = startPool(1)
+  workers[0]!.say({ type: 'listen-failed', address: ':443', message: 'cannot listen on :443: in use' })
+  await assert.rejects(started, (error) => error instanceof WorkerStartError && /:443/.test(error.message))
+})
+
+test('a worker that crashes is replaced at once, and then with a back-off that doubles up to 30 s', async () => {
+  const { workers, clock, log } = startPool(2)
+  workers[0]!.exit('signal SIGSEGV')
+  await clock.advance(0)
+  assert.equal(workers.length, 3)
+  const waits: number[] = []
+  for (let crash = 0; crash < 7; crash++) {
+    workers.at(-1)!.exit('exit code 1')
+    const before = clock.now()
+    const count: number = workers.length
+    while (workers.length === count) await clock.advance(500)
+    waits.push(clock.now() - before)
+  }
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
+  assert.match(log.of('worker-exited')[0]!.message, /signal SIGSEGV/)
+})
+
+test('a worker that had served for a minute is replaced at once again', async () => {
+  const { workers, clock } = startPool(1)
+  workers[0]!.exit('exit code 1')
+  await clock.advance(0)
+  await clock.advance(61_000)
+  workers[1]!.exit('exit code 1')
+  await clock.advance(0)
+  assert.equal(workers.length, 3)
+})
+
+test('a challenge is published when every worker has it', async () => {
+  const { pool, workers } = startPool(2)
+  for (const worker of workers) worker.say({ type: 'ready' })
+  const published = pool.publish(answer)
+  await isSettled(published)
+  const [first, second] = workers.map((worker) => worker.of('publish-challenge')[0]!)
+  workers[0]!.say({ type: 'done', id: first!.id })
+  assert.equal(await isSettled(published), false)
+  workers[1]!.say({ type: 'done', id: second!.id })
+  await published
+})
+
+test('nothing is published before every worker accepts connections', async () => {
+  const { pool, workers } = startPool(1)
+  const published = pool.publish(answer)
+  assert.equal(await isSettled(published), false)
+  assert.equal(workers[0]!.of('publish-challenge').length, 0)
+  workers[0]!.say({ type: 'ready' })
+  await isSettled(published)
+  workers[0]!.say({ type: 'done', id: workers[0]!.of('publish-challenge')[0]!.id })
+  await published
+})
+
+test('a worker that dies is not waited for, and its successor starts with the pending challenges', async () => {
+  const { pool, workers, clock } = startPool(2)
+  for (const worker of workers) worker.say({ type: 'ready' })
+  const published = pool.publish(answer)
+  await isSettled(published)
+  workers[1]!.say({ type: 'done', id: workers[1]!.of('publish-challenge')[0]!.id })
+  workers[0]!.exit('signal SIGKILL')
+  await published
+  await clock.advance(0)
+  assert.deepEqual(workers[2]!.of('start')[0]!.challenges, [{ type: 'http-01', token: 't', keyAuthorization: 't.k' }])
+})
+
+test('stopping drains the workers, replaces none, and is over when the last has gone', async () => {
+  const { pool, workers, clock } = startPool(2)
+  const stopped = pool.stop(10_000)
+  assert.deepEqual(
+    workers.map((worker) => worker.of('drain').length),
+    [1, 1],
+  )
+  workers[0]!.exit('exit code 0')
+  assert.equal(await isSettled(stopped), false)
+  workers[1]!.exit('exit code 0')
+  await stopped
+  await clock.advance(60_000)
+  assert.equal(workers.length, 2)
+  assert.equal(clock.sleeping, 0)
+})
+
+test('a worker that does not drain in time is killed', async () => {
+  const { pool, workers, clock } = startPool(1)
+  const stopped = pool.stop(10_000)
+  await clock.advance(11_000)
+  assert.equal(workers[0]!.isKilled, false)
+  await clock.advance(2_000)
+  assert.equal(workers[0]!.isKilled, true)
+  await stopped
+})
+
+test('a worker that crashed while waiting for its successor leaves none behind after a stop', async () => {
+  const { pool, workers, clock } = startPool(1)
+  workers[0]!.exit('exit code 1')
+  await clock.advance(0)
+  workers[1]!.exit('exit code 1')
+  await pool.stop(10_000)
+  await clock.advance(60_000)
+  assert.equal(workers.length, 2)
+})
