@@ -12,6 +12,7 @@ import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.ts'
 import { createIssuers } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
+import { keepServingWithoutOutput } from './standard-output.ts'
 import { trustHint } from './trust-hint.ts'
 import { WorkerPool } from './worker-pool.ts'
 import { FIRST_INHERITED_FD, spawnWorker } from './worker-process.ts'
@@ -41,6 +42,7 @@ export type Running = {
  * back what it had taken.
  */
 export async function startCastellan(options: SupervisorOptions): Promise<Running> {
+  keepServingWithoutOutput()
   const taken = new AsyncDisposableStack()
   try {
     return await start(options, taken)

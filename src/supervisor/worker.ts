@@ -7,6 +7,7 @@ import { createAccessLog } from '../telemetry/access-log.ts'
 import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './messages.ts'
+import { keepServingWithoutOutput } from './standard-output.ts'
 
 /**
  * The life of a worker process: told everything by the supervisor, it serves until told to drain, or until the supervisor
@@ -20,6 +21,7 @@ export function runWorker(): void {
   }
   // Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
   process.on('SIGINT', () => {})
+  keepServingWithoutOutput()
   process.on('SIGTERM', drain)
   process.once('disconnect', drain)
   process.on('uncaughtException', (error) => {
@@ -101,8 +103,8 @@ class RunningWorker {
 }
 
 function send(message: FromWorker): void {
-  // Without a supervisor the worker is draining already, and there is nobody to tell.
-  if (process.connected) process.send?.(message)
+  // Without a supervisor there is nobody to tell, and the worker drains as soon as it notices.
+  if (process.connected) process.send?.(message, () => {})
 }
 
 function write(line: string): void {

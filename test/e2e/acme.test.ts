@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
 import { missing } from '../programs.ts'
-import { Castellan, makePlace, type Place } from './castellan.ts'
+import { Castellan, type LogLine, makePlace, type Place } from './castellan.ts'
 import { type Pebble, startPebble } from './peers/pebble.ts'
 import { clients, sClient } from './s-client.ts'
 
@@ -127,12 +127,11 @@ test('a CA that is down is said with its own words and the next try; the rest go
   await place.configure(
     `${issuerConfig(pebble)}sites:\n  a.test: { redirectTo: "https://x.example" }\n  b.test: { redirectTo: "https://x.example", issuer: internal }\n`,
   )
-  await pebble.stop()
+  await pebble.pause()
   const castellan = new Castellan(place.folder)
-  const reborn: Pebble[] = []
   t.after(async () => {
     await castellan.stop()
-    for (const each of reborn) await each.stop()
+    await pebble.stop()
     await place.remove()
   })
   const [failure] = await castellan.until('certificate-failed', 2)
@@ -140,6 +139,7 @@ test('a CA that is down is said with its own words and the next try; the rest go
   assert.match(failure!.message, /ECONNREFUSED|refused/)
   assert.match(failure!.message, /in 1 minute/)
   assert.equal(failure!.level, 'error')
+  await castellan.until('serving')
   // Who asks for a.test meanwhile is refused at once, and the log says what is waited for.
   const { chain, output } = await sClient(place.httpsPort, ['-servername', 'a.test'])
   assert.equal(chain.length, 0)
@@ -149,6 +149,10 @@ test('a CA that is down is said with its own words and the next try; the rest go
   await castellan.until('certificate-issued', 2)
   const { chain: internal } = await sClient(place.httpsPort, ['-servername', 'b.test'])
   assert.equal(internal.length, 1)
+  await pebble.restart()
+  await castellan.until(isOf('certificate-issued', 'a.test'), 2, 0, 90_000)
+  const { chain: late } = await sClient(place.httpsPort, ['-servername', 'a.test'])
+  assert.ok(late[0]?.checkHost('a.test'))
 })
 
 test('a name that the CA cannot reach: its words, and the other site is served', { skip }, async (t) => {
@@ -200,6 +204,10 @@ test('a program killed in the middle of an issuance, 20 times, starts again ever
   assert.equal(await last.stop(), 0)
   assert.deepEqual(damages(last), [])
 })
+
+function isOf(event: string, name: string) {
+  return (line: LogLine): boolean => line.event === event && line.message.includes(name)
+}
 
 function damages({ lines }: Castellan): string[] {
   return lines.filter(({ event }) => /damaged|unreadable|exception/.test(event)).map(({ message }) => message)
@@ -257,7 +265,7 @@ test('session state never crosses names: a handshake resumed under another name 
 }, async (t) => {
   const place = await makePlace()
   await place.configure(
-    'sites:\n  a.test: { redirectTo: "https://x.example" }\n  b.test: { redirectTo: "https://x.example" }\n',
+    'workers: 1\nsites:\n  a.test: { redirectTo: "https://x.example" }\n  b.test: { redirectTo: "https://x.example" }\n',
   )
   const castellan = new Castellan(place.folder)
   t.after(async () => {
@@ -265,6 +273,7 @@ test('session state never crosses names: a handshake resumed under another name 
     await place.remove()
   })
   await castellan.until('certificate-issued', 4)
+  await castellan.until('serving')
   const open = (servername: string, session?: Buffer): Promise<{ resumed: boolean; session: Buffer | undefined }> =>
     new Promise((resolve, reject) => {
       const socket = connect({
@@ -275,15 +284,20 @@ test('session state never crosses names: a handshake resumed under another name 
         rejectUnauthorized: false,
       })
       let ticket: Buffer | undefined
+      let resumed = false
       socket.once('session', (given) => {
         ticket = given
         socket.end()
       })
       socket.once('error', reject)
-      socket.once('secureConnect', () => setTimeout(() => socket.end(), 300))
-      socket.once('close', () => resolve({ resumed: socket.isSessionReused(), session: ticket }))
+      socket.once('secureConnect', () => {
+        resumed = socket.isSessionReused()
+        setTimeout(() => socket.end(), 300)
+      })
+      socket.once('close', () => resolve({ resumed, session: ticket }))
     })
   const { session } = await open('a.test')
   assert.ok(session)
+  assert.equal((await open('a.test', session)).resumed, true)
   assert.equal((await open('b.test', session)).resumed, false)
 })

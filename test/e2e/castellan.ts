@@ -71,10 +71,15 @@ export class Castellan {
     return this.lines.slice(since).filter((line) => line.event === event)
   }
 
-  /** Waits until the log has `count` lines that a condition accepts. Rejects after 30 s, quoting the log. */
-  async until(condition: string | ((line: LogLine) => boolean), count = 1, since = 0): Promise<LogLine[]> {
+  /** Waits until the log has `count` lines that a condition accepts. Rejects when the time is over, quoting the log. */
+  async until(
+    condition: string | ((line: LogLine) => boolean),
+    count = 1,
+    since = 0,
+    withinMs = 30_000,
+  ): Promise<LogLine[]> {
     const accepts = typeof condition === 'string' ? (line: LogLine) => line.event === condition : condition
-    const giveUp = Date.now() + 30_000
+    const giveUp = Date.now() + withinMs
     for (;;) {
       const found = this.lines.slice(since).filter(accepts)
       if (found.length >= count) return found

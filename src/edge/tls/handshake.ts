@@ -100,6 +100,8 @@ export class Handshake {
     socket.on('error', () => socket.destroy())
     socket.once('secure', () => {
       if (!this.#end()) return
+      // Only a tls.Server clears this, and node:http2 waits for it before it reads.
+      Object.assign(socket, { secureConnecting: false })
       this.#socket.off('close', this.#onGone)
       this.#options.onSecure(socket, hello)
     })

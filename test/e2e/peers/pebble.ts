@@ -42,6 +42,8 @@ export type Pebble = {
   readonly trust: string
   /** The root of the certificates issued, which is a new one after each start. `index` counts alternate roots. */
   rootPem(index?: number): Promise<string>
+  /** Refuses connections until it is started again. */
+  pause(): Promise<void>
   /** Forgets everything: accounts, orders, nonces, roots. The directory stays where it is. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -106,8 +108,12 @@ class RunningPebble implements Pebble {
     return get(`https://127.0.0.1:${this.#ports.management}/roots/${index}`, await readFile(this.trust, 'utf8'))
   }
 
+  pause(): Promise<void> {
+    return this.#server.stop()
+  }
+
   async restart(): Promise<void> {
-    await this.#server.stop()
+    await this.pause()
     this.#server = await startServer(this.#options, this.#ports, this.#folder)
   }
 
