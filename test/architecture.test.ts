@@ -164,6 +164,6 @@ test('the README says of each dependency why it is there', () => {
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const readme = existsSync(join(ROOT, 'README.md')) ? readFileSync(join(ROOT, 'README.md'), 'utf8') : ''
   const section = /^## Dependencies\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(readme)?.[1] ?? ''
-  const listed = [...section.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1]!)
+  const listed = [...section.matchAll(/^\| `([^`]+)` +\|/gm)].map((match) => match[1]!)
   assert.deepEqual(listed.sort(), Object.keys(dependencies).sort())
 })

@@ -149,9 +149,10 @@ export class WorkerPool implements ChallengePublisher {
     const { clock, log } = this.#options
     const backoffMs = this.#crashes === 1 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (this.#crashes - 2), MAX_BACKOFF_MS)
     const when = backoffMs === 0 ? 'now' : `in ${backoffMs / 1000} s`
+    const others = this.#workers.size === 1 ? '1 other goes' : `${this.#workers.size} others go`
     log.error(
       'worker-exited',
-      `Worker ${worker.pid} ended unexpectedly (${cause}); ${this.#workers.size} others go on serving, a new one starts ${when}.`,
+      `Worker ${worker.pid} ended unexpectedly (${cause}); ${others} on serving, a new one starts ${when}.`,
       { pid: worker.pid, cause, backoffMs },
     )
     try {

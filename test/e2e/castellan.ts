@@ -59,8 +59,15 @@ export class Castellan {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   #onLine: () => void = () => {}
 
-  constructor(folder: string, args: readonly string[] = ['run'], env: NodeJS.ProcessEnv = process.env) {
-    this.process = spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  /** @param fds what it inherits, from descriptor 3 on. */
+  constructor(
+    folder: string,
+    args: readonly string[] = ['run'],
+    env: NodeJS.ProcessEnv = process.env,
+    fds: readonly number[] = [],
+  ) {
+    const stdio = ['ignore', 'pipe', 'pipe', ...fds] as const
+    this.process = spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, env, stdio: [...stdio] })
     for (const stream of [this.process.stdout!, this.process.stderr!])
       createInterface(stream).on('line', (line) => this.#read(line))
     this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }))

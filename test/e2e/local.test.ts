@@ -5,6 +5,8 @@ import { connect, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { bindListeningSocket } from '../../src/supervisor/listening-sockets.ts'
+import { systemClock } from '../../src/system/clock.ts'
 import { missing } from '../programs.ts'
 import { Castellan, makePlace, type Place } from './castellan.ts'
 import { curl } from './curl.ts'
@@ -160,14 +162,40 @@ test('a worker that is killed is replaced, and the others go on serving', { skip
     app.server.close()
     await place.remove()
   })
-  await castellan.until('worker-ready', 2)
-  const pids = castellan.of('worker-ready').map(({ message }) => Number(/\d+/.exec(message)))
-  process.kill(pids[0]!, 'SIGKILL')
-  const answers = await Promise.all(Array.from({ length: 20 }, () => curl(`http://a.test:${place.httpPort}/`)))
-  // Those that the killed worker had accepted are lost; whoever asks after that is served.
-  assert.ok(answers.filter(({ exitCode }) => exitCode === 0).length >= 15)
-  await castellan.until('worker-ready', 3)
-  assert.match(castellan.of('worker-exited')[0]!.message, /signal SIGKILL.*1 others go on serving/)
+  for (let kills = 0; kills < 3; kills++) {
+    const ready = await castellan.until('worker-ready', 2 + kills)
+    process.kill(Number(/\d+/.exec(ready.at(-1)!.message)), 'SIGKILL')
+    const answers = await Promise.all(Array.from({ length: 20 }, () => curl(`http://a.test:${place.httpPort}/`)))
+    // Those that the killed worker had accepted are lost; whoever asks after that is served.
+    assert.ok(answers.filter(({ exitCode }) => exitCode === 0).length >= 15)
+  }
+  await castellan.until('worker-ready', 5)
+  for (const { message } of castellan.of('worker-exited'))
+    assert.match(message, /signal SIGKILL.*1 other goes on serving, a new one starts (now|in [12] s)/)
+})
+
+test('sockets that systemd has opened are served', { skip: missing('curl') }, async (t) => {
+  const place = await makePlace()
+  const host = '127.0.0.1'
+  const https = await bindListeningSocket({ type: 'tcp', host, port: place.httpsPort }, systemClock)
+  const http = await bindListeningSocket({ type: 'tcp', host, port: place.httpPort }, systemClock)
+  await writeFile(
+    join(place.folder, 'castellan.yaml'),
+    'listen: { https: "fd:3", http: "fd:4" }\nlog: { format: json }\nsites: { a.test: { redirectTo: "https://b.example" } }',
+  )
+  const castellan = new Castellan(place.folder, ['run'], process.env, [https.fd, http.fd])
+  t.after(async () => {
+    await castellan.stop()
+    https.close()
+    http.close()
+    await place.remove()
+  })
+  await castellan.until('certificate-issued', 2)
+  await castellan.until('serving')
+  for (const origin of [`http://a.test:${place.httpPort}`, `https://a.test:${place.httpsPort}`]) {
+    const { output } = await curl('--cacert', rootOf(place), `${origin}/x`)
+    assert.match(output, /^HTTP\/\S+ 308 [\s\S]*location: https:\/\/b\.example\/x/i)
+  }
 })
 
 test('a killed program leaves no worker, no port and no lock behind', async (t) => {

@@ -1,4 +1,4 @@
-import { constants } from 'node:crypto'
+import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { LRUCache } from 'lru-cache'
 
@@ -24,6 +24,9 @@ type KeyedCertificate = { readonly chain: string; readonly privateKey: string }
 
 /** Throws what OpenSSL says of a certificate or key that it does not take. */
 export function createContext({ chain, privateKey }: KeyedCertificate): SecureContext {
+  // OpenSSL files keys by their type, so one of another type than the certificate's would fail only in each handshake.
+  if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(privateKey)))
+    throw new TypeError('its private key belongs to another certificate')
   return createSecureContext({
     cert: chain,
     key: privateKey,

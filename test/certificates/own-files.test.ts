@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { OwnCertificates } from '../../src/certificates/own-files.ts'
+import type { IssuedCertificate } from '../../src/issuers/issuer.ts'
+import { exportPrivateKey, generateKey } from '../../src/pki/keys.ts'
+import { FakeClock } from '../fakes/fake-clock.ts'
+import { FakeIssuer } from '../fakes/fake-issuer.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'castellan-own-'))
+after(() => rm(folder, { recursive: true, force: true }))
+
+let version = 0
+
+class Site {
+  readonly clock = new FakeClock()
+  readonly log = new RecordingLog()
+  readonly issuer = new FakeIssuer('own', this.clock)
+  readonly certificate = join(folder, `${++version}.crt`)
+  readonly key = join(folder, `${version}.key`)
+  readonly own = new OwnCertificates(
+    [{ site: 'a.test', names: ['a.test', 'b.test'], files: [{ certificate: this.certificate, key: this.key }] }],
+    this.clock,
+    this.log,
+  )
+
+  make(...names: string[]): Promise<IssuedCertificate> {
+    return this.issuer.issue({ names, keyKind: 'ecdsa-p256' }, new AbortController().signal)
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    await writeFile(path, text)
+    // A change within the clock tick of the file system must be seen in the test as well.
+    const at = new Date(1_700_000_000_000 + ++version * 1000)
+    await utimes(path, at, at)
+  }
+}
+
+test('files are served for the site’s names, whatever stands between their blocks', async () => {
+  const site = new Site()
+  const { chain, privateKey } = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, `subject=CN = a.test\r\n${chain}\nissuer=…\n${privateKey}`)
+  await site.write(site.key, privateKey)
+  assert.equal(await site.own.refresh(), true)
+  assert.deepEqual(
+    site.own.held.map(({ names }) => names),
+    [['a.test', 'b.test']],
+  )
+  assert.doesNotMatch(site.own.held[0]!.chain, /PRIVATE KEY|subject/)
+  assert.deepEqual(site.own.waiting, [])
+  assert.equal(await site.own.refresh(), false)
+})
+
+test('a pair that is half replaced keeps the former one, and is said once', async () => {
+  const site = new Site()
+  const first = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, first.chain)
+  await site.write(site.key, first.privateKey)
+  await site.own.refresh()
+  const before = site.own.held
+  const other = exportPrivateKey((await generateKey('ecdsa-p256')).privateKey)
+  await site.write(site.key, other)
+  for (let times = 0; times < 3; times++) assert.equal(await site.own.refresh(), false)
+  assert.deepEqual(site.own.held, before)
+  const errors = site.log.of('own-certificate-unusable')
+  assert.equal(errors.length, 1)
+  assert.match(errors[0]!.message, /The key is not that of the certificate\. The former one serves on/)
+  assert.doesNotMatch(JSON.stringify(site.log.entries), /-----BEGIN/)
+})
+
+for (const [fault, damage] of [
+  ['no certificate in the file', async (site: Site) => site.write(site.certificate, 'nothing')],
+  [
+    'a certificate cut short',
+    async (site: Site) => site.write(site.certificate, (await site.make('a.test')).chain.slice(0, 300)),
+  ],
+  ['no key in the file', async (site: Site) => site.write(site.key, 'nothing')],
+  ['a file that is gone', async (site: Site) => rm(site.key)],
+] as const)
+  test(`${fault}: said by file, and the names wait until it is put right`, async () => {
+    const site = new Site()
+    const { chain, privateKey } = await site.make('a.test', 'b.test')
+    await site.write(site.certificate, chain)
+    await site.write(site.key, privateKey)
+    await damage(site)
+    assert.equal(await site.own.refresh(), false)
+    assert.equal(site.own.held.length, 0)
+    assert.match(site.own.waiting[0]!.reason, /must be put right/)
+    assert.match(site.log.of('own-certificate-unusable')[0]!.message, new RegExp(site.certificate))
+    await site.write(site.certificate, chain)
+    await site.write(site.key, privateKey)
+    assert.equal(await site.own.refresh(), true)
+  })
+
+test('what clients will refuse is served all the same, with a remark', async () => {
+  const site = new Site()
+  const { chain, privateKey } = await site.make('a.test')
+  await site.write(site.certificate, chain)
+  await site.write(site.key, privateKey)
+  await site.clock.advance(100 * 86_400_000)
+  assert.equal(await site.own.refresh(), true)
+  assert.match(site.log.of('own-certificate-lacks-names')[0]!.message, /does not cover b\.test/)
+  assert.equal(site.log.of('own-certificate-expired').length, 1)
+})

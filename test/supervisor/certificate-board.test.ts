@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CertificateBoard } from '../../src/supervisor/certificate-board.ts'
+import { formatOrigin, httpsPort } from '../../src/supervisor/edge-config.ts'
+import { trustHint } from '../../src/supervisor/trust-hint.ts'
+
+const certificate = (id: string) => ({ id, names: ['a.test'], chain: `chain ${id}`, privateKey: `key ${id}` })
+
+test('workers are told what has changed, and a new one everything', () => {
+  const board = new CertificateBoard()
+  assert.deepEqual(board.update({ held: [certificate('1'), certificate('2')], waiting: [] }), {
+    put: [certificate('1'), certificate('2')],
+    remove: [],
+    waiting: [],
+  })
+  const waiting = [{ names: ['b.test'], reason: 'because' }]
+  assert.deepEqual(board.update({ held: [certificate('2'), certificate('3')], waiting }), {
+    put: [certificate('3')],
+    remove: ['1'],
+    waiting,
+  })
+  assert.deepEqual(board.all(), { put: [certificate('2'), certificate('3')], remove: [], waiting })
+})
+
+test('an origin is what one opens in a browser', () => {
+  const tcp = (port: number) => [{ type: 'tcp', host: undefined, port } as const]
+  assert.equal(formatOrigin('a.test', tcp(443)), 'https://a.test')
+  assert.equal(formatOrigin('a.test', tcp(8443)), 'https://a.test:8443')
+  assert.equal(formatOrigin('fd00::1', tcp(8443)), 'https://[fd00::1]:8443')
+  assert.equal(formatOrigin('a.test', []), 'https://a.test')
+  assert.equal(httpsPort([{ type: 'unix', path: '/x' }, ...tcp(8443)]), 8443)
+})
+
+test('the hint on how to trust the internal CA names its file and a command for this kind of machine', () => {
+  for (const platform of ['linux', 'darwin', 'win32', 'freebsd'] as const) {
+    const hint = trustHint('/d/root.crt', 'https://a.test', platform)
+    assert.match(hint, /curl --cacert \/d\/root\.crt https:\/\/a\.test/)
+    assert.equal(/update-ca-certificates|add-trusted-cert|certutil/.test(hint), platform !== 'freebsd')
+  }
+})
