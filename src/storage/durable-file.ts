@@ -4,8 +4,8 @@ import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errorCode } from '../errors.ts'
 
-/** What a crash may leave behind; no key looks like this. */
-const TEMPORARY = /^\.tmp-[0-9a-f]{16}$/
+/** What a crash may leave behind. No key looks like this, as keys have no capitals. */
+const TEMPORARY = /^\.TMP-[0-9a-f]{16}$/
 
 export const PRIVATE_FILE_MODE = 0o600
 export const PRIVATE_FOLDER_MODE = 0o700
@@ -36,7 +36,7 @@ export async function readPrivateFile(path: string): Promise<Buffer> {
  */
 export async function writePrivateFile(path: string, value: Uint8Array): Promise<void> {
   const folder = dirname(path)
-  const aside = join(folder, `.tmp-${randomBytes(8).toString('hex')}`)
+  const aside = join(folder, `.TMP-${randomBytes(8).toString('hex')}`)
   const file = await open(aside, 'wx', PRIVATE_FILE_MODE)
   try {
     await writeAndSync(file, value)

@@ -1,8 +1,9 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describeError } from '../errors.ts'
+import { LinkError } from './file-fault.ts'
 import { StorageError } from './storage.ts'
 
 /** SQLite's own files, and ours that says who has the lock. Neither can be a key: keys have no capitals. */
@@ -25,15 +26,20 @@ export class FolderLock implements Disposable {
     this.#database = database
   }
 
-  /** Throws StorageError `storage-in-use`, naming the process that has the folder, or `storage-unwritable`. */
-  static take(folder: string): FolderLock {
+  /**
+   * `now`, in ms since 1970, is what a second process is told that the folder is taken since. Throws StorageError
+   * `storage-in-use`, naming the process that has the folder, or `storage-unwritable`.
+   */
+  static take(folder: string, now: number): FolderLock {
     if (taken.has(folder)) throw inUse(folder)
     let database: DatabaseSync | undefined
     try {
+      for (const name of [LOCK_FILE, HOLDER_FILE]) refuseLink(join(folder, name))
       database = new DatabaseSync(join(folder, LOCK_FILE))
       database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
       chmodSync(join(folder, LOCK_FILE), 0o600)
-      writeFileSync(join(folder, HOLDER_FILE), `process ${process.pid} on ${hostname()}\n`, { mode: 0o600 })
+      const holder = `process ${process.pid} on ${hostname()} since ${new Date(now).toISOString()}\n`
+      writeFileSync(join(folder, HOLDER_FILE), holder, { mode: 0o600 })
     } catch (error) {
       database?.close()
       if (isBusy(error)) throw inUse(folder)
@@ -52,6 +58,11 @@ export class FolderLock implements Disposable {
     taken.delete(this.#folder)
     this.#database.close()
   }
+}
+
+/** Planted while the folder was open to others, it would have us write to a file of somebody's choice. */
+function refuseLink(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw new LinkError(path)
 }
 
 /** https://www.sqlite.org/rescode.html#busy */

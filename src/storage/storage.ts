@@ -25,7 +25,7 @@ export interface Storage {
   setAside(key: string): Promise<string>
   /** Where an operator finds this key: a path, for a folder. */
   locate(key: string): string
-  /** Ends the use of the storage and gives up the lock. */
+  /** Ends the use of the storage and gives up the lock: all else then throws StorageError, and a second call does nothing. */
   close(): Promise<void>
 }
 

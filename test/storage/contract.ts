@@ -62,6 +62,21 @@ export function storageContract(name: string, open: () => Promise<Storage>): voi
     assert.ok(storage.locate('a/b').includes('a/b'))
   })
 
+  check('what is closed reads and writes nothing any more, and may be closed again', async (storage) => {
+    await storage.put('a', Buffer.from('x'))
+    await storage.close()
+    await storage.close()
+    const isStorageError = (error: unknown): boolean => error instanceof StorageError
+    for (const action of [
+      storage.get('a'),
+      storage.list(''),
+      storage.put('a', Buffer.from('y')),
+      storage.delete('a'),
+      storage.setAside('a'),
+    ])
+      await assert.rejects(action, isStorageError)
+  })
+
   for (const key of [
     '',
     '/',

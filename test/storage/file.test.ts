@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,14 +61,46 @@ test('folders are 0700 and files 0600, whatever the umask', async () => {
 
 test('what was open to others is closed to them, with a warning', async () => {
   const folder = await newFolder()
-  writeFileSync(join(folder, 'account'), 'x')
-  chmodSync(join(folder, 'account'), 0o644)
-  chmodSync(folder, 0o755)
+  mkdirSync(join(folder, 'accounts'))
+  writeFileSync(join(folder, 'accounts/ca'), 'x')
+  chmodSync(join(folder, 'accounts/ca'), 0o644)
+  for (const path of ['accounts', '']) chmodSync(join(folder, path), 0o755)
   const log = new RecordingLog()
   await (await open(folder, log)).close()
-  assert.equal(statSync(folder).mode & 0o777, 0o700)
-  assert.equal(statSync(join(folder, 'account')).mode & 0o777, 0o600)
-  assert.equal(log.of('storage-was-open').length, 2)
+  for (const path of ['', 'accounts']) assert.equal(statSync(join(folder, path)).mode & 0o777, 0o700)
+  assert.equal(statSync(join(folder, 'accounts/ca')).mode & 0o777, 0o600)
+  assert.equal(log.of('storage-was-open').length, 3)
+  const again = new RecordingLog()
+  await (await open(folder, again)).close()
+  assert.equal(again.entries.length, 0)
+})
+
+test('what is being written is never listed, and no key is taken for its remains', async () => {
+  const folder = await newFolder()
+  const storage = await open(folder)
+  const keys = ['.tmp-0123456789abcdef', '.lock', '.probe', 'values/.tmp-0123456789abcdef']
+  for (const key of keys) await storage.put(key, Buffer.from(key))
+  const writes = Array.from({ length: 50 }, (_, index) => storage.put(`n/${index}`, Buffer.alloc(300_000)))
+  for (let look = 0; look < 20; look++)
+    for (const key of await storage.list(''))
+      assert.match(key, /^n\/\d+$|^(values\/)?\.(tmp-0123456789abcdef|lock|probe)$/)
+  await Promise.all(writes)
+  await storage.close()
+  const reopened = await open(folder)
+  for (const key of keys) assert.equal(String(await reopened.get(key)), key)
+  await reopened.close()
+})
+
+test('the remains of a write that a crash cut short are removed at the next opening', async () => {
+  const folder = await newFolder()
+  const storage = await open(folder)
+  await storage.put('a/b', Buffer.from('x'))
+  await storage.close()
+  const remains = ['.TMP-0123456789abcdef', 'a/.TMP-fedcba9876543210'].map((name) => join(folder, name))
+  for (const path of remains) writeFileSync(path, 'half')
+  await (await open(folder)).close()
+  assert.deepEqual(remains.filter(existsSync), [])
+  assert.ok(existsSync(join(folder, 'a/b')))
 })
 
 test('a symbolic link in the place of a value is refused, at the start and later', async () => {
@@ -71,6 +113,48 @@ test('a symbolic link in the place of a value is refused, at the start and later
   symlinkSync('/etc/hostname', join(folder, 'other'))
   await storage.close()
   await fails(open(folder), 'storage-unreadable', /other/)
+})
+
+test('a symbolic link in the place of a folder is refused, and nothing beyond it is touched', async () => {
+  const [folder, outside] = [await newFolder(), await newFolder()]
+  writeFileSync(join(outside, 'b'), 'not ours')
+  const storage = await open(folder)
+  symlinkSync(outside, join(folder, 'a'))
+  await fails(storage.get('a/b'), 'storage-unreadable', /a\/b .*ELOOP.*not followed/)
+  await fails(storage.list('a'), 'storage-unreadable', /ELOOP/)
+  for (const write of [storage.put('a/b', Buffer.from('x')), storage.put('a/deep/er', Buffer.from('x'))])
+    await fails(write, 'storage-unwritable', /ELOOP.*not followed/)
+  await fails(storage.delete('a/b'), 'storage-unwritable', /ELOOP/)
+  await fails(storage.setAside('a/b'), 'storage-unwritable', /ELOOP/)
+  assert.deepEqual(readdirSync(outside), ['b'])
+  assert.equal(readFileSync(join(outside, 'b'), 'utf8'), 'not ours')
+  await storage.close()
+  await fails(open(folder), 'storage-unreadable', /\/a /)
+})
+
+test('a symbolic link in the place of the lock is refused, and what it points to stays as it is', async () => {
+  for (const name of ['.LOCK', '.LOCK-HOLDER'])
+    for (const content of ['', 'not ours']) {
+      const [folder, outside] = [await newFolder(), await newFolder()]
+      const target = join(outside, 'target')
+      writeFileSync(target, content)
+      chmodSync(target, 0o644)
+      symlinkSync(target, join(folder, name))
+      await fails(open(folder), 'storage-unwritable', new RegExp(`${name} is a symbolic link`))
+      assert.equal(readFileSync(target, 'utf8'), content)
+      assert.equal(statSync(target).mode & 0o777, 0o644)
+    }
+})
+
+test('the folder itself may be reached over a symbolic link, and is still one folder', async () => {
+  const folder = await newFolder()
+  const link = join(top, 'link-to-folder')
+  symlinkSync(folder, link)
+  const storage = await open(link)
+  await storage.put('a/b', Buffer.from('x'))
+  await fails(open(folder), 'storage-in-use', /in use/)
+  await storage.close()
+  assert.equal(readFileSync(join(folder, 'a/b'), 'utf8'), 'x')
 })
 
 test('a folder in the place of a value is said to be one', async () => {
@@ -115,6 +199,26 @@ test('a file that may not be read: refuses to open, and says which', async () =>
   assert.match(asNobody(folder), /^storage-unreadable: .*certificates\/a\.test .*EACCES.*give this user the right/)
 })
 
+test('what a file system keeps in its top folder is none of ours: a lost+found of root hinders nobody', async () => {
+  const folder = await newFolder()
+  chmodSync(top, 0o755)
+  mkdirSync(join(folder, 'lost+found'))
+  chmodSync(join(folder, 'lost+found'), 0o000)
+  if (process.getuid?.() === 0) chownSync(folder, 65534, 65534)
+  assert.equal(asNobody(folder), 'opened\n')
+})
+
+test('remains that cannot be removed: refuses to open, and says which', async () => {
+  const folder = await newFolder()
+  chmodSync(top, 0o755)
+  mkdirSync(join(folder, 'a'))
+  writeFileSync(join(folder, 'a/.TMP-0123456789abcdef'), 'half')
+  chmodSync(join(folder, 'a'), 0o500)
+  if (process.getuid?.() === 0) for (const path of ['', 'a']) chownSync(join(folder, path), 65534, 65534)
+  assert.match(asNobody(folder), /^storage-unwritable: .*\.TMP-0123456789abcdef .*EACCES.*give this user the right/)
+  chmodSync(join(folder, 'a'), 0o700)
+})
+
 test('a folder that may not be written: refuses to open, and says so', async () => {
   const folder = await newFolder()
   chmodSync(top, 0o755)
@@ -127,7 +231,7 @@ test('a second opening is refused, in this process and in another, and says who 
   const folder = await newFolder()
   chmodSync(top, 0o755)
   const storage = await open(folder)
-  await fails(open(folder), 'storage-in-use', new RegExp(`process ${process.pid} on `))
+  await fails(open(folder), 'storage-in-use', new RegExp(`process ${process.pid} on .* since 20`))
   const { stdout } = spawnSync(process.execPath, [join(import.meta.dirname, 'writer.ts'), folder], { encoding: 'utf8' })
   assert.equal(stdout, '')
   await storage.put('a', Buffer.from('the lock outlives reads and writes'))
