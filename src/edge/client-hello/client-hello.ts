@@ -2,11 +2,16 @@ import { isIP } from 'node:net'
 import { Alert } from './alert.ts'
 import { ByteCursor, TruncatedError } from './byte-cursor.ts'
 
+/** RFC 8446 §4.2.1. */
+export const TLS_1_3 = 0x0304
+/** RFC 5246 §7.4.1.2. */
+export const TLS_1_2 = 0x0303
+
 /** What a client asks for and can do (RFC 8446 §4.1.2), as far as it decides which certificate it gets. */
 export type ClientHello = {
   /** Lower case, without trailing dot; undefined if the client names no server. */
   readonly serverName: string | undefined
-  /** The versions it speaks: 0x0304 is TLS 1.3, 0x0303 TLS 1.2. */
+  /** The versions it speaks, TLS_1_3 and TLS_1_2 among them or not. */
   readonly versions: readonly number[]
   readonly cipherSuites: readonly number[]
   /** undefined: it did not say. */
@@ -98,8 +103,8 @@ function readServerName(cursor: ByteCursor | undefined): string | undefined {
   cursor.expectEnd()
   const type = list.uint8()
   const bytes = list.bytes(list.uint16())
-  if (type !== HOST_NAME || !list.isAtEnd)
-    throw new RefusedError(Alert.illegalParameter, 'it names more than one server')
+  if (type !== HOST_NAME) throw new RefusedError(Alert.illegalParameter, 'its server name is of an unknown type')
+  if (!list.isAtEnd) throw new RefusedError(Alert.illegalParameter, 'it names more than one server')
   if (bytes.length > MAX_NAME_BYTES) throw new RefusedError(Alert.illegalParameter, 'its server name is too long')
   const name = bytes.toString('latin1').toLowerCase().replace(/\.$/, '')
   if (!DNS_NAME.test(name) || isIP(name) !== 0)
@@ -107,18 +112,21 @@ function readServerName(cursor: ByteCursor | undefined): string | undefined {
   return name
 }
 
-/** RFC 8446 §4.2.1: without the extension, the legacy version is the highest it speaks. */
+/** RFC 8446 §4.2.1: without the extension, the legacy version is the highest it speaks, and never above TLS 1.2. */
 function readVersions(cursor: ByteCursor | undefined, legacyVersion: number): number[] {
-  if (cursor === undefined) return [legacyVersion]
-  const versions = cursor.vector8().uint16s()
-  cursor.expectEnd()
-  return versions
+  if (cursor === undefined) return [Math.min(legacyVersion, TLS_1_2)]
+  return readNumbers(cursor, cursor.vector8())
 }
 
 function readUint16List(cursor: ByteCursor | undefined): number[] | undefined {
-  if (cursor === undefined) return undefined
-  const numbers = cursor.vector16().uint16s()
-  cursor.expectEnd()
+  return cursor && readNumbers(cursor, cursor.vector16())
+}
+
+/** An extension that is one list of numbers; none of these lists may be empty. */
+function readNumbers(extension: ByteCursor, list: ByteCursor): number[] {
+  extension.expectEnd()
+  const numbers = list.uint16s()
+  if (numbers.length === 0) throw new RefusedError(Alert.decodeError, 'a list in it is empty')
   return numbers
 }
 
@@ -138,6 +146,11 @@ function readProtocols(cursor: ByteCursor | undefined): string[] {
 
 const OCSP = 1
 
+/** RFC 6066 §8: whose responses it trusts and further wishes follow, and may be empty. */
 function readStatusRequest(cursor: ByteCursor | undefined): boolean {
-  return cursor !== undefined && !cursor.isAtEnd && cursor.uint8() === OCSP
+  if (cursor === undefined || cursor.uint8() !== OCSP) return false
+  cursor.vector16()
+  cursor.vector16()
+  cursor.expectEnd()
+  return true
 }

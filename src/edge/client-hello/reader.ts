@@ -17,53 +17,66 @@ const HANDSHAKE_RECORD = 22
 const RECORD_HEADER_BYTES = 5
 const CLIENT_HELLO = 1
 const MESSAGE_HEADER_BYTES = 4
-/** A hello of today fits; the buffer doubles when one does not. */
-const FIRST_BUFFER_BYTES = 2048
-/** So many capitals are the beginning of a method: no protocol that somebody might speak here by mistake has them. */
-const METHOD_BYTES = 3
+
+/** How a request in HTTP begins: RFC 9110 §9.3, RFC 5789, and the preface of HTTP/2 (RFC 9113 §3.4). */
+const REQUEST_STARTS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'PRI'].map(
+  (method) => `${method} `,
+)
+const LONGEST_REQUEST_START = Math.max(...REQUEST_STARTS.map((start) => start.length))
 
 const INCOMPLETE: HelloReading = { status: 'incomplete' }
+const NOTHING = Buffer.alloc(0)
 
 /**
  * Finds the ClientHello in the first bytes of a connection, however they are split into segments and records (RFC 8446
- * §5.1). Its buffer grows with what has arrived, never with a length that is announced, and no header is looked at twice.
+ * §5.1). What it holds and does is in proportion to what has arrived, whatever length is announced.
  */
 export class ClientHelloReader {
-  #received = Buffer.allocUnsafe(FIRST_BUFFER_BYTES)
+  /** Its first `#length` bytes have arrived; the rest is room for more. */
+  #buffer: Buffer = NOTHING
   #length = 0
   #nextRecord = 0
-  #message = Buffer.alloc(0)
+  /** The message so far: what stood in the records that are whole. */
+  #fragments: Buffer[] = []
+  #fragmentBytes = 0
+  /** So much of the message is needed to go on: its header first, then all of it. */
+  #neededBytes = MESSAGE_HEADER_BYTES
 
   /** Takes what has arrived and says what it makes with all before. After any status but `incomplete` it is not asked again. */
   push(bytes: Buffer): HelloReading {
-    if (this.#length + bytes.length > this.#received.length) this.#grow(this.#length + bytes.length)
-    bytes.copy(this.#received, this.#length)
+    if (this.#length === 0) this.#buffer = bytes
+    else this.#append(bytes)
     this.#length += bytes.length
     return this.#readRecords()
   }
 
   /** Everything that has arrived, the hello and what came with it: for whoever carries on. */
   get received(): Buffer {
-    return this.#received.subarray(0, this.#length)
+    return this.#buffer.subarray(0, this.#length)
   }
 
-  #grow(needed: number): void {
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#received.length * 2))
-    this.#received.copy(larger, 0, 0, this.#length)
-    this.#received = larger
+  #append(bytes: Buffer): void {
+    const needed = this.#length + bytes.length
+    if (needed > this.#buffer.length) {
+      // Doubled, so that a hello that comes byte by byte is not copied at each.
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2))
+      this.#buffer.copy(larger, 0, 0, this.#length)
+      this.#buffer = larger
+    }
+    bytes.copy(this.#buffer, this.#length)
   }
 
   #readRecords(): HelloReading {
     for (;;) {
       const start = this.#nextRecord
-      if (start < this.#length && this.#received[start] !== HANDSHAKE_RECORD) return this.#readForeign(start)
+      if (start < this.#length && this.#buffer[start] !== HANDSHAKE_RECORD) return this.#readForeign(start)
       if (start + RECORD_HEADER_BYTES > this.#length) return this.#awaitMore()
-      if (this.#received[start + 1] !== 3) return refused(Alert.protocolVersion, 'its record is of no version of TLS')
-      const end = start + RECORD_HEADER_BYTES + this.#received.readUInt16BE(start + 3)
+      if (this.#buffer[start + 1] !== 3) return refused(Alert.protocolVersion, 'its record is of no version of TLS')
+      const end = start + RECORD_HEADER_BYTES + this.#buffer.readUInt16BE(start + 3)
       if (end > MAX_HELLO_BYTES) return refused(Alert.recordOverflow, 'it is too long')
       if (end > this.#length) return INCOMPLETE
       this.#nextRecord = end
-      const reading = this.#readMessage(this.#received.subarray(start + RECORD_HEADER_BYTES, end))
+      const reading = this.#readFragment(this.#buffer.subarray(start + RECORD_HEADER_BYTES, end))
       if (reading.status !== 'incomplete') return reading
     }
   }
@@ -72,14 +85,17 @@ export class ClientHelloReader {
     return this.#length >= MAX_HELLO_BYTES ? refused(Alert.recordOverflow, 'it is too long') : INCOMPLETE
   }
 
-  #readMessage(fragment: Buffer): HelloReading {
-    const message = Buffer.concat([this.#message, fragment])
-    this.#message = message
-    if (message.length > 0 && message[0] !== CLIENT_HELLO)
-      return refused(Alert.unexpectedMessage, 'its first message is no ClientHello')
-    if (message.length < MESSAGE_HEADER_BYTES) return INCOMPLETE
+  #readFragment(fragment: Buffer): HelloReading {
+    if (fragment.length > 0) this.#fragments.push(fragment)
+    this.#fragmentBytes += fragment.length
+    if (this.#fragmentBytes < this.#neededBytes) return INCOMPLETE
+    const [first = NOTHING] = this.#fragments
+    const message = this.#fragments.length === 1 ? first : Buffer.concat(this.#fragments)
+    if (message[0] !== CLIENT_HELLO) return refused(Alert.unexpectedMessage, 'its first message is no ClientHello')
     const end = MESSAGE_HEADER_BYTES + message.readUIntBE(1, 3)
     if (end > MAX_HELLO_BYTES) return refused(Alert.recordOverflow, 'it is too long')
+    this.#fragments = [message]
+    this.#neededBytes = end
     if (message.length < end) return INCOMPLETE
     const result = parseClientHello(message.subarray(MESSAGE_HEADER_BYTES, end))
     return isRefusal(result) ? { status: 'refused', ...result } : { status: 'complete', hello: result }
@@ -87,9 +103,10 @@ export class ClientHelloReader {
 
   #readForeign(start: number): HelloReading {
     if (start > 0) return refused(Alert.unexpectedMessage, 'a record within it is no handshake')
-    const text = this.#received.toString('latin1', 0, Math.min(this.#length, METHOD_BYTES))
-    if (!/^[A-Z]+$/.test(text)) return refused(undefined, 'it does not speak TLS')
-    return text.length < METHOD_BYTES ? INCOMPLETE : { status: 'plain-http' }
+    const text = this.#buffer.toString('latin1', 0, Math.min(this.#length, LONGEST_REQUEST_START))
+    if (REQUEST_STARTS.some((requestStart) => text.startsWith(requestStart))) return { status: 'plain-http' }
+    if (REQUEST_STARTS.some((requestStart) => requestStart.startsWith(text))) return INCOMPLETE
+    return refused(undefined, 'it does not speak TLS')
   }
 }
 

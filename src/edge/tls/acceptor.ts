@@ -1,17 +1,18 @@
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
-import { LRUCache } from 'lru-cache'
 import { describeError } from '../../errors.ts'
 import type { Log } from '../../telemetry/log.ts'
 import { Alert } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
 import { plainAddress } from '../listener.ts'
-import { wildcardOf } from '../router.ts'
-import type { CertificateSnapshot, ChallengeSnapshot, WaitingSnapshot } from '../snapshot.ts'
+import type { CertificateSnapshot, WaitingSnapshot } from '../snapshot.ts'
 import { speaksOurVersions } from './certificate-kind.ts'
 import { CertificateTable } from './certificate-table.ts'
-import { ContextCache, createContext } from './context.ts'
+import { ContextCache } from './context.ts'
 import { type Decision, Handshake } from './handshake.ts'
+import { closeLingering } from './lingering-close.ts'
+import { ACME_TLS, type TlsAlpnChallenge, TlsAlpnChallenges } from './tls-alpn-challenges.ts'
+import { WaitingNames } from './waiting-names.ts'
 
 /** A client with whom TLS is established. */
 export type TlsConnection = {
@@ -25,10 +26,11 @@ export type TlsConnection = {
 
 export type TlsAcceptorOptions = {
   readonly log: Log
+  /** If it throws, the connection is closed and the error is logged. */
   readonly onConnection: (connection: TlsConnection) => void
   /** For the whole ClientHello, from the first moment; 5 s unless given. */
   readonly helloTimeoutMs?: number
-  /** For the handshake after it; 10 s unless given. nginx allows 60 s. */
+  /** For the whole handshake, the ClientHello included; 10 s unless given. */
   readonly handshakeTimeoutMs?: number
 }
 
@@ -39,69 +41,63 @@ export type TlsState = {
   readonly fallback: string | undefined
 }
 
-/** What a certificate is to a connection while it lasts. */
-type Serving = { readonly decision: Decision; readonly certificate?: CertificateSnapshot }
-
-/** RFC 8737 §3. */
-const ACME_TLS = 'acme-tls/1'
 const OUR_PROTOCOLS = ['h2', 'http/1.1']
+/** An honest client sends its hello at once; the rest is for segments that are lost and sent again. */
+const HELLO_TIMEOUT_MS = 5_000
+/** One or two flights more (RFC 8446 §2, RFC 5246 §7.3). nginx allows 60 s. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Half-open handshakes are cheap to cause: beyond these the oldest makes room. */
 const MAX_HANDSHAKES = 1024
-/** How often the log repeats that a name waits for its certificate. */
-const WAITING_LOG_MS = 10_000
-const MAX_WAITING_NAMES = 1_000
 
 /** Brings connections through TLS, each with the certificate that its client can verify, and answers tls-alpn-01. */
 export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions
   readonly #table: CertificateTable
   readonly #contexts = new ContextCache()
-  readonly #challenges = new Map<string, SecureContext>()
+  readonly #challenges: TlsAlpnChallenges
+  readonly #waiting: WaitingNames
   readonly #handshakes = new Set<Handshake>()
-  readonly #saidWaiting = new LRUCache<string, true>({ max: MAX_WAITING_NAMES, ttl: WAITING_LOG_MS })
-  #waiting = new Map<string, string>()
   #fallback: string | undefined
 
   constructor(options: TlsAcceptorOptions) {
     this.#options = options
     this.#table = new CertificateTable(options.log)
+    this.#challenges = new TlsAlpnChallenges(options.log)
+    this.#waiting = new WaitingNames(options.log)
   }
 
   /** Takes over what is to be served from now on. Connections that exist keep what they have. */
   update({ certificates, waiting, fallback }: TlsState): void {
     for (const id of this.#table.update(certificates)) this.#contexts.drop(id)
-    this.#waiting = new Map(waiting.flatMap(({ names, reason }) => names.map((name) => [name, reason])))
+    this.#waiting.update(waiting)
     this.#fallback = fallback
   }
 
-  publishChallenge({ serverName, certificate, privateKey }: TlsAlpnChallenge): void {
-    this.#challenges.set(serverName, createContext({ chain: certificate, privateKey }))
+  publishChallenge(challenge: TlsAlpnChallenge): void {
+    this.#challenges.publish(challenge)
   }
 
-  withdrawChallenge({ serverName }: TlsAlpnChallenge): void {
-    this.#challenges.delete(serverName)
+  withdrawChallenge(challenge: TlsAlpnChallenge): void {
+    this.#challenges.withdraw(challenge)
   }
 
   /** Takes a connection that has just been accepted. */
   accept(socket: Socket): void {
-    const { log, helloTimeoutMs = 5_000, handshakeTimeoutMs = 10_000 } = this.#options
-    let serving: Serving | undefined
+    const { log, helloTimeoutMs = HELLO_TIMEOUT_MS, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = this.#options
+    const client = plainAddress(socket.remoteAddress)
     const handshake = new Handshake(socket, {
       helloTimeoutMs,
       handshakeTimeoutMs,
-      decide: (hello) => {
-        serving = this.#decide(hello, socket)
-        return serving.decision
-      },
-      onSecure: (tlsSocket, { serverName }) => {
+      decide: (hello) => this.#decide(hello, socket),
+      onOver: (failure) => {
         this.#handshakes.delete(handshake)
-        this.#established(tlsSocket, serverName, serving?.certificate)
+        if (failure !== undefined) log.debug('handshake-failed', `A TLS handshake failed: ${failure}.`, { client })
       },
-      onFailure: (reason) => {
-        this.#handshakes.delete(handshake)
-        log.debug('handshake-failed', `A TLS handshake failed: ${reason}.`, {
-          client: plainAddress(socket.remoteAddress),
-        })
+      onThrow: (error) => {
+        const message =
+          `The connection of ${client} was closed because of an error in Castellan: ${describeError(error)}. ` +
+          'Others are not affected. Report it with the stack.'
+        log.error('connection-exception', message, { client, stack: error instanceof Error ? error.stack : undefined })
       },
     })
     this.#handshakes.add(handshake)
@@ -116,48 +112,47 @@ export class TlsAcceptor {
     for (const handshake of this.#handshakes) handshake.abort('the program stops')
   }
 
-  #established(socket: TLSSocket, serverName: string | undefined, certificate: CertificateSnapshot | undefined): void {
-    // After a validation there is nothing more to say (RFC 8737 §3).
-    if (certificate === undefined) {
-      socket.end()
-      return
-    }
-    const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
-    this.#options.onConnection({ socket, serverName, certificate, protocol })
-  }
-
-  #decide(hello: ClientHello, socket: Socket): Serving {
+  #decide(hello: ClientHello, socket: Socket): Decision {
     if (!speaksOurVersions(hello)) return refuse(Alert.protocolVersion, 'the client speaks neither TLS 1.2 nor 1.3')
-    if (hello.protocols.includes(ACME_TLS)) {
-      const context = this.#challenges.get(hello.serverName ?? '')
-      if (context !== undefined) return { decision: { type: 'serve', context, protocols: [ACME_TLS] } }
-    }
-    if (hello.protocols.length > 0 && !hello.protocols.some((protocol) => OUR_PROTOCOLS.includes(protocol)))
-      return refuse(Alert.noApplicationProtocol, `the client offers no protocol of ours`)
-    const name = hello.serverName ?? this.#nameForAddress(socket)
+    const { serverName, protocols } = hello
+    const answer = protocols.includes(ACME_TLS) && this.#challenges.context(serverName ?? '')
+    // After a validation there is nothing more to say (RFC 8737 §3).
+    if (answer) return { type: 'serve', context: answer, protocols: [ACME_TLS], onSecure: closeLingering }
+    if (protocols.length > 0 && !protocols.some((protocol) => OUR_PROTOCOLS.includes(protocol)))
+      return refuse(Alert.noApplicationProtocol, 'the client offers no protocol of ours')
+    const name = serverName ?? this.#nameForAddress(socket)
     if (name === undefined)
       return refuse(Alert.unrecognizedName, 'the client names no server, and there is no fallback')
     return this.#decideByName(name, hello)
   }
 
-  #decideByName(name: string, hello: ClientHello): Serving {
+  #decideByName(name: string, hello: ClientHello): Decision {
     for (;;) {
       const choice = this.#table.choose(name, hello)
       switch (choice.type) {
         case 'certificate': {
           const context = this.#contextOf(choice.certificate)
           if (context === undefined) continue
-          const { certificate } = choice
-          return { decision: { type: 'serve', context, protocols: OUR_PROTOCOLS }, certificate }
+          return this.#serve(context, choice.certificate, hello.serverName)
         }
         case 'unverifiable':
           return refuse(Alert.handshakeFailure, `the client can verify no certificate of ${name}`)
         case 'unknown-name':
-          return this.#refuseUnknown(name)
+          return this.#waiting.askedFor(name)
+            ? refuse(Alert.internalError, `${name} has no certificate yet`)
+            : refuse(Alert.unrecognizedName, `there is no site of the name ${name}`)
         default:
           return choice satisfies never
       }
     }
+  }
+
+  #serve(context: SecureContext, { id, names }: CertificateSnapshot, serverName: string | undefined): Decision {
+    const onSecure = (socket: TLSSocket): void => {
+      const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
+      this.#options.onConnection({ socket, serverName, certificate: { id, names }, protocol })
+    }
+    return { type: 'serve', context, protocols: OUR_PROTOCOLS, onSecure }
   }
 
   /** undefined where OpenSSL does not take it; the table then offers it no more. */
@@ -175,26 +170,8 @@ export class TlsAcceptor {
     const address = plainAddress(socket.localAddress)
     return this.#table.has(address) || this.#waiting.has(address) ? address : this.#fallback
   }
-
-  #refuseUnknown(name: string): Serving {
-    const reason = this.#waiting.get(name) ?? this.#waiting.get(wildcardOf(name))
-    if (reason === undefined) return refuse(Alert.unrecognizedName, `there is no site of the name ${name}`)
-    if (!this.#saidWaiting.has(name)) {
-      this.#saidWaiting.set(name, true)
-      this.#options.log.warn(
-        'handshake-waiting',
-        `A client asks for ${name}, which has no certificate yet: ${reason}.`,
-        {
-          name,
-        },
-      )
-    }
-    return refuse(Alert.internalError, `${name} has no certificate yet`)
-  }
 }
 
-type TlsAlpnChallenge = Extract<ChallengeSnapshot, { type: 'tls-alpn-01' }>
-
-function refuse(alert: Alert, reason: string): Serving {
-  return { decision: { type: 'refuse', alert, reason } }
+function refuse(alert: Alert, reason: string): Decision {
+  return { type: 'refuse', alert, reason }
 }

@@ -1,10 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { ClientHello } from '../client-hello/client-hello.ts'
-
-/** TLS 1.3 (RFC 8446 §4.2.1). */
-const TLS_1_3 = 0x0304
-/** TLS 1.2 (RFC 5246). */
-export const TLS_1_2 = 0x0303
+import { type ClientHello, TLS_1_2, TLS_1_3 } from '../client-hello/client-hello.ts'
 
 /** What a client must be able to do to verify a handshake that is signed with a key of one kind. IANA's numbers. */
 type Demands = {

@@ -8,6 +8,9 @@ import { type CertificateKind, canVerify, certificateKind } from './certificate-
 /** A certificate, and the kind of its key once somebody has asked for it: most names are at rest. */
 type Entry = { readonly certificate: CertificateSnapshot; kind: CertificateKind | 'unusable' | undefined }
 
+/** A certificate of which nothing speaks against using it. */
+type Candidate = { readonly certificate: CertificateSnapshot; readonly kind: CertificateKind }
+
 /** What there is for a client: the certificate to show, or why there is none. */
 export type Choice =
   | { readonly type: 'certificate'; readonly certificate: CertificateSnapshot }
@@ -46,25 +49,25 @@ export class CertificateTable {
 
   /** The best certificate of a name that the client can verify: of the exact name first, then of the wildcard. */
   choose(name: string, hello: ClientHello): Choice {
-    const exact = this.#byName.get(name)
-    const wildcard = this.#byName.get(wildcardOf(name))
-    const best = this.#best(exact, hello) ?? this.#best(wildcard, hello)
+    const exact = this.#usable(name)
+    const wildcard = this.#usable(wildcardOf(name))
+    const best = bestFor(hello, exact) ?? bestFor(hello, wildcard)
     if (best !== undefined) return { type: 'certificate', certificate: best }
-    return { type: exact === undefined && wildcard === undefined ? 'unknown-name' : 'unverifiable' }
+    return { type: exact.length + wildcard.length === 0 ? 'unknown-name' : 'unverifiable' }
   }
 
+  /** Whether there is a certificate of exactly this name. One that turned out to be of no use is none. */
   has(name: string): boolean {
-    return this.#byName.has(name)
+    return this.#usable(name).length > 0
   }
 
-  #best(entries: readonly Entry[] = [], hello: ClientHello): CertificateSnapshot | undefined {
-    let best: { certificate: CertificateSnapshot; rank: number } | undefined
-    for (const entry of entries) {
+  #usable(name: string): Candidate[] {
+    const candidates: Candidate[] = []
+    for (const entry of this.#byName.get(name) ?? []) {
       const kind = this.#kindOf(entry)
-      if (kind === 'unusable' || !canVerify(hello, kind)) continue
-      if (best === undefined || kind.rank < best.rank) best = { certificate: entry.certificate, rank: kind.rank }
+      if (kind !== 'unusable') candidates.push({ certificate: entry.certificate, kind })
     }
-    return best?.certificate
+    return candidates
   }
 
   #kindOf(entry: Entry): CertificateKind | 'unusable' {
@@ -98,4 +101,13 @@ export class CertificateTable {
       else this.#byName.set(name, others)
     }
   }
+}
+
+function bestFor(hello: ClientHello, candidates: readonly Candidate[]): CertificateSnapshot | undefined {
+  let best: Candidate | undefined
+  for (const candidate of candidates) {
+    if (!canVerify(hello, candidate.kind)) continue
+    if (best === undefined || candidate.kind.rank < best.kind.rank) best = candidate
+  }
+  return best?.certificate
 }

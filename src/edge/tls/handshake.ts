@@ -3,28 +3,35 @@ import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Alert, alertRecord } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
 import { ClientHelloReader, type HelloReading } from '../client-hello/reader.ts'
+import { closeLingering } from './lingering-close.ts'
 
 /** What to do with a client, now that it is known what it asks for. */
 export type Decision =
-  | { readonly type: 'serve'; readonly context: SecureContext; readonly protocols: readonly string[] }
+  | {
+      readonly type: 'serve'
+      readonly context: SecureContext
+      readonly protocols: readonly string[]
+      /** TLS is established; the socket has read nothing of what follows. */
+      readonly onSecure: (socket: TLSSocket) => void
+    }
   | { readonly type: 'refuse'; readonly alert: Alert; readonly reason: string }
 
 export type HandshakeOptions = {
+  /** For the whole ClientHello, from the first moment. */
   readonly helloTimeoutMs: number
+  /** For all of it, the ClientHello included. */
   readonly handshakeTimeoutMs: number
   readonly decide: (hello: ClientHello) => Decision
-  /** TLS is established; the socket has read nothing of what follows. */
-  readonly onSecure: (socket: TLSSocket, hello: ClientHello) => void
-  /** There will be no connection; the reason is for the log. */
-  readonly onFailure: (reason: string) => void
+  /** It is over; told once. A failure says why there is no connection, in words for the log. */
+  readonly onOver: (failure: string | undefined) => void
+  /** Something that was called from here threw, and the connection is closed. */
+  readonly onThrow: (error: unknown) => void
 }
 
-/** Time for a refusal to reach a client that is still sending, so that no reset overtakes it. */
-const LINGER_MS = 1_000
-
-const PLAIN_HTTP_ANSWER =
+const PLAIN_HTTP_ANSWER = Buffer.from(
   'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n' +
-  'This port speaks HTTPS: use https:// in the address.\n'
+    'This port speaks HTTPS: use https:// in the address.\n',
+)
 
 /**
  * One connection from its first byte to the end of the TLS handshake. The ClientHello is read before TLS starts, and put
@@ -33,15 +40,18 @@ const PLAIN_HTTP_ANSWER =
 export class Handshake {
   readonly #socket: Socket
   readonly #options: HandshakeOptions
-  readonly #reader = new ClientHelloReader()
-  #timer: NodeJS.Timeout
+  /** undefined once the hello is read: a connection that lasts does not hold on to it. */
+  #reader: ClientHelloReader | undefined = new ClientHelloReader()
+  readonly #helloTimer: NodeJS.Timeout
+  readonly #timer: NodeJS.Timeout
   #isOver = false
 
   constructor(socket: Socket, options: HandshakeOptions) {
     this.#socket = socket
     this.#options = options
-    const { helloTimeoutMs } = options
-    this.#timer = setTimeout(() => this.abort(`no ClientHello within ${helloTimeoutMs} ms`), helloTimeoutMs)
+    const { helloTimeoutMs, handshakeTimeoutMs } = options
+    this.#helloTimer = setTimeout(() => this.abort(`no ClientHello within ${helloTimeoutMs} ms`), helloTimeoutMs)
+    this.#timer = setTimeout(() => this.abort(`no handshake within ${handshakeTimeoutMs} ms`), handshakeTimeoutMs)
     socket.on('error', this.#onGone)
     socket.on('close', this.#onGone)
     socket.on('readable', this.#onReadable)
@@ -49,85 +59,93 @@ export class Handshake {
 
   /** Ends it without a word. */
   abort(reason: string): void {
-    this.#fail(reason)
     this.#socket.destroy()
+    this.#end(reason)
   }
 
   readonly #onGone = (): void => this.abort('the client has gone')
 
-  readonly #onReadable = (): void => {
-    const bytes: Buffer | null = this.#socket.read()
-    if (bytes === null) return
-    const reading = this.#reader.push(bytes)
-    if (reading.status === 'incomplete') return
-    this.#socket.off('readable', this.#onReadable)
-    this.#proceed(reading)
+  readonly #onReadable = (): void => this.#guard(() => this.#readHello())
+
+  /** What goes wrong with one connection costs that one, not the process. */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.abort('an error in the program')
+      this.#options.onThrow(error)
+    }
   }
 
-  #proceed(reading: Exclude<HelloReading, { status: 'incomplete' }>): void {
+  #readHello(): void {
+    const bytes: Buffer | null = this.#socket.read()
+    if (bytes === null || this.#reader === undefined) return
+    const reading = this.#reader.push(bytes)
+    if (reading.status === 'incomplete') return
+    const { received } = this.#reader
+    this.#reader = undefined
+    this.#socket.off('readable', this.#onReadable)
+    clearTimeout(this.#helloTimer)
+    this.#proceed(reading, received)
+  }
+
+  #proceed(reading: Exclude<HelloReading, { status: 'incomplete' }>, received: Buffer): void {
     switch (reading.status) {
       case 'plain-http':
-        return this.#refuse(Buffer.from(PLAIN_HTTP_ANSWER), 'the client speaks HTTP without TLS')
-      case 'refused':
-        return this.#refuse(
-          reading.alert && alertRecord(reading.alert),
-          `the ClientHello is not usable: ${reading.reason}`,
-        )
+        return this.#refuse(PLAIN_HTTP_ANSWER, 'the client speaks HTTP without TLS')
+      case 'refused': {
+        const reason = `the ClientHello is not usable: ${reading.reason}`
+        return reading.alert === undefined ? this.abort(reason) : this.#refuse(alertRecord(reading.alert), reason)
+      }
       case 'complete':
-        return this.#decide(reading.hello)
+        return this.#decide(reading.hello, received)
       default:
         reading satisfies never
     }
   }
 
-  #decide(hello: ClientHello): void {
+  #decide(hello: ClientHello, received: Buffer): void {
     const decision = this.#options.decide(hello)
-    if (decision.type === 'refuse') this.#refuse(alertRecord(decision.alert), decision.reason)
-    else this.#startTls(hello, decision.context, decision.protocols)
+    if (decision.type === 'refuse') return this.#refuse(alertRecord(decision.alert), decision.reason)
+    const { context, protocols, onSecure } = decision
+    this.#socket.unshift(received)
+    const socket = new TLSSocket(this.#socket, {
+      isServer: true,
+      secureContext: context,
+      ALPNProtocols: [...protocols],
+    })
+    this.#watch(socket)
+    socket.once('secure', () => this.#guard(() => this.#established(socket, onSecure)))
   }
 
-  #startTls(hello: ClientHello, secureContext: SecureContext, protocols: readonly string[]): void {
-    this.#socket.unshift(this.#reader.received)
-    const socket = new TLSSocket(this.#socket, { isServer: true, secureContext, ALPNProtocols: [...protocols] })
-    clearTimeout(this.#timer)
-    const { handshakeTimeoutMs } = this.#options
-    this.#timer = setTimeout(() => this.abort(`no handshake within ${handshakeTimeoutMs} ms`), handshakeTimeoutMs)
+  #watch(socket: TLSSocket): void {
     // Without a tls.Server around it, a TLSSocket reports what OpenSSL finds wrong only here.
-    socket.on('_tlsError', (error: Error) => {
-      this.#fail(error.message)
+    socket.on('_tlsError', (error: Error & { reason?: string }) => {
+      this.#end(error.reason ?? error.message)
       socket.destroy()
     })
     socket.on('error', () => socket.destroy())
-    socket.once('secure', () => {
-      if (!this.#end()) return
-      // Only a tls.Server clears this, and node:http2 waits for it before it reads.
-      Object.assign(socket, { secureConnecting: false })
-      this.#socket.off('close', this.#onGone)
-      this.#options.onSecure(socket, hello)
-    })
   }
 
-  #refuse(answer: Buffer | undefined, reason: string): void {
-    this.#fail(reason)
-    if (answer === undefined) {
-      this.#socket.destroy()
-      return
-    }
-    this.#socket.end(answer)
-    this.#socket.resume()
-    const linger = setTimeout(() => this.#socket.destroy(), LINGER_MS)
-    this.#socket.once('close', () => clearTimeout(linger))
+  #established(socket: TLSSocket, onSecure: (socket: TLSSocket) => void): void {
+    if (this.#isOver) return
+    // Only a tls.Server clears this, and node:http2 waits for it before it reads.
+    Object.assign(socket, { secureConnecting: false })
+    this.#socket.off('close', this.#onGone)
+    this.#end(undefined)
+    onSecure(socket)
   }
 
-  #fail(reason: string): void {
-    if (this.#end()) this.#options.onFailure(reason)
+  #refuse(answer: Buffer, reason: string): void {
+    closeLingering(this.#socket, answer)
+    this.#end(reason)
   }
 
-  /** Says whether it was not over yet. */
-  #end(): boolean {
-    if (this.#isOver) return false
+  #end(failure: string | undefined): void {
+    if (this.#isOver) return
     this.#isOver = true
+    clearTimeout(this.#helloTimer)
     clearTimeout(this.#timer)
-    return true
+    this.#options.onOver(failure)
   }
 }

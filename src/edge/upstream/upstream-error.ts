@@ -16,15 +16,15 @@ export class UpstreamError extends CastellanError {
   }
 }
 
-/** The operating system's and OpenSSL's words for an upstream that cannot be reached at all. */
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ENOENT',
-  'EACCES',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
+/** What it means that an upstream cannot be reached at all, by the system's code. */
+const UNREACHABLE = new Map([
+  ['ECONNREFUSED', 'nothing listens there'],
+  ['ENOENT', 'there is no such socket'],
+  ['EACCES', 'this user may not connect to it'],
+  ['ENOTFOUND', 'its name cannot be resolved'],
+  ['EAI_AGAIN', 'its name cannot be resolved at the moment'],
+  ['EHOSTUNREACH', 'no route leads to it'],
+  ['ENETUNREACH', 'no route leads to it'],
 ])
 
 /** Names an error of the connection to an upstream, keeping the cause. */
@@ -32,15 +32,22 @@ export function upstreamError(upstream: string, cause: unknown): UpstreamError {
   if (cause instanceof UpstreamError) return cause
   const code = errorCode(cause) ?? ''
   if (code === 'ETIMEDOUT') return timeoutError(upstream, 'the connection was not established in time')
-  const isUnreachable = UNREACHABLE.has(code)
-  return new UpstreamError(
-    isUnreachable ? 'upstream-unreachable' : 'upstream-broken',
-    `${upstream} ${isUnreachable ? 'cannot be reached' : 'gave no usable response'}: ${describeError(cause)}`,
-    { upstream, cause: code },
-    { cause },
-  )
+  const meaning = UNREACHABLE.get(code)
+  return meaning === undefined
+    ? new UpstreamError(
+        'upstream-broken',
+        `${upstream} gave no usable response: ${describeError(cause)}.`,
+        { upstream, cause: code },
+        { cause },
+      )
+    : new UpstreamError(
+        'upstream-unreachable',
+        `${upstream} cannot be reached: ${meaning} (${code}).`,
+        { upstream, cause: code },
+        { cause },
+      )
 }
 
 export function timeoutError(upstream: string, what: string): UpstreamError {
-  return new UpstreamError('upstream-timeout', `${upstream} was too slow: ${what}`, { upstream })
+  return new UpstreamError('upstream-timeout', `${upstream} was too slow: ${what}.`, { upstream })
 }

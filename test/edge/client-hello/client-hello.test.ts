@@ -5,6 +5,7 @@ import { type ClientHello, isRefusal, parseClientHello } from '../../../src/edge
 import { ClientHelloReader, type HelloReading, MAX_HELLO_BYTES } from '../../../src/edge/client-hello/reader.ts'
 import { missing } from '../../programs.ts'
 import { captureNode, captureOpenssl } from './capture.ts'
+import { bytewise, everySplit } from './every-split.ts'
 import {
   extension,
   helloBody,
@@ -31,10 +32,6 @@ function read(pieces: readonly Buffer[]): HelloReading {
     if (reading.status !== 'incomplete') return reading
   }
   return reading
-}
-
-function bytewise(bytes: Buffer): Buffer[] {
-  return Array.from(bytes, (byte) => Buffer.from([byte]))
 }
 
 test('reads what decides the certificate (RFC 8446 §4.1.2)', () => {
@@ -65,13 +62,28 @@ test('a hello of TLS 1.2 may have no extensions', () => {
   assert.deepEqual([hello.signatureAlgorithms, hello.supportedGroups], [undefined, undefined])
 })
 
+test('without supported_versions the client speaks TLS 1.2 at most, whatever it says (RFC 8446 §4.2.1)', () => {
+  for (const [version, expected] of [
+    [0x0305, 0x0303],
+    [0x0304, 0x0303],
+    [0x0303, 0x0303],
+    [0x0302, 0x0302],
+  ] as const) {
+    const hello = parseClientHello(helloBody({ version }))
+    assert.ok(!isRefusal(hello))
+    assert.deepEqual(hello.versions, [expected])
+  }
+})
+
+test('a wish for the status of another type than OCSP is none of ours (RFC 6066 §8)', () => {
+  assert.equal(parse(extension(5, Buffer.from([2, 9, 9]))).wantsStaple, false)
+  assert.equal(parse(extension(5, Buffer.concat([Buffer.from([1]), vector16(uint16(1)), uint16(0)]))).wantsStaple, true)
+})
+
 const whole = record(message(helloBody({ extensions: [serverName('a.test')] })))
 
 test('a hello is found at every split into two segments', () => {
-  for (let at = 1; at < whole.length; at++) {
-    const reading = read([whole.subarray(0, at), whole.subarray(at)])
-    assert.equal(reading.status, 'complete', `split at ${at}`)
-  }
+  for (const pieces of everySplit(whole)) assert.equal(read(pieces).status, 'complete', `split at ${pieces[0].length}`)
 })
 
 test('a hello is found byte by byte, and not before its last byte', () => {
@@ -81,8 +93,8 @@ test('a hello is found byte by byte, and not before its last byte', () => {
 
 test('a hello is found over two records, split anywhere, and over records of one byte (RFC 8446 §5.1)', () => {
   const inner = message(helloBody({ extensions: [serverName('a.test')] }))
-  for (let at = 1; at < inner.length; at++)
-    assert.equal(read([record(inner.subarray(0, at)), record(inner.subarray(at))]).status, 'complete', `split at ${at}`)
+  for (const [first, second] of everySplit(inner))
+    assert.equal(read([record(first), record(second)]).status, 'complete', `split at ${first.length}`)
   assert.equal(read([Buffer.concat(bytewise(inner).map((byte) => record(byte)))]).status, 'complete')
   assert.equal(read([record(Buffer.alloc(0)), record(inner)]).status, 'complete')
 })
@@ -117,8 +129,10 @@ for (const [client, capture, name, atLeast] of clientHellos)
     const reading = read(bytewise(bytes))
     assert.ok(reading.status === 'complete', JSON.stringify(reading))
     assert.equal(reading.hello.serverName, name)
+    for (const pieces of everySplit(bytes)) assert.deepEqual(read(pieces), reading, `split at ${pieces[0].length}`)
     assert.ok(reading.hello.versions.includes(0x0304))
     assert.ok(reading.hello.signatureAlgorithms?.includes(0x0403))
+    assert.equal(reading.hello.supportedGroups?.includes(4588), atLeast > 0)
   })
 
 for (const args of [['-tls1_2'], ['-tls1_3'], ['-status', '-alpn', 'h2']])
@@ -184,6 +198,21 @@ for (const [fault, body, alert] of [
   ['an empty list of protocols', helloBody({ extensions: [extension(16, uint16(0))] }), decodeError],
   ['a protocol without a name', helloBody({ extensions: [protocols('')] }), decodeError],
   ['half a signature algorithm', helloBody({ extensions: [extension(13, vector16(Buffer.from([4])))] }), decodeError],
+  ['no signature algorithm', helloBody({ extensions: [extension(13, uint16(0))] }), decodeError],
+  ['no group', helloBody({ extensions: [extension(10, uint16(0))] }), decodeError],
+  ['no version', helloBody({ extensions: [extension(43, Buffer.from([0]))] }), decodeError],
+  [
+    'bytes after the versions',
+    helloBody({ extensions: [extension(43, Buffer.concat([vector8(uint16(0x0304)), Buffer.from([0])]))] }),
+    decodeError,
+  ],
+  ['an empty wish for a status', helloBody({ extensions: [extension(5, Buffer.alloc(0))] }), decodeError],
+  ['half a wish for a status', helloBody({ extensions: [extension(5, Buffer.from([1, 0, 0]))] }), decodeError],
+  [
+    'bytes after the wish for a status',
+    helloBody({ extensions: [extension(5, Buffer.from([1, 0, 0, 0, 0, 0]))] }),
+    decodeError,
+  ],
   ['half a version', helloBody({ extensions: [extension(43, vector8(Buffer.from([3])))] }), decodeError],
   ['half a group', helloBody({ extensions: [extension(10, vector16(Buffer.from([0])))] }), decodeError],
 ] as const)
@@ -205,14 +234,21 @@ for (const [what, bytes, alert] of [
   ['a record of no version', Buffer.from([22, 9, 0, 0, 5, 1, 0, 0, 0, 0]), protocolVersion],
   ['a record of 64 KiB', record(Buffer.alloc(4), 22, 65_535), recordOverflow],
   ['SSL 2', Buffer.from('802e0100020015000000100100800300800700c0', 'hex'), undefined],
-  ['an SSH client', Buffer.from('SSH-2.0-OpenSSH_9\r\n'), 'http-like'],
+  ['an SSH client', Buffer.from('SSH-2.0-OpenSSH_9\r\n'), undefined],
+  ['a mail client', Buffer.from('EHLO a.test\r\n'), undefined],
+  ['a method in lower case', Buffer.from('get / HTTP/1.1\r\n'), undefined],
+  ['a method that goes on', Buffer.from('GETS / HTTP/1.1\r\n'), undefined],
   ['zeros', Buffer.alloc(50), undefined],
 ] as const)
   test(`is not taken in by ${what}`, () => {
     const reading = read(bytewise(bytes))
-    if (alert === 'http-like') assert.notEqual(reading.status, 'complete')
-    else assert.deepEqual([reading.status, 'alert' in reading ? reading.alert : 'none'], ['refused', alert])
+    assert.deepEqual([reading.status, 'alert' in reading ? reading.alert : 'none'], ['refused', alert])
   })
+
+test('a connection that is nothing yet is waited for', () => {
+  for (const start of ['', 'G', 'GE', 'GET', 'OPTION', '\x16', '\x16\x03', '\x16\x03\x01\xff'])
+    assert.equal(read([Buffer.from(start, 'latin1')]).status, 'incomplete', start)
+})
 
 for (const method of ['GET', 'POST', 'OPTIONS', 'CONNECT', 'PRI'])
   test(`knows plain HTTP by its method: ${method}`, () => {

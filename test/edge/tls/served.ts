@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { CertificateSnapshot } from '../../../src/edge/snapshot.ts'
 import { TlsAcceptor, type TlsAcceptorOptions, type TlsConnection } from '../../../src/edge/tls/acceptor.ts'
 import {
@@ -66,8 +67,43 @@ export async function serveTls(
   }
 }
 
+/** The same, until the test ends. */
+export async function served(
+  t: { after(fn: () => unknown): void },
+  ...args: Parameters<typeof serveTls>
+): Promise<ServedTls> {
+  const result = await serveTls(...args)
+  t.after(() => result.close())
+  return result
+}
+
+/** Says which certificate it was that a connection got. */
+export function greet({ socket, certificate: shown, protocol }: TlsConnection): void {
+  socket.on('error', () => {})
+  socket.end(`${shown.id} ${protocol}`)
+}
+
+type Answer = { text: string } | { error: string }
+
+/** What a client is told that asks for a.test, if it does not ask for another. */
+export async function ask(port: number, options: ConnectionOptions = {}): Promise<Answer> {
+  const ca = await rootPem()
+  return new Promise((resolve) => {
+    const named = { servername: 'a.test', ...options }
+    const socket = connectTls({ port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined, ...named })
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (piece: string) => {
+      text += piece
+    })
+    socket.once('end', () => resolve({ text }))
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code ?? error.message }))
+    socket.once('close', () => resolve({ text }))
+  })
+}
+
 async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve))
   return (server.address() as { port: number }).port
 }
 
@@ -91,4 +127,55 @@ export async function reshapingProxy(
     })
   })
   return { port: await listen(server), close: () => server.close() }
+}
+
+/**
+ * A port that passes everything on to another, but holds back what the client sends after its hello until an encrypted
+ * record has come after the one with its Finished message (RFC 8446 §4.4.4), and then sends it as one segment.
+ */
+export async function gatheringProxy(target: number): Promise<{ port: number; gathered: number; close: () => void }> {
+  const proxy = { port: 0, gathered: 0, close: () => server.close() }
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true })
+    client.on('error', () => upstream.destroy())
+    upstream.on('error', () => client.destroy())
+    upstream.pipe(client)
+    let flight = Buffer.alloc(0)
+    const gather = (piece: Buffer): void => {
+      flight = Buffer.concat([flight, piece])
+      if (encryptedRecords(flight) < 2) return
+      client.off('data', gather)
+      proxy.gathered += flight.length
+      upstream.write(flight)
+      client.pipe(upstream)
+    }
+    client.once('data', (hello: Buffer) => {
+      upstream.write(hello)
+      client.on('data', gather)
+    })
+  })
+  proxy.port = await listen(server)
+  return proxy
+}
+
+const APPLICATION_DATA = 23
+
+/** How many records are whole and encrypted. */
+function encryptedRecords(bytes: Buffer): number {
+  let count = 0
+  for (let at = 0; at + 5 <= bytes.length; ) {
+    const end = at + 5 + bytes.readUInt16BE(at + 3)
+    if (end <= bytes.length && bytes[at] === APPLICATION_DATA) count++
+    at = end
+  }
+  return count
+}
+
+/** Waits until it holds; fails if that takes too long. */
+export async function settled(holds: () => boolean, withinMs: number): Promise<void> {
+  const giveUp = performance.now() + withinMs
+  while (!holds()) {
+    if (performance.now() > giveUp) throw new Error(`it does not hold after ${withinMs} ms: ${holds}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 }
