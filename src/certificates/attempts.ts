@@ -3,6 +3,7 @@ import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
+import { setAside } from './set-aside.ts'
 
 /** What is remembered of a certificate's tries, until one succeeds. Times in ms since 1970. */
 type Attempt = {
@@ -50,15 +51,23 @@ export class Attempts {
     if (value === undefined) return
     const attempt = parseAttempt(value)
     if (attempt === undefined) return this.#setAside(id)
-    const cutShort = attempt.unfinished > 1 ? attempt.lastAt + this.#wait(attempt.unfinished - 1) : 0
-    // A clock that was once far ahead must not keep us waiting for years.
-    const latest = clock.now() + MAX_WAIT_MS
-    this.#attempts.set(id, { ...attempt, nextAt: Math.min(Math.max(attempt.nextAt, cutShort), latest) })
+    // A clock that was once far ahead left times that never come.
+    const lastAt = Math.min(attempt.lastAt, clock.now())
+    const cutShort = attempt.unfinished > 1 ? lastAt + this.#wait(attempt.unfinished - 1) : 0
+    const nextAt = Math.min(Math.max(attempt.nextAt, cutShort), clock.now() + MAX_WAIT_MS)
+    this.#attempts.set(id, { ...attempt, lastAt, nextAt })
+    // Or else each restart would begin that wait anew.
+    if (nextAt < attempt.nextAt || lastAt < attempt.lastAt) await this.#save(id, { ...attempt, lastAt, nextAt })
   }
 
   /** No try before this; undefined if none has failed. */
   nextAt(id: string): number | undefined {
-    return this.#attempts.get(id)?.nextAt
+    const attempt = this.#attempts.get(id)
+    const latest = this.#surroundings.clock.now() + MAX_WAIT_MS
+    if (attempt === undefined || attempt.nextAt <= latest) return attempt?.nextAt
+    // The clock was set back meanwhile. What is past all waits counts from now on, and from no later look.
+    this.#attempts.set(id, { ...attempt, nextAt: latest })
+    return latest
   }
 
   /** The last failure in words; undefined if none has failed. */
@@ -82,7 +91,7 @@ export class Attempts {
   async fail(id: string, reason: string, retryAfterMs: number): Promise<number> {
     const failures = (this.#attempts.get(id)?.failures ?? 0) + 1
     const lastAt = this.#surroundings.clock.now()
-    const nextAt = lastAt + Math.min(Math.max(this.#wait(failures), retryAfterMs), MAX_WAIT_MS)
+    const nextAt = Math.round(lastAt + Math.min(Math.max(this.#wait(failures), retryAfterMs), MAX_WAIT_MS))
     await this.#save(id, { failures, unfinished: 0, lastAt, nextAt, reason })
     return nextAt
   }
@@ -117,9 +126,9 @@ export class Attempts {
   async #setAside(id: string): Promise<void> {
     const { storage, log } = this.#surroundings
     const file = storage.locate(keyOf(id))
-    const aside = await storage.setAside(keyOf(id))
-    const message = `The memory of what was tried in ${file} is damaged. It was set aside as ${aside}, and begins anew.`
-    log.warn('attempt-damaged', message, { file, aside })
+    const whereabouts = await setAside(storage, keyOf(id))
+    const message = `The memory of what was tried in ${file} is damaged, and begins anew. ${whereabouts}`
+    log.warn('attempt-damaged', message, { certificate: id, file })
   }
 }
 
@@ -135,6 +144,7 @@ function parseAttempt(value: Buffer): Attempt | undefined {
     return undefined
   }
   const { failures, unfinished, lastAt, nextAt, reason } = attempt ?? {}
-  if (![failures, unfinished, lastAt, nextAt].every(Number.isFinite) || typeof reason !== 'string') return undefined
-  return { failures, unfinished, lastAt, nextAt, reason } as Attempt
+  const areCounts = [failures, unfinished].every((count) => Number.isInteger(count) && count! >= 0)
+  const areTimes = [lastAt, nextAt].every((time) => Number.isFinite(time) && time! >= 0)
+  return areCounts && areTimes && typeof reason === 'string' ? (attempt as Attempt) : undefined
 }

@@ -1,10 +1,11 @@
 import { CastellanError, describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Progress } from './progress.ts'
 import { acceptIssued, type StoredCertificate } from './record.ts'
 import type { WantedCertificate } from './wanted.ts'
 
-/** Nobody gave a certificate: each issuer's words, and the longest that all of them want to be left alone. */
+/** Nobody gave a certificate: each issuer's words, and how long all of them want to be left alone. */
 export class IssuanceError extends CastellanError {
   declare readonly code: 'issuance-failed'
   readonly retryAfterMs: number
@@ -23,24 +24,28 @@ export class IssuanceError extends CastellanError {
 export async function issueFromAny(
   wanted: WantedCertificate,
   issuers: ReadonlyMap<string, Issuer>,
-  clock: Clock,
+  { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
   signal: AbortSignal,
 ): Promise<StoredCertificate> {
+  const { names, keyKind, site } = wanted
   const failures: { issuer: string; error: unknown }[] = []
-  for (const name of wanted.issuers) {
+  for (const [index, name] of wanted.issuers.entries()) {
+    signal.throwIfAborted()
     try {
-      const { names, keyKind, site } = wanted
       const issued = await issuers.get(name)!.issue({ names, keyKind, site }, signal)
       return acceptIssued(issued, wanted, name, clock.now())
     } catch (error) {
       signal.throwIfAborted()
       failures.push({ issuer: name, error })
+      const next = wanted.issuers[index + 1]
+      if (next !== undefined) progress.passedOn(wanted, name, error, next)
     }
   }
   throw new IssuanceError(failures)
 }
 
+/** Whatever an error calls so: NaN and the past are no wait. */
 function retryAfterOf(error: unknown): number {
   const hint = error instanceof Error && 'retryAfterMs' in error ? error.retryAfterMs : undefined
-  return typeof hint === 'number' ? hint : 0
+  return typeof hint === 'number' && hint > 0 ? hint : 0
 }

@@ -1,6 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
-import { describeError } from '../errors.ts'
-import { coversName, parseChain } from '../pki/certificate.ts'
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import { CastellanError, describeError } from '../errors.ts'
+import { type Certificate, coversName, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
@@ -15,104 +17,138 @@ export type OwnFiles = {
   readonly files: readonly { readonly certificate: string; readonly key: string }[]
 }
 
+/** What the config names as a PEM file is none that can be read (`facts.path`). */
+export class OwnFileError extends CastellanError {
+  declare readonly code: 'own-file-unreadable'
+}
+
+type Site = { readonly site: string; readonly names: readonly string[]; readonly pairs: readonly Pair[] }
+
 type Pair = {
-  readonly site: string
-  readonly names: readonly string[]
   readonly certificate: string
   readonly key: string
   /** Of the files as they were last read. */
   version: string
-  held: HeldCertificate | undefined
+  content: Content | undefined
 }
 
-const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
+/** What is in a pair of files that belong together. */
+type Content = {
+  readonly chain: string
+  readonly privateKey: string
+  readonly leaf: Certificate
+  /** Of the whole chain: an intermediate that is added later changes no more than that. */
+  readonly digest: string
+}
+
+type UsablePair = Pair & { content: Content }
+
+/** A chain may have 64 KiB and a key 16; this leaves room for what tools write around them. */
+const MAX_FILE_BYTES = 1024 * 1024
+
+const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** The operator's own certificates, read again whenever their files change. */
 export class OwnCertificates {
-  readonly #pairs: readonly Pair[]
+  readonly #sites: readonly Site[]
   readonly #clock: Clock
   readonly #log: Log
 
   constructor(sites: readonly OwnFiles[], clock: Clock, log: Log) {
-    this.#pairs = sites.flatMap(({ site, names, files }) =>
-      files.map((file) => ({ site, names, ...file, version: '', held: undefined })),
-    )
+    this.#sites = sites.map(({ site, names, files }) => ({
+      site,
+      names,
+      pairs: files.map((file) => ({ ...file, version: '', content: undefined })),
+    }))
     this.#clock = clock
     this.#log = log
   }
 
   get isEmpty(): boolean {
-    return this.#pairs.length === 0
+    return this.#sites.every(({ pairs }) => pairs.length === 0)
   }
 
   /** Those that can be served. */
   get held(): HeldCertificate[] {
-    return this.#pairs.flatMap(({ held }) => (held === undefined ? [] : [held]))
+    return this.#sites.flatMap((site) => usable(site).map((pair) => toHeld(site, pair)))
   }
 
-  /** The sites' names for which no file can be used. */
+  /** The names of the sites of which no files can be used. */
   get waiting(): { names: readonly string[]; reason: string }[] {
-    const served = new Set(this.held.flatMap(({ names }) => names))
-    return this.#pairs
-      .filter(({ names }) => names.some((name) => !served.has(name)))
-      .map(({ names, certificate }) => ({ names, reason: `the file ${certificate} and its key must be put right` }))
+    return this.#sites
+      .filter((site) => site.pairs.length > 0 && usable(site).length === 0)
+      .map(({ names, pairs }) => {
+        const files = pairs.map(({ certificate, key }) => `${certificate} and ${key}`).join(', ')
+        return { names, reason: `the files ${files} must be put right` }
+      })
   }
 
-  /** Reads those whose files have changed, and says whether anything else is held now. */
+  /** Reads those whose files have changed, and says whether anything else is held now. Never rejects. */
   async refresh(): Promise<boolean> {
     let hasChanged = false
-    for (const pair of this.#pairs) if (await this.#refreshPair(pair)) hasChanged = true
+    for (const site of this.#sites) {
+      const changed: UsablePair[] = []
+      for (const pair of site.pairs) if (await this.#refreshPair(site, pair)) changed.push(pair as UsablePair)
+      // Once all are read: what one of them lacks, another may have.
+      for (const pair of changed) this.#remark(site, pair)
+      hasChanged ||= changed.length > 0
+    }
     return hasChanged
   }
 
-  async #refreshPair(pair: Pair): Promise<boolean> {
+  async #refreshPair({ site }: Site, pair: Pair): Promise<boolean> {
     const version = await versionOf(pair)
     if (version === pair.version) return false
     pair.version = version
     try {
-      const held = await readPair(pair)
-      if (held.id === pair.held?.id) return false
-      pair.held = held
-      this.#remark(pair, held)
-      return true
+      const content = await readPair(pair)
+      const hasChanged = content.digest !== pair.content?.digest
+      pair.content = content
+      return hasChanged
     } catch (error) {
       // Half-written as likely as wrong: its next version is read again.
-      const serving = pair.held === undefined ? 'There is none to serve for it' : 'The former one serves on'
-      const message = `${pair.certificate} and ${pair.key} cannot be used for ${pair.site}: ${describeError(error)} ${serving} until the files are put right; they are read again when they change.`
-      this.#log.error('own-certificate-unusable', message, {
-        site: pair.site,
-        certificate: pair.certificate,
-        key: pair.key,
-      })
+      const { certificate, key } = pair
+      const serving = pair.content === undefined ? 'There is none to serve for it' : 'The former one serves on'
+      const message = `${certificate} and ${key} cannot be used for ${site}: ${describeError(error)} ${serving} until the files are put right; they are read again when they change.`
+      this.#log.error('own-certificate-unusable', message, { site, certificate, key })
       return false
     }
   }
 
-  #remark({ site, names, certificate }: Pair, { chain }: HeldCertificate): void {
-    const [leaf] = parseChain(chain)
-    const end = spokenTime(leaf.notAfter)
-    this.#log.info('own-certificate-loaded', `${certificate} serves ${site} until ${end}.`, {
-      site,
-      certificate,
-      notAfter: end,
-    })
-    if (leaf.notAfter < this.#clock.now())
-      this.#log.error('own-certificate-expired', `${certificate} expired at ${end}: clients of ${site} refuse it.`, {
-        site,
-        certificate,
-      })
-    const missing = names.filter((name) => !coversName(leaf.names, name))
-    if (missing.length > 0)
-      this.#log.warn(
-        'own-certificate-lacks-names',
-        `${certificate} does not cover ${missing.join(', ')}: clients refuse it there.`,
-        {
-          site,
-          certificate,
-          missing,
-        },
-      )
+  #remark({ site, names, pairs }: Site, { certificate, content: { leaf } }: UsablePair): void {
+    const notAfter = spokenTime(leaf.notAfter)
+    const facts = { site, certificate, notAfter }
+    this.#log.info('own-certificate-loaded', `${certificate} serves ${site} until ${notAfter}.`, facts)
+    if (leaf.notAfter < this.#clock.now()) {
+      const message = `${certificate} expired at ${notAfter}, and clients of ${site} refuse it: put a new one in its place.`
+      this.#log.error('own-certificate-expired', message, facts)
+    }
+    const missing = names.filter((name) => !pairs.some((pair) => covers(pair, name)))
+    if (missing.length > 0) {
+      const message = `${certificate} does not cover ${missing.join(', ')}: clients refuse it there.`
+      this.#log.warn('own-certificate-lacks-names', message, { site, certificate, missing })
+    }
   }
+}
+
+function usable({ pairs }: Site): UsablePair[] {
+  return pairs.filter((pair): pair is UsablePair => pair.content !== undefined)
+}
+
+function covers({ content }: Pair, name: string): boolean {
+  return content !== undefined && coversName(content.leaf.names, name)
+}
+
+/**
+ * Serves the names that it is good for, and those for which no file is good: a certificate that clients complain of tells
+ * an operator more than none.
+ */
+function toHeld({ site, names, pairs }: Site, { content }: UsablePair): HeldCertificate {
+  const { chain, privateKey, leaf, digest } = content
+  const served = names.filter((name) => coversName(leaf.names, name) || !pairs.some((pair) => covers(pair, name)))
+  // With the names: a change of another pair can change which of them are served from this one.
+  const id = sha256(JSON.stringify([digest, site, served]))
+  return { id, names: served, chain, privateKey }
 }
 
 /** Changes when either file does; the same for two files that are not there. */
@@ -120,8 +156,8 @@ async function versionOf({ certificate, key }: Pair): Promise<string> {
   const versions = await Promise.all(
     [certificate, key].map(async (path) => {
       try {
-        const { mtimeMs, size, ino } = await stat(path)
-        return `${mtimeMs} ${size} ${ino}`
+        const { mtimeMs, ctimeMs, size, ino } = await stat(path)
+        return `${mtimeMs} ${ctimeMs} ${size} ${ino}`
       } catch (error) {
         return describeError(error)
       }
@@ -130,14 +166,31 @@ async function versionOf({ certificate, key }: Pair): Promise<string> {
   return versions.join('\n')
 }
 
-/** Serves the site's names whatever the certificate says: the operator's choice, remarked on where it looks wrong. */
-async function readPair({ site, names, certificate, key }: Pair): Promise<HeldCertificate> {
+async function readPair({ certificate, key }: Pair): Promise<Content> {
   // Tools write what a certificate says between the blocks, and a bundle may have the key in it.
-  const blocks = (await readFile(certificate, 'latin1')).match(CERTIFICATE_BLOCK) ?? []
-  const chain = `${blocks.join('\n')}\n`
-  const privateKey = await readFile(key, 'utf8')
+  const blocks = (await readBounded(certificate)).match(CERTIFICATE_BLOCK) ?? []
+  const chain = blocks.map((block) => `${block}\n`).join('')
+  const privateKey = await readBounded(key)
   const [leaf] = parseChain(chain)
   if (!isSameKey(leaf.publicKey, importPrivateKey(privateKey)))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
-  return { id: `${leaf.fingerprint} ${site}`, names, chain, privateKey }
+  return { chain, privateKey, leaf, digest: sha256(chain) }
+}
+
+/** The text of a file, whatever has been put in its place since the config was read. */
+async function readBounded(path: string): Promise<string> {
+  // O_NONBLOCK: opening a named pipe must not wait for its writer.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stats = await file.stat()
+    if (stats.isFile() && stats.size <= MAX_FILE_BYTES) return await file.readFile('latin1')
+    const message = `${path} is not a file of at most ${MAX_FILE_BYTES / 1024 / 1024} MiB.`
+    throw new OwnFileError('own-file-unreadable', message, { path })
+  } finally {
+    await file.close()
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }

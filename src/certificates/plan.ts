@@ -3,6 +3,7 @@ import type { WantedCertificate } from './wanted.ts'
 
 /** What the plan needs to know of a certificate that we have. */
 export type HeldFacts = {
+  /** Those that it was asked for, not those that the CA put into it: else what the CA adds would be ordered away for ever. */
   readonly names: readonly string[]
   readonly keyKind: KeyKind | undefined
   readonly issuer: string
@@ -25,6 +26,8 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const SHORT_LIFETIME_MS = 10 * DAY_MS
 /** Of what was left when we got it: a CA whose certificates are due as soon as they come is not asked without end. */
 const LEAST_USE = 1 / 4
+/** Nor one whose certificates expire as soon as they come. */
+const LEAST_USE_MS = 10 * 1000
 /** The part of a lifetime over which certificates issued together are renewed: apart from each other, and early. */
 const SPREAD = 1 / 20
 
@@ -58,7 +61,8 @@ export function renewalTime({ notBefore, notAfter, obtainedAt, fingerprint }: He
   const left = lifetime < SHORT_LIFETIME_MS ? lifetime / 2 : lifetime / 3
   const phase = Number.parseInt(fingerprint.slice(0, 8), 16) / 2 ** 32
   const due = notAfter - left - phase * lifetime * SPREAD
-  return Math.floor(Math.max(due, obtainedAt + (notAfter - obtainedAt) * LEAST_USE))
+  const leastUse = Math.max((notAfter - obtainedAt) * LEAST_USE, LEAST_USE_MS)
+  return Math.floor(Math.max(due, obtainedAt + leastUse))
 }
 
 function whyUnfit(wanted: WantedCertificate, held: HeldFacts): string | undefined {

@@ -5,11 +5,15 @@ import { importPrivateKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { HeldFacts } from './plan.ts'
+import { setAside } from './set-aside.ts'
 import type { WantedCertificate } from './wanted.ts'
 
 /** A certificate that we have, with what decides how long it is good for. */
 export type StoredCertificate = {
   readonly certificate: Certificate
+  /** What it was asked for. A CA may add names of its own, or answer with a wildcard that covers them. */
+  readonly names: readonly string[]
   /** PEM. */
   readonly chain: string
   /** PEM, PKCS #8. */
@@ -20,35 +24,47 @@ export type StoredCertificate = {
   readonly obtainedAt: number
 }
 
-type Record = Omit<StoredCertificate, 'certificate'> & { readonly names: readonly string[] }
+/** Without what the chain itself says. */
+type Record = Omit<StoredCertificate, 'certificate'>
 
 /** One value for all of it, so that a key and a certificate of different generations can never meet. */
 function keyOf(id: string): string {
   return `certificates/${id}`
 }
 
-/** Whether a CA's answer can be served, now. Throws PkiError. */
+/** What the plan looks at. */
+export function factsOfStored({ certificate, names, issuer, obtainedAt }: StoredCertificate): HeldFacts {
+  const { keyKind, notBefore, notAfter, fingerprint } = certificate
+  return { names, keyKind, notBefore, notAfter, fingerprint, issuer, obtainedAt }
+}
+
+/** Takes a CA's answer that can be served now, and is what was wanted. Throws PkiError. */
 export function acceptIssued(
   { chain, privateKey }: IssuedCertificate,
-  { names }: WantedCertificate,
+  { names, keyKind }: WantedCertificate,
   issuer: string,
   now: number,
 ): StoredCertificate {
   const certificates = parseChain(chain)
+  const [certificate] = certificates
   checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now })
-  return { certificate: certificates[0], chain, privateKey, issuer, obtainedAt: now }
+  if (certificate.keyKind !== keyKind) {
+    const message = `The certificate is for a key of another kind than ${keyKind}, which it was asked for.`
+    throw new PkiError('certificate-key-mismatch', message, { keyKind: certificate.keyKind })
+  }
+  return { certificate, names, chain, privateKey, issuer, obtainedAt: now }
 }
 
 /** Throws StorageError `storage-unwritable`; what was stored before then stands. */
 export function storeCertificate(storage: Storage, id: string, stored: StoredCertificate): Promise<void> {
-  const { certificate, ...rest } = stored
-  const record: Record = { names: certificate.names, ...rest }
+  const { names, issuer, obtainedAt, chain, privateKey } = stored
+  const record: Record = { names, issuer, obtainedAt, chain, privateKey }
   return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
 }
 
 /**
  * What the storage holds, if it is whole: its dates are not looked at, as an expired certificate tells more than none. What
- * is damaged is reported by name, set aside and then as if it were not there. Throws StorageError.
+ * is damaged is reported by name, set aside and then as if it were not there. Throws StorageError `storage-unreadable`.
  */
 export async function loadCertificate(storage: Storage, id: string, log: Log): Promise<StoredCertificate | undefined> {
   const value = await storage.get(keyOf(id))
@@ -58,20 +74,19 @@ export async function loadCertificate(storage: Storage, id: string, log: Log): P
   } catch (error) {
     if (!(error instanceof PkiError)) throw error
     const file = storage.locate(keyOf(id))
-    const aside = await storage.setAside(keyOf(id))
-    const message = `The certificate in ${file} is damaged: ${describeError(error)} It was set aside as ${aside}, and a new one is ordered.`
-    log.error('certificate-damaged', message, { file, aside })
+    const whereabouts = await setAside(storage, keyOf(id))
+    const message = `The certificate in ${file} is damaged: ${describeError(error)} ${whereabouts} A new one is ordered.`
+    log.error('certificate-damaged', message, { certificate: id, file })
     return undefined
   }
 }
 
 function readRecord(value: Buffer): StoredCertificate {
-  const { issuer, obtainedAt, chain, privateKey } = parseRecord(value)
+  const { names, issuer, obtainedAt, chain, privateKey } = parseRecord(value)
   const certificates = parseChain(chain)
   const [certificate] = certificates
-  const expectation = { privateKey: importPrivateKey(privateKey), names: certificate.names, now: certificate.notBefore }
-  checkIssued(certificates, expectation)
-  return { certificate, chain, privateKey, issuer, obtainedAt }
+  checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now: certificate.notBefore })
+  return { certificate, names, chain, privateKey, issuer, obtainedAt }
 }
 
 /** Without JSON.parse's own error as a cause: it may quote the key. */
@@ -84,6 +99,7 @@ function parseRecord(value: Buffer): Record {
   }
   const { issuer, obtainedAt, names, chain, privateKey } = record ?? {}
   const areTexts = [issuer, chain, privateKey].every((text) => typeof text === 'string')
-  if (areTexts && Number.isFinite(obtainedAt) && Array.isArray(names)) return record as Record
+  const areNames = Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string')
+  if (areTexts && areNames && Number.isFinite(obtainedAt)) return record as Record
   throw new PkiError('certificate-malformed', 'The record lacks a part.')
 }

@@ -1,5 +1,6 @@
 import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
+import { coversName } from '../pki/certificate.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
@@ -7,10 +8,11 @@ import type { Log } from '../telemetry/log.ts'
 import { Attempts } from './attempts.ts'
 import { IssuanceError, issueFromAny } from './issuance.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
-import { type HeldFacts, planStep, renewalTime, type Step } from './plan.ts'
-import { loadCertificate, type StoredCertificate, storeCertificate } from './record.ts'
-import { spokenDuration, spokenTime } from './spoken-time.ts'
-import type { CertificatesState } from './state.ts'
+import { planStep, type Step } from './plan.ts'
+import { Progress } from './progress.ts'
+import { factsOfStored, loadCertificate, type StoredCertificate, storeCertificate } from './record.ts'
+import { spokenTime } from './spoken-time.ts'
+import type { CertificatesState, HeldCertificate } from './state.ts'
 import type { WantedCertificate } from './wanted.ts'
 
 export type CertificatesOptions = {
@@ -36,6 +38,8 @@ type Item = {
   orderedSince: number | undefined
 }
 
+type Order = Extract<Step, { type: 'issue' | 'renew' }>
+
 /** Orders at a time: enough to hide a CA's slowness, and far below the 10 connections an address may have at some. */
 const MAX_CONCURRENT = 5
 /** Even with nothing due it looks this often, as clocks are set and machines sleep. */
@@ -60,6 +64,7 @@ export class Certificates {
   readonly #items: Item[]
   readonly #attempts: Attempts
   readonly #own: OwnCertificates
+  readonly #progress: Progress
   readonly #stopping = new AbortController()
   /** By their names: a CA that is asked for the same names twice at once may give the same order twice. */
   readonly #busy = new Map<string, Promise<void>>()
@@ -77,15 +82,12 @@ export class Certificates {
     }))
     this.#attempts = new Attempts(options)
     this.#own = new OwnCertificates(ownFiles, clock, log)
+    this.#progress = new Progress(log, clock)
   }
 
   /** What is served now. */
   get state(): CertificatesState {
-    const held = this.#items.flatMap(({ wanted, held: stored }) => {
-      if (stored === undefined) return []
-      const { certificate, chain, privateKey } = stored
-      return [{ id: certificate.fingerprint, names: wanted.names, chain, privateKey }]
-    })
+    const held = this.#items.flatMap((item) => heldOf(item) ?? [])
     return { held: [...held, ...this.#own.held], waiting: [...this.#waiting(), ...this.#own.waiting] }
   }
 
@@ -120,6 +122,7 @@ export class Certificates {
   async #keepOwn(): Promise<void> {
     while (!this.#own.isEmpty && !this.#stopping.signal.aborted) {
       await this.#sleep(OWN_FILES_INTERVAL_MS, Promise.withResolvers<void>())
+      if (this.#stopping.signal.aborted) return
       if (await this.#own.refresh()) this.#options.onChange(this.state)
     }
   }
@@ -137,25 +140,28 @@ export class Certificates {
   #startWhatIsDue(): number {
     const now = this.#options.clock.now()
     let next = now + MAX_SLEEP_MS
+    let isFirstBegun = false
     for (const item of this.#items) {
-      next = Math.min(next, item.saveAgainAt ?? next)
       if (item.orderedSince !== undefined) continue
+      next = Math.min(next, item.saveAgainAt ?? next)
       const step = this.#stepFor(item, now)
       const at = step.type === 'keep' ? step.renewAt : step.at
       if (at > now) next = Math.min(next, at)
-      else if (step.type !== 'keep') this.#begin(item, step)
+      else if (step.type !== 'keep' && this.#begin(item, step) && item.held === undefined) isFirstBegun = true
     }
+    // What its names wait for is another thing now.
+    if (isFirstBegun) this.#options.onChange(this.state)
     return next - now
   }
 
   #stepFor({ wanted, held }: Item, now: number): Step {
-    return planStep(wanted, held && factsOf(held), this.#attempts.nextAt(wanted.id), now)
+    return planStep(wanted, held && factsOfStored(held), this.#attempts.nextAt(wanted.id), now)
   }
 
   /** Unless others of the same names, or too many, are at it: whoever ends wakes the loop, which comes back to this one. */
-  #begin(item: Item, step: Extract<Step, { type: 'issue' | 'renew' }>): void {
+  #begin(item: Item, step: Order): boolean {
     const names = [...item.wanted.names].sort().join()
-    if (this.#busy.size >= MAX_CONCURRENT || this.#busy.has(names)) return
+    if (this.#busy.size >= MAX_CONCURRENT || this.#busy.has(names)) return false
     item.orderedSince = this.#options.clock.now()
     const order = this.#order(item, step).finally(() => {
       item.orderedSince = undefined
@@ -163,115 +169,91 @@ export class Certificates {
       this.#wake.resolve()
     })
     this.#busy.set(names, order)
+    return true
   }
 
-  async #order(item: Item, step: Extract<Step, { type: 'issue' | 'renew' }>): Promise<void> {
+  async #order(item: Item, step: Order): Promise<void> {
     const { wanted } = item
-    const { issuers, clock, log } = this.#options
-    const message = `Ordering ${describe(wanted)} from ${wanted.issuers[0]}: ${step.because}.`
-    log.info('certificate-requested', message, factsOfWanted(wanted))
+    const { issuers, clock } = this.#options
+    const { signal } = this.#stopping
+    this.#progress.requested(wanted, step.because)
     await this.#attempts.begin(wanted.id)
     try {
-      const issued = await issueFromAny(wanted, issuers, clock, this.#stopping.signal)
+      const issued = await issueFromAny(wanted, issuers, { clock, progress: this.#progress }, signal)
       await this.#swapIn(item, issued, step.type)
     } catch (error) {
-      if (this.#stopping.signal.aborted) await this.#attempts.abandon(wanted.id)
+      if (signal.aborted) await this.#attempts.abandon(wanted.id)
       else await this.#fail(item, error)
     }
   }
 
   /** Stored first: what serves must survive a crash. Only if the storage fails does it serve without. */
-  async #swapIn(item: Item, issued: StoredCertificate, type: 'issue' | 'renew'): Promise<void> {
+  async #swapIn(item: Item, issued: StoredCertificate, type: Order['type']): Promise<void> {
     const { wanted } = item
     item.saveAgainAt = await this.#save(wanted, issued)
     item.held = issued
     await this.#attempts.succeed(wanted.id)
-    const facts = factsOf(issued)
-    const [notAfter, renewAt] = [spokenTime(facts.notAfter), spokenTime(renewalTime(facts))]
-    const message = `${type === 'issue' ? 'Got' : 'Renewed'} ${describe(wanted)} from ${issued.issuer}: good until ${notAfter}, to be renewed at ${renewAt}.`
-    const event = type === 'issue' ? 'certificate-issued' : 'certificate-renewed'
-    this.#options.log.info(event, message, { ...factsOfWanted(wanted), issuer: issued.issuer, notAfter, renewAt })
+    this.#progress.received(wanted, issued, type)
     this.#options.onChange(this.state)
   }
 
   async #fail(item: Item, error: unknown): Promise<void> {
     const { wanted, held } = item
-    const { clock, log, onChange } = this.#options
     const reason = describeError(error)
     const nextAt = await this.#attempts.fail(wanted.id, reason, error instanceof IssuanceError ? error.retryAfterMs : 0)
-    const now = clock.now()
-    const next = `The next try is in ${spokenDuration(nextAt - now)}, at ${spokenTime(nextAt)}.`
-    const left = (held?.certificate.notAfter ?? 0) - now
-    const meanwhile =
-      held === undefined
-        ? 'Until then there is none.'
-        : left > 0
-          ? `The former one serves for another ${spokenDuration(left)}.`
-          : `The former one has expired ${spokenDuration(-left)} ago, and clients refuse it.`
-    const message = `No certificate yet: ${describe(wanted)}. ${reason} ${next} ${meanwhile}`
-    log[left > 0 ? 'warn' : 'error']('certificate-failed', message, {
-      ...factsOfWanted(wanted),
-      nextAt: spokenTime(nextAt),
-    })
-    onChange(this.state)
+    this.#progress.failed(wanted, held, reason, nextAt)
+    item.orderedSince = undefined
+    this.#options.onChange(this.state)
   }
 
+  /** Not what is being renewed: its successor is stored soon, and must not be overwritten by it. */
   async #saveAgain(): Promise<void> {
-    const now = this.#options.clock.now()
-    for (const item of this.#items)
-      if (item.held !== undefined && item.saveAgainAt !== undefined && item.saveAgainAt <= now)
-        item.saveAgainAt = await this.#save(item.wanted, item.held)
+    for (const item of this.#items) {
+      const { wanted, held, saveAgainAt, orderedSince } = item
+      if (held === undefined || saveAgainAt === undefined || orderedSince !== undefined) continue
+      const wait = saveAgainAt - this.#options.clock.now()
+      // Further ahead than it was ever set: the clock was set back.
+      if (wait <= 0 || wait > SAVE_AGAIN_MS) item.saveAgainAt = await this.#save(wanted, held)
+    }
   }
 
   /** Gives the time at which to try again, or undefined if it is stored. */
   async #save(wanted: WantedCertificate, stored: StoredCertificate): Promise<number | undefined> {
-    const { storage, log, clock } = this.#options
+    const { storage, clock } = this.#options
     try {
       await storeCertificate(storage, wanted.id, stored)
       return undefined
     } catch (error) {
-      const message = `Could not store ${describe(wanted)}: ${describeError(error)} It serves from memory, and is stored as soon as that is possible; a restart before that orders it again.`
-      log.error('certificate-not-stored', message, factsOfWanted(wanted))
+      this.#progress.notStored(wanted, error)
       return clock.now() + SAVE_AGAIN_MS
     }
   }
 
   #waiting(): CertificatesState['waiting'] {
-    const served = new Set(this.#items.flatMap(({ wanted, held }) => (held === undefined ? [] : wanted.names)))
+    const served = new Set(this.#items.flatMap((item) => heldOf(item)?.names ?? []))
     return this.#items
       .filter(({ wanted }) => wanted.names.some((name) => !served.has(name)))
       .map((item) => ({ names: item.wanted.names.filter((name) => !served.has(name)), reason: this.#reasonOf(item) }))
   }
 
   #reasonOf({ wanted, orderedSince }: Item): string {
-    const [issuer] = wanted.issuers
+    const issuers = wanted.issuers.join(' or ')
     const failure = this.#attempts.reason(wanted.id)
-    if (failure !== undefined) {
-      const next = spokenTime(this.#attempts.nextAt(wanted.id) ?? 0)
-      return `the last try failed (${failure}) and the next is at ${next}`
+    if (orderedSince !== undefined) {
+      const before = failure === undefined ? '' : `, after the last try failed (${failure})`
+      return `it is being ordered from ${issuers} since ${spokenTime(orderedSince)}${before}`
     }
-    if (orderedSince === undefined) return `it is about to be ordered from ${issuer}`
-    return `it is being ordered from ${issuer} since ${spokenTime(orderedSince)}`
+    const nextAt = this.#attempts.nextAt(wanted.id) ?? 0
+    if (nextAt <= this.#options.clock.now()) return `it is about to be ordered from ${issuers}`
+    const last = failure === undefined ? 'the last tries were cut short' : `the last try failed (${failure})`
+    return `${last} and the next is at ${spokenTime(nextAt)}`
   }
 }
 
-function factsOf({ certificate, issuer, obtainedAt }: StoredCertificate): HeldFacts {
-  const { names, keyKind, notBefore, notAfter, fingerprint } = certificate
-  return { names, keyKind, notBefore, notAfter, fingerprint, issuer, obtainedAt }
-}
-
-/** More names than a person reads are counted. */
-const MAX_DESCRIBED = 5
-
-function describe({ names, keyKind }: WantedCertificate): string {
-  const more = names.length > MAX_DESCRIBED ? ` and ${names.length - MAX_DESCRIBED} more` : ''
-  return `the ${keyKind} certificate for ${names.slice(0, MAX_DESCRIBED).join(', ')}${more}`
-}
-
-function factsOfWanted({ id, names, keyKind }: WantedCertificate): {
-  certificate: string
-  names: readonly string[]
-  keyKind: string
-} {
-  return { certificate: id, names, keyKind }
+/** A certificate that serves, for those of the wanted names that it is good for. */
+function heldOf({ wanted, held }: Item): HeldCertificate | undefined {
+  if (held === undefined) return undefined
+  const { certificate, chain, privateKey } = held
+  const names = wanted.names.filter((name) => coversName(certificate.names, name))
+  return { id: certificate.fingerprint, names, chain, privateKey }
 }

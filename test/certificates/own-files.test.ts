@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -9,6 +9,7 @@ import { exportPrivateKey, generateKey } from '../../src/pki/keys.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
+import { Machine } from './machine.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'castellan-own-'))
 after(() => rm(folder, { recursive: true, force: true }))
@@ -79,6 +80,8 @@ for (const [fault, damage] of [
   ],
   ['no key in the file', async (site: Site) => site.write(site.key, 'nothing')],
   ['a file that is gone', async (site: Site) => rm(site.key)],
+  ['a folder in place of a file', async (site: Site) => replaceByFolder(site.key)],
+  ['a file as large as a disk', async (site: Site) => truncate(site.certificate, 2 ** 30)],
 ] as const)
   test(`${fault}: said by file, and the names wait until it is put right`, async () => {
     const site = new Site()
@@ -90,10 +93,17 @@ for (const [fault, damage] of [
     assert.equal(site.own.held.length, 0)
     assert.match(site.own.waiting[0]!.reason, /must be put right/)
     assert.match(site.log.of('own-certificate-unusable')[0]!.message, new RegExp(site.certificate))
+    await rm(site.key, { recursive: true, force: true })
     await site.write(site.certificate, chain)
     await site.write(site.key, privateKey)
     assert.equal(await site.own.refresh(), true)
+    assert.deepEqual(site.own.waiting, [])
   })
+
+async function replaceByFolder(path: string): Promise<void> {
+  await rm(path)
+  await mkdir(path)
+}
 
 test('what clients will refuse is served all the same, with a remark', async () => {
   const site = new Site()
@@ -104,4 +114,70 @@ test('what clients will refuse is served all the same, with a remark', async () 
   assert.equal(await site.own.refresh(), true)
   assert.match(site.log.of('own-certificate-lacks-names')[0]!.message, /does not cover b\.test/)
   assert.equal(site.log.of('own-certificate-expired').length, 1)
+})
+
+test('an intermediate that is added to the chain is served', async () => {
+  const site = new Site()
+  const { chain: leaf, privateKey } = await site.make('a.test', 'b.test')
+  const { chain: intermediate } = await site.make('intermediate.test')
+  const chain = `${leaf}${intermediate}`
+  await site.write(site.certificate, leaf)
+  await site.write(site.key, privateKey)
+  await site.own.refresh()
+  const [before] = site.own.held
+  await site.write(site.certificate, chain)
+  assert.equal(await site.own.refresh(), true)
+  assert.equal(site.own.held[0]!.chain, chain)
+  assert.notEqual(site.own.held[0]!.id, before!.id)
+})
+
+test('each of several certificates serves the names that it covers, and each the name that none does', async () => {
+  const { clock, log, make, write } = siteFunctions()
+  const files = ['one', 'two'].map((name) => ({
+    certificate: join(folder, `${name}.crt`),
+    key: join(folder, `${name}.key`),
+  }))
+  for (const [index, name] of ['a.test', 'b.test'].entries()) {
+    const { chain, privateKey } = await make(name)
+    await write(files[index]!.certificate, chain)
+    await write(files[index]!.key, privateKey)
+  }
+  const own = new OwnCertificates([{ site: 'a.test', names: ['a.test', 'b.test', 'c.test'], files }], clock, log)
+  await own.refresh()
+  assert.deepEqual(
+    own.held.map(({ names }) => names),
+    [
+      ['a.test', 'c.test'],
+      ['b.test', 'c.test'],
+    ],
+  )
+  for (const { message } of log.of('own-certificate-lacks-names')) assert.match(message, /does not cover c\.test:/)
+})
+
+function siteFunctions() {
+  const site = new Site()
+  return { clock: site.clock, log: site.log, make: site.make.bind(site), write: site.write.bind(site) }
+}
+
+test('files that are replaced are served within 10 seconds, and stopping ends the looking', async () => {
+  const site = new Site()
+  const first = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, first.chain)
+  await site.write(site.key, first.privateKey)
+  const machine = new Machine()
+  const { certificate, key } = site
+  machine.ownFiles = [{ site: 'a.test', names: ['a.test', 'b.test'], files: [{ certificate, key }] }]
+  await machine.start({ names: ['c.test'] })
+  assert.equal(machine.certificates.state.held[0]!.chain, first.chain)
+  await machine.untilLogged('certificate-issued')
+  const second = await site.make('a.test', 'b.test')
+  await site.write(certificate, second.chain)
+  await site.write(key, second.privateKey)
+  machine.states.length = 0
+  await machine.clock.advance(10_000)
+  await machine.until(() => machine.states.length > 0)
+  assert.ok(machine.states[0]!.held.some(({ chain }) => chain === second.chain))
+  assert.ok(!machine.states[0]!.held.some(({ chain }) => chain === first.chain))
+  await machine.certificates.stop()
+  assert.equal(machine.clock.sleeping, 0)
 })

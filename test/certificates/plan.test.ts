@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type HeldFacts, planStep, renewalTime } from '../../src/certificates/plan.ts'
-import { spokenDuration } from '../../src/certificates/spoken-time.ts'
-import { type SiteCertificates, wantedCertificates } from '../../src/certificates/wanted.ts'
+import { wantedCertificates } from '../../src/certificates/wanted.ts'
 
 const DAY = 86_400_000
 const NOW = Date.parse('2026-11-24T12:00:00Z')
-const [wanted] = wantedCertificates([site()])
-
-function site(overrides: Partial<SiteCertificates> = {}): SiteCertificates {
-  return {
-    site: 'a.test',
-    names: ['a.test'],
-    keys: ['ecdsa-p256'],
-    grouping: 'perSite',
-    issuersFor: () => ['ca'],
-    ...overrides,
-  }
-}
+const [wanted] = wantedCertificates([
+  { site: 'a.test', names: ['a.test'], keys: ['ecdsa-p256'], grouping: 'perSite', issuersFor: () => ['ca'] },
+])
 
 function held(lifetimeMs: number, overrides: Partial<HeldFacts> = {}): HeldFacts {
   return {
@@ -97,56 +87,13 @@ test('a CA whose certificates are due as soon as they come is not asked without 
   assert.ok(renewalTime(late) - late.obtainedAt >= (DAY / 4) * 0.99)
 })
 
-test('a site wants a certificate of each kind for all of its names', () => {
-  const certificates = wantedCertificates([site({ names: ['a.test', 'b.test'], keys: ['ecdsa-p256', 'rsa-2048'] })])
-  assert.deepEqual(
-    certificates.map(({ names, keyKind, issuers }) => [names, keyKind, issuers]),
-    [
-      [['a.test', 'b.test'], 'ecdsa-p256', ['ca']],
-      [['a.test', 'b.test'], 'rsa-2048', ['ca']],
-    ],
-  )
+test('nor one whose certificates expire in a second', () => {
+  assert.equal(renewalTime(held(1_000)) - NOW, 10_000)
 })
 
-test('names with different issuers, or with perName, stand on certificates of their own; more than 100 are split', () => {
-  const issuersFor = (name: string): string[] => (name === 'b.test' ? ['internal'] : ['ca'])
-  const names = ['a.test', 'b.test', 'c.test']
-  const namesOf = (given: SiteCertificates): (readonly string[])[] =>
-    wantedCertificates([given]).map((each) => each.names)
-  assert.deepEqual(namesOf(site({ names, issuersFor })), [['a.test', 'c.test'], ['b.test']])
-  assert.deepEqual(namesOf(site({ names, grouping: 'perName' })), [['a.test'], ['b.test'], ['c.test']])
-  const many = Array.from({ length: 250 }, (_, index) => `n${index}.test`)
-  assert.deepEqual(
-    namesOf(site({ names: many })).map(({ length }) => length),
-    [100, 100, 50],
-  )
+test('what has expired is due, and what begins in the future is not', () => {
+  const step = planStep(wanted!, held(90 * DAY), undefined, NOW + 91 * DAY)
+  assert.ok(step.type === 'renew')
+  assert.equal(step.because, 'it has expired')
+  assert.equal(planStep(wanted!, held(90 * DAY), undefined, NOW - 365 * DAY).type, 'keep')
 })
-
-test('ids are storage keys, readable, and never the same', () => {
-  const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}`
-  const sites = [
-    site(),
-    site({ names: ['a.test', 'b.test'] }),
-    site({ names: ['a.test', 'c.test'] }),
-    site({ names: ['*.a.test'] }),
-    site({ names: ['fd00::1'] }),
-    site({ names: [`${long}.x.test`] }),
-    site({ names: [`${long}.y.test`] }),
-  ]
-  const ids = wantedCertificates(sites).map(({ id }) => id)
-  assert.equal(new Set(ids).size, ids.length)
-  for (const id of ids) assert.match(id, /^[a-z0-9._@*-]{1,200}$/)
-  assert.equal(ids[0], 'a.test.ecdsa-p256')
-  assert.match(ids[1]!, /^a\.test\.[0-9a-f]{12}\.ecdsa-p256$/)
-})
-
-for (const [ms, words] of [
-  [1_000, '1 second'],
-  [54_000, '1 minute'],
-  [66_000, '1 minute'],
-  [10 * 60_000, '10 minutes'],
-  [100 * 60_000, '2 hours'],
-  [DAY, '24 hours'],
-  [3 * DAY, '3 days'],
-] as const)
-  test(`${ms} ms are ${words}`, () => assert.equal(spokenDuration(ms), words))

@@ -1,0 +1,75 @@
+import { describeError, type Facts } from '../errors.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Log } from '../telemetry/log.ts'
+import { renewalTime } from './plan.ts'
+import { factsOfStored, type StoredCertificate } from './record.ts'
+import { spokenDuration, spokenTime } from './spoken-time.ts'
+import type { WantedCertificate } from './wanted.ts'
+
+/** What the operator is told of the way to each certificate: one event each, with what will be done next, and when. */
+export class Progress {
+  readonly #log: Log
+  readonly #clock: Clock
+
+  constructor(log: Log, clock: Clock) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  requested(wanted: WantedCertificate, because: string): void {
+    const message = `Ordering ${describe(wanted)} from ${wanted.issuers[0]}: ${because}.`
+    this.#log.info('certificate-requested', message, factsOf(wanted))
+  }
+
+  /** One issuer gave none, and another is asked within the same try. */
+  passedOn(wanted: WantedCertificate, issuer: string, error: unknown, next: string): void {
+    const message = `${issuer} did not give ${describe(wanted)}: ${describeError(error)} Now ${next} is asked.`
+    this.#log.warn('certificate-passed-on', message, { ...factsOf(wanted), issuer, next })
+  }
+
+  received(wanted: WantedCertificate, stored: StoredCertificate, type: 'issue' | 'renew'): void {
+    const { issuer, certificate } = stored
+    const [notAfter, renewAt] = [spokenTime(certificate.notAfter), spokenTime(renewalTime(factsOfStored(stored)))]
+    const message = `${type === 'issue' ? 'Got' : 'Renewed'} ${describe(wanted)} from ${issuer}: good until ${notAfter}, to be renewed at ${renewAt}.`
+    const event = type === 'issue' ? 'certificate-issued' : 'certificate-renewed'
+    this.#log.info(event, message, { ...factsOf(wanted), issuer, notAfter, renewAt })
+  }
+
+  /** Nobody gave one. An error if clients suffer from it, a warning as long as the former one is good. */
+  failed(wanted: WantedCertificate, held: StoredCertificate | undefined, reason: string, nextAt: number): void {
+    const now = this.#clock.now()
+    const left = held === undefined ? 0 : held.certificate.notAfter - now
+    const message = [
+      `Could not ${held === undefined ? 'get' : 'renew'} ${describe(wanted)}.`,
+      reason,
+      `The next try is in ${spokenDuration(nextAt - now)}, at ${spokenTime(nextAt)}.`,
+      meanwhile(held, left),
+    ].join(' ')
+    const facts = { ...factsOf(wanted), nextAt: spokenTime(nextAt) }
+    if (left > 0) this.#log.warn('certificate-failed', message, facts)
+    else this.#log.error('certificate-failed', message, facts)
+  }
+
+  notStored(wanted: WantedCertificate, error: unknown): void {
+    const message = `Could not store ${describe(wanted)}: ${describeError(error)} It serves from memory, and is stored as soon as that is possible; a restart before that orders it again.`
+    this.#log.error('certificate-not-stored', message, factsOf(wanted))
+  }
+}
+
+function meanwhile(held: StoredCertificate | undefined, left: number): string {
+  if (held === undefined) return 'Until then there is none.'
+  if (left > 0) return `The former one serves for another ${spokenDuration(left)}.`
+  return `The former one has expired ${spokenDuration(-left)} ago, and clients refuse it.`
+}
+
+/** More names than a person reads are counted. */
+const MAX_DESCRIBED = 5
+
+function describe({ names, keyKind }: WantedCertificate): string {
+  const more = names.length > MAX_DESCRIBED ? ` and ${names.length - MAX_DESCRIBED} more` : ''
+  return `the ${keyKind} certificate for ${names.slice(0, MAX_DESCRIBED).join(', ')}${more}`
+}
+
+function factsOf({ id, names, keyKind }: WantedCertificate): Facts {
+  return { certificate: id, names, keyKind }
+}

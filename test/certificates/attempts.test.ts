@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DAY, HOUR, Machine, MINUTE } from './machine.ts'
+
+test('failures are retried after 1, 10 and 100 minutes and then daily', async () => {
+  const machine = new Machine()
+  machine.ca.fail('The CA said no.')
+  await machine.start()
+  await machine.untilLogged('certificate-failed')
+  const started = machine.clock.now()
+  const times: number[] = []
+  machine.ca.before = async () => {
+    times.push((machine.clock.now() - started) / MINUTE)
+    throw new Error('The CA said no.')
+  }
+  await machine.live(3 * DAY + 3 * HOUR)
+  await machine.certificates.stop()
+  assert.deepEqual(times, [1, 11, 111, 111 + 1440, 111 + 2880, 111 + 4320])
+  const [first] = machine.log.of('certificate-failed')
+  assert.match(
+    first!.message,
+    /the ecdsa-p256 certificate for a\.test\. ca: The CA said no\. The next try is in 1 minute, at 2026-11-24T12:01:00Z/,
+  )
+  assert.equal(first!.level, 'error')
+})
+
+test('the retries go on where they were after a restart', async () => {
+  const machine = new Machine()
+  machine.ca.fail('no')
+  await machine.start()
+  await machine.untilLogged('certificate-failed')
+  await machine.live(MINUTE)
+  await machine.certificates.stop()
+  assert.equal(machine.ca.requests.length, 2)
+  await machine.start()
+  await machine.live(9 * MINUTE)
+  assert.equal(machine.ca.requests.length, 2)
+  assert.match(machine.certificates.state.waiting[0]!.reason, /the last try failed \(ca: no\)/)
+  await machine.live(2 * MINUTE)
+  assert.equal(machine.ca.requests.length, 3)
+  machine.ca.recover()
+  await machine.live(2 * HOUR)
+  assert.equal(machine.certificates.state.held.length, 1)
+  assert.deepEqual(await machine.storage.list('attempts'), [])
+  await machine.certificates.stop()
+})
+
+test('the waits differ by the dice, by a tenth', async () => {
+  for (const [random, after] of [
+    [0, 54_000],
+    [1, 66_000],
+  ] as const) {
+    const machine = new Machine()
+    machine.random = random
+    machine.ca.fail('no')
+    await machine.start()
+    await machine.untilLogged('certificate-failed')
+    await machine.live(after - 1)
+    assert.equal(machine.ca.requests.length, 1)
+    await machine.live(1)
+    assert.equal(machine.ca.requests.length, 2)
+    await machine.certificates.stop()
+  }
+})
+
+test('the CA’s own Retry-After wins where it is longer, and up to a day', async () => {
+  for (const [retryAfterMs, waits] of [
+    [30 * MINUTE, 30 * MINUTE],
+    [1_000, MINUTE],
+    [99_999_999_000, 1.1 * DAY],
+  ] as const) {
+    const machine = new Machine()
+    machine.ca.fail('slow down', retryAfterMs)
+    await machine.start()
+    await machine.untilLogged('certificate-failed')
+    await machine.live(waits - 1)
+    assert.equal(machine.ca.requests.length, 1)
+    await machine.live(2)
+    assert.equal(machine.ca.requests.length, 2)
+    await machine.certificates.stop()
+  }
+})
+
+/** Numbers that would make waits of NaN, or times that no date can have. */
+const nonsense = [
+  { failures: -5, unfinished: 0, lastAt: 0, nextAt: 0, reason: '' },
+  { failures: 1, unfinished: 0.5, lastAt: 0, nextAt: 0, reason: '' },
+  { failures: 1, unfinished: 0, lastAt: -1, nextAt: 0, reason: '' },
+  { failures: 1, unfinished: 0, lastAt: 0, nextAt: 0, reason: {} },
+].map((attempt) => JSON.stringify(attempt))
+
+test('a damaged memory of tries is set aside, and begins anew', async () => {
+  const machine = new Machine()
+  for (const damaged of ['{"failures":', 'null', '{"failures":1}', '[]', ...nonsense]) {
+    await machine.storage.put('attempts/a.test.ecdsa-p256', Buffer.from(damaged))
+    await machine.start()
+    assert.equal(machine.log.of('attempt-damaged').length, 1, damaged)
+    await machine.certificates.stop()
+  }
+})
+
+test('a program that ends in the middle of an order tries at once when it is back, and then ever more rarely', async () => {
+  const machine = new Machine()
+  const hangs = Promise.withResolvers<void>()
+  machine.ca.before = () => hangs.promise
+  const crash = async (): Promise<number> => {
+    const before = machine.ca.requests.length
+    await machine.start()
+    await machine.clock.advance(0)
+    // Killed: nobody stops it, and the storage keeps what it had; the old process asks no more in this test.
+    return machine.ca.requests.length - before
+  }
+  assert.deepEqual([await crash(), await crash(), await crash(), await crash()], [1, 1, 0, 0])
+  await machine.clock.advance(61_000)
+  assert.ok(machine.ca.requests.length > 2)
+})
+
+test('a clock that was a year ahead for a while delays nothing for longer than a day', async () => {
+  const machine = new Machine()
+  await machine.clock.advance(365 * DAY)
+  machine.ca.fail('no')
+  await machine.start()
+  await machine.untilLogged('certificate-failed')
+  await machine.certificates.stop()
+  const later = new Machine()
+  for (const key of await machine.storage.list('attempts'))
+    await later.storage.put(key, (await machine.storage.get(key))!)
+  await later.start()
+  await later.live(1.2 * DAY)
+  assert.equal(later.log.of('certificate-issued').length, 1)
+  await later.certificates.stop()
+})
+
+test('a clock that is set back by a year while we run delays nothing for longer than a day', async () => {
+  const machine = new Machine()
+  machine.aheadMs = 365 * DAY
+  machine.ca.fail('no')
+  await machine.start()
+  await machine.untilLogged('certificate-failed')
+  machine.aheadMs = 0
+  machine.ca.recover()
+  await machine.live(1.2 * DAY)
+  assert.equal(machine.certificates.state.held.length, 1)
+  await machine.certificates.stop()
+})
+
+for (const [what, attempt] of [
+  ['failed', { failures: 2, unfinished: 0, reason: 'ca: no' }],
+  ['was cut short', { failures: 0, unfinished: 5, reason: '' }],
+] as const)
+  test(`what ${what} when the clock was years ahead is tried within a day, however often we are restarted`, async () => {
+    const machine = new Machine()
+    const ahead = machine.clock.now() + 3650 * DAY
+    const remembered = { ...attempt, lastAt: ahead, nextAt: attempt.failures > 0 ? ahead + DAY : 0 }
+    await machine.storage.put('attempts/a.test.ecdsa-p256', Buffer.from(JSON.stringify(remembered)))
+    for (let hours = 0; hours < 30; hours += 6) {
+      await machine.start()
+      await machine.live(6 * HOUR)
+      await machine.certificates.stop()
+    }
+    assert.equal(machine.ca.requests.length, 1)
+  })
+
+test('a memory that cannot be written keeps nothing from being ordered', async () => {
+  const machine = new Machine()
+  machine.storage.fails = (operation, key) => operation !== 'get' && key.startsWith('attempts/')
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  assert.ok(machine.log.of('attempt-not-stored').length > 0)
+  await machine.certificates.stop()
+})
