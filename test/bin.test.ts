@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, constants, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 
@@ -72,4 +73,17 @@ test('a Node that is too old is told so in one sentence', {
   assert.match(stderr, /^castellan: this is Node \d+\.[\d.]+, and Castellan needs Node 26 or newer; .*\n$/)
   assert.equal(stdout, '')
   assert.equal(status, 1)
+})
+
+test('a package runs the JavaScript in its dist, with its arguments, and exits as that says', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'castellan-bin-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const name of ['bin', 'package.json']) cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+  mkdirSync(join(folder, 'dist'))
+  writeFileSync(join(folder, 'dist/main.js'), 'export const main = async (args) => (console.log(args.join()), 3)\n')
+  const { stdout, status } = spawnSync(process.execPath, [join(folder, 'bin/castellan.js'), 'run', 'a.yaml'], {
+    encoding: 'utf8',
+  })
+  assert.equal(stdout, 'run,a.yaml\n')
+  assert.equal(status, 3)
 })

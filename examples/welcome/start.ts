@@ -1,24 +1,30 @@
 import { spawn } from 'node:child_process'
+import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { createWelcomeApp } from './app.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { ConfigError } from '../../src/config/problem.ts'
+import { serveWelcomeApp } from './app.ts'
 
-// What `npm start` runs: the application at the address that config.example.yaml names, and Castellan in front of it.
+// What `npm start` runs: the application at the port where config.example.yaml looks for it, and Castellan in front.
 
-/** As in config.example.yaml. */
-const PORT = 3000
 const ROOT = join(import.meta.dirname, '../..')
+const CONFIG = join(ROOT, 'config.example.yaml')
 
-const app = createWelcomeApp()
-app.once('error', (error: NodeJS.ErrnoException) => {
-  const why = error.code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${error.message})`
-  process.stderr.write(
-    `The welcome app's port ${PORT} ${why}. To put that program behind Castellan, run "npx castellan run config.example.yaml"; ` +
-      'else stop it and try again.\n',
-  )
-  process.exitCode = 1
-})
-app.listen(PORT, 'localhost', () => {
-  const args = [join(ROOT, 'bin/castellan.js'), 'run', join(ROOT, 'config.example.yaml')]
+/** undefined if the config leads elsewhere, or is wrong, which Castellan itself says best. */
+async function appPort(): Promise<number | undefined> {
+  try {
+    const { config } = await loadConfig({ file: CONFIG, env: process.env })
+    const action = config.sites.find(({ name }) => name === 'localhost')?.action
+    if (action?.type !== 'proxy' || action.upstream.scheme !== 'http') return undefined
+    return action.upstream.host === 'localhost' ? action.upstream.port : undefined
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined
+    throw error
+  }
+}
+
+function runCastellan(apps: readonly Server[]): void {
+  const args = [join(ROOT, 'bin/castellan.js'), 'run', '--config', CONFIG]
   const castellan = spawn(process.execPath, args, { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
@@ -27,7 +33,23 @@ app.listen(PORT, 'localhost', () => {
     })
   castellan.once('exit', (code) => {
     process.exitCode = code ?? 1
-    app.close()
-    app.closeAllConnections()
+    for (const app of apps) {
+      app.close()
+      app.closeAllConnections()
+    }
   })
-})
+}
+
+const port = await appPort()
+try {
+  runCastellan(port === undefined ? [] : await serveWelcomeApp(port))
+} catch (error) {
+  const { code, message } = error as NodeJS.ErrnoException
+  const why = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${message})`
+  process.stderr.write(
+    `Port ${port}, where config.example.yaml looks for the welcome app, ${why}: stop that program, or give the app ` +
+      `another port in the line "localhost: http://localhost:${port}" of that file, or put the program that is there ` +
+      'behind Castellan with "npx castellan run config.example.yaml".\n',
+  )
+  process.exitCode = 1
+}

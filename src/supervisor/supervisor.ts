@@ -153,5 +153,6 @@ async function announceInternalCa({ sites, listen }: Config, internal: InternalI
   )
   if (site === undefined) return
   const { location } = await internal.rootCertificate()
-  log.info('internal-ca', trustHint(location, formatOrigin(site.name, listen.https)))
+  for (const sentence of trustHint(location, formatOrigin(site.name, listen.https)))
+    log.info('internal-ca', sentence, { location })
 }

@@ -5,13 +5,13 @@ const COMMANDS: Partial<Record<NodeJS.Platform, (path: string) => string>> = {
   win32: (path) => `certutil -addstore -f ROOT ${path}`,
 }
 
-/** What to tell somebody who has not met the internal CA yet. */
-export function trustHint(path: string, origin: string, platform: NodeJS.Platform = process.platform): string {
+/** What to tell somebody who has not met the internal CA yet: sentences. */
+export function trustHint(path: string, origin: string, platform: NodeJS.Platform = process.platform): string[] {
   const command = COMMANDS[platform]?.(path)
-  const system = command === undefined ? '' : ` For this machine: ${command}.`
-  return (
-    `Castellan's own CA signs what no public CA can. Its certificate is ${path}: ` +
-    `a client that trusts it sees no warning. To try: curl --cacert ${path} ${origin}.${system}` +
-    ' For a browser with a store of its own (Firefox; Chrome on Linux): import it in its settings, under "Certificates", as an authority for websites.'
-  )
+  return [
+    `Castellan's own CA signs what no public CA can. Its certificate is ${path}: who trusts it sees no warning.`,
+    `To try it: curl --cacert ${path} ${origin}`,
+    ...(command === undefined ? [] : [`To trust it on this machine: ${command}`]),
+    'Firefox, and Chrome on Linux, have a store of their own: import it there, under "Certificates", as an authority.',
+  ]
 }

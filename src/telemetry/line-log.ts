@@ -13,8 +13,8 @@ export type LineLogOptions = {
 }
 
 /**
- * A log of one line an entry: JSON for machines, or time, level, message and facts for a person. Whatever an attacker gets
- * into a fact stays on its line: control characters are escaped in both formats.
+ * A log of one line an entry: JSON for machines, or time, level and message for a person. Whatever an attacker gets into it
+ * stays on its line: control characters are escaped in both formats.
  */
 export function createLineLog({ level, format, clock, write, facts: always = {} }: LineLogOptions): Log {
   const least = logLevels.indexOf(level)
@@ -31,17 +31,9 @@ function jsonLine(time: Date, level: LogLevel, event: string, message: string, f
   return formatJson({ time: time.toISOString(), level, event, message, ...facts })
 }
 
-/** The facts repeat in a person's log only what the message cannot say; the event's name is there to search for. */
-function textLine(time: Date, level: LogLevel, event: string, message: string, facts: Facts): string {
-  let line = `${time.toISOString().slice(0, 19)}Z ${level.toUpperCase().padEnd(5)} ${escapeControls(message)}  [${event}`
-  for (const [name, value] of Object.entries(facts))
-    if (value !== undefined) line += ` ${name}=${escapeControls(formatFact(value))}`
-  return `${line}]\n`
-}
-
-function formatFact(value: NonNullable<Facts[string]>): string {
-  const text = Array.isArray(value) ? value.join(',') : String(value)
-  return /[\s"=\]]/.test(text) ? JSON.stringify(text) : text
+/** The sentence says all that a person needs; event and facts are for machines. */
+function textLine(time: Date, level: LogLevel, _event: string, message: string): string {
+  return `${time.toISOString().slice(0, 19)}Z ${level.toUpperCase().padEnd(5)} ${escapeControls(message)}\n`
 }
 
 /** Controls, and what ends a line or turns its direction in some terminals. */

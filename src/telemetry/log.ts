@@ -3,7 +3,7 @@ import type { Facts } from '../errors.ts'
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** `text` for a person at a terminal, `json` (one object a line) for a machine. */
+/** `text`, time, level and sentence, for a person at a terminal; `json`, one object a line, for a machine. */
 export type LogFormat = 'text' | 'json'
 
 /**

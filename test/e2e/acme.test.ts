@@ -90,7 +90,7 @@ test('renewals are swapped in under load without a failed request', { skip }, as
   })
   await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve))
   const place = await makePlace()
-  const pebble = await startCa(place, { validitySeconds: 20 })
+  const pebble = await startCa(place, { validitySeconds: 24 })
   const { port } = app.address() as { port: number }
   await place.configure(`${issuerConfig(pebble)}workers: 2\nsites: { a.test: "http://127.0.0.1:${port}" }`)
   const castellan = new Castellan(place.folder)
@@ -112,7 +112,7 @@ test('renewals are swapped in under load without a failed request', { skip }, as
       }
     }),
   )
-  await Promise.race([load, castellan.until('certificate-renewed', 4)])
+  await Promise.race([load, castellan.until('certificate-renewed', 4, 0, 60_000)])
   isOver = true
   await load
   assert.ok(requests > 100, `${requests} requests`)

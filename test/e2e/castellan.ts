@@ -119,6 +119,7 @@ export class Castellan {
 
   #tail(): string {
     return this.lines
+      .filter(({ event }) => event !== 'request')
       .slice(-30)
       .map((line) => JSON.stringify(line))
       .join('\n')

@@ -33,7 +33,7 @@ test('an origin is what one opens in a browser', () => {
 
 test('the hint on how to trust the internal CA names its file and a command for this kind of machine', () => {
   for (const platform of ['linux', 'darwin', 'win32', 'freebsd'] as const) {
-    const hint = trustHint('/d/root.crt', 'https://a.test', platform)
+    const hint = trustHint('/d/root.crt', 'https://a.test', platform).join('\n')
     assert.match(hint, /curl --cacert \/d\/root\.crt https:\/\/a\.test/)
     assert.equal(/update-ca-certificates|add-trusted-cert|certutil/.test(hint), platform !== 'freebsd')
   }
