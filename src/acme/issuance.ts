@@ -3,7 +3,7 @@ import { AcmeError } from './acme-error.ts'
 import { type ChainCheck, downloadCertificate, type IssuedChain } from './certificate.ts'
 import type { AcmeClient } from './client.ts'
 import { withDeadline } from './deadline.ts'
-import { finalizeOrder, getOrder, newOrder, type Order, orderInvalid } from './order.ts'
+import { finalizeOrder, getOrder, isFurther, newOrder, type Order, orderInvalid } from './order.ts'
 import { pollDelays } from './poll-delay.ts'
 import { type Prover, proveControl } from './proof.ts'
 
@@ -37,9 +37,9 @@ export async function obtain(
   const expired = (): AcmeError => orderLate(server, names, status, deadlineMs)
   return withDeadline({ clock, ms: deadlineMs, signal, expired }, async (inTime) => {
     const delay = pollDelays(client.random)
-    /** The order itself if it has moved on, else what it has become after a while. */
-    const moved = async (next: Order): Promise<Order> => {
-      if (next.status !== status) return next
+    /** `next` if it is further than the order was, else what it has become after a while: no cycle goes without a wait. */
+    const moved = async (before: Order, next: Order): Promise<Order> => {
+      if (isFurther(next.status, before.status)) return next
       await clock.sleep(delay(next.retryAfterMs), inTime)
       return getOrder(client, account, next, inTime)
     }
@@ -51,13 +51,13 @@ export async function obtain(
       switch (order.status) {
         case 'pending':
           await proveControl({ client, account, names, prover }, order.authorizations, inTime)
-          order = await moved(await getOrder(client, account, order, inTime))
+          order = await moved(order, await getOrder(client, account, order, inTime))
           break
         case 'ready':
-          order = await moved(await finalizeOrder(client, account, order, csr, inTime))
+          order = await moved(order, await finalizeOrder(client, account, order, csr, inTime))
           break
         case 'processing':
-          order = await moved(order)
+          order = await moved(order, order)
           break
         case 'valid':
           return downloadCertificate(client, account, order.certificate, issuance, inTime)

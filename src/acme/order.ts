@@ -9,6 +9,7 @@ import type { AcmeResponse } from './response.ts'
 /** One for each name, of which no CA allows more than 100. */
 const MAX_AUTHORIZATIONS = 200
 
+/** In the order in which an order goes through them (RFC 8555 §7.1.6). */
 const orderStatuses = ['pending', 'ready', 'processing', 'valid', 'invalid'] as const
 
 /** The way of a certificate from request to download (RFC 8555 §7.1.6). */
@@ -41,6 +42,11 @@ export async function newOrder(
   const what = `a certificate for ${names.join(', ')}`
   const response = await client.post(client.directory.newOrder, payload, account, { what, signal })
   return parseOrder(client, client.url(response.location ?? ''), response)
+}
+
+/** Whether an order has come further: it never goes back, whatever a server says (RFC 8555 §7.1.6). */
+export function isFurther(next: Order['status'], before: Order['status']): boolean {
+  return orderStatuses.indexOf(next) > orderStatuses.indexOf(before)
 }
 
 /** Reads an order again. Throws AcmeError. */

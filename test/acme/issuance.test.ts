@@ -294,6 +294,26 @@ test('an order that stays processing, or pending, ends at its deadline, and says
   }
 })
 
+test('an order that goes back and forth is polled as slowly as one that stays, until its deadline (RFC 8555 §7.1.6)', async () => {
+  const cycles = [
+    ['ready', 'pending'],
+    ['processing', 'ready'],
+    ['processing', 'pending'],
+  ]
+  for (const cycle of cycles) {
+    let turn = 0
+    const script = () => ({ body: { ...fixture.ca.orderBody(), status: cycle[turn++ % cycle.length] } })
+    fixture.ca.scripts.set('/order', script)
+    fixture.ca.scripts.set('/finalize', script)
+    const start = fixture.clock.now()
+    await assert.rejects(get(), { code: 'order-timeout' }, cycle.join())
+    assert.equal(fixture.clock.now() - start, 10 * MINUTE)
+    const asked = fixture.ca.to('/order').length + fixture.ca.to('/finalize').length
+    assert.ok(asked < 300, `${asked} requests for ${cycle}`)
+    fixture.ca.requests.length = 0
+  }
+})
+
 test('a Retry-After of three years waits for the deadline only', async () => {
   fixture.ca.scripts.set('/order', () => ({
     headers: { 'Retry-After': '99999999' },
