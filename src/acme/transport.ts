@@ -17,6 +17,9 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** Directories and orders are a few KiB, chains at most 64: nothing honest comes near. */
 const MAX_RESPONSE_BYTES = 1024 * 1024
 
+/** Honest servers send one or two (RFC 9110 §15.2); each can be as large as a head, and there is no end to them. */
+const MAX_INTERIM_RESPONSES = 16
+
 /** Enough for a burst of authorizations, and nothing that an ACME server would call abuse. */
 const MAX_SOCKETS = 8
 
@@ -40,7 +43,7 @@ export type TransportResponse = {
 
 /** The network, as far as ACME needs it. */
 export interface Transport {
-  /** Throws AcmeError `acme-unreachable`, `-untrusted`, `-timeout`, `-redirect` or `-response-too-large`. */
+  /** Throws AcmeError `acme-unreachable`, `-untrusted`, `-timeout`, `-redirect`, `-response-invalid` or `-response-too-large`. */
   send(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse>
 }
 
@@ -87,6 +90,7 @@ async function exchange(
   const expired = (): AcmeError => timeout(host, 'could not be connected to', CONNECT_TIMEOUT_MS)
   // Whoever waits gets errors from `once`. One that comes when nobody does must not end the process.
   outgoing.on('error', () => {})
+  refuseInterimFloods(outgoing, host)
   try {
     outgoing.end(body)
     await withDeadline({ clock, ms: CONNECT_TIMEOUT_MS, signal, expired }, (soon) => abortable(flushed, soon))
@@ -99,6 +103,23 @@ async function exchange(
     if (signal.aborted) throw signal.reason
     throw error instanceof AcmeError ? error : connectionFailed(host, error)
   }
+}
+
+/** Responses before the final one (RFC 9110 §15.2) are passed over, but neither in any number nor a change of protocol. */
+function refuseInterimFloods(outgoing: http.ClientRequest, host: string): void {
+  const refuse = (what: string): void => {
+    // Emitted by hand: after an upgrade, destroy() tells nobody.
+    outgoing.emit('error', new AcmeError('acme-response-invalid', `The ACME server ${host} ${what}.`, { server: host }))
+    outgoing.destroy()
+  }
+  let interim = 0
+  outgoing.on('information', () => {
+    if (++interim === MAX_INTERIM_RESPONSES + 1) refuse(`sent more than ${MAX_INTERIM_RESPONSES} interim responses`)
+  })
+  outgoing.once('upgrade', (_, socket) => {
+    socket.destroy()
+    refuse('switched to another protocol, which nobody asked for')
+  })
 }
 
 async function readBody(incoming: IncomingMessage, host: string): Promise<string> {

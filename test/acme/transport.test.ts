@@ -123,6 +123,49 @@ test('more than 1 MiB is refused, announced or not', async () => {
   await assert.rejects(get(endless), { code: 'acme-response-too-large' })
 })
 
+test('interim responses before the answer are passed over (RFC 9110 §15.2)', async () => {
+  const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>;rel=preload\r\n\r\n'
+  const url = await answerBytes(`${interim.repeat(8)}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`)
+  assert.equal((await get(url)).body, 'ok')
+})
+
+test('a flood of interim responses is refused after the sixteenth, and its connection closed (RFC 9110 §15.2)', async () => {
+  for (const interim of [
+    'HTTP/1.1 100 Continue\r\n\r\n',
+    `HTTP/1.1 103 Early Hints\r\nX: ${'x'.repeat(8000)}\r\n\r\n`,
+  ]) {
+    const closed = Promise.withResolvers<number>()
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).once('close', () => closed.resolve(socket.bytesWritten))
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(interim));
+        if (!socket.destroyed) socket.once('drain', more)
+      }
+      more()
+    })
+    const url = `http://127.0.0.1:${await listen(server)}/dir`
+    await assert.rejects(get(url), { code: 'acme-response-invalid', message: /sent more than 16 interim responses\.$/ })
+    assert.ok((await closed.promise) < 64 * 1024 * 1024)
+  }
+})
+
+test('a switch of protocols that nobody asked for is refused, and its connection closed (RFC 9110 §15.2.2)', async () => {
+  for (const more of ['', 'x'.repeat(100_000)]) {
+    const closed = Promise.withResolvers<void>()
+    const head = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chatter\r\n\r\n'
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('close', () => closed.resolve())
+        .resume()
+        .write(head + more)
+    })
+    const url = `http://127.0.0.1:${await listen(server)}/dir`
+    await assert.rejects(get(url), { code: 'acme-response-invalid', message: /switched to another protocol/ })
+    await closed.promise
+  }
+})
+
 test('a redirect is an error that names where to, and nothing goes there', async () => {
   let visits = 0
   const target = await answer((_, response) => {
