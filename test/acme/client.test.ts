@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { inspect } from 'node:util'
 import { AcmeError } from '../../src/acme/acme-error.ts'
+import { exportPrivateKey, generateKey } from '../../src/pki/keys.ts'
 import { Fixture, forever } from './fixture.ts'
 import { problem } from './scripted-ca.ts'
 import { asTimePasses } from './time.ts'
@@ -160,6 +162,27 @@ test('what is not a read is not repeated', async () => {
   fixture.ca.scripts.set('/thing', () => ({ status: 503, body: 'busy' }))
   await assert.rejects(post(), AcmeError)
   assert.equal(fixture.ca.to('/thing').length, 1)
+})
+
+test('a private key that a CA sends is neither in the error nor in the log, as a page or in a problem', async () => {
+  const key = exportPrivateKey((await generateKey('ecdsa-p256')).privateKey)
+  const [, secret] = key.split('\n')
+  const answers = [
+    { status: 200, headers: { 'Content-Type': 'application/x-pem-file' }, body: key },
+    { status: 502, body: `<pre>${key}</pre>` },
+    problem('serverInternal', key, { title: key, instance: key, subproblems: [{ detail: key }] }),
+  ]
+  for (const answer of answers) {
+    fixture.ca.scripts.set('/thing', () => answer)
+    await assert.rejects(
+      post().then((response) => response.json()),
+      (error: AcmeError) => {
+        assert.match(error.message, /\(a private key, left out\)/)
+        assert.ok(!inspect([error, error.facts, fixture.log.entries], { depth: 9 }).includes(secret!.slice(0, 20)))
+        return true
+      },
+    )
+  }
 })
 
 test('a directory that is a web page is an error that quotes it', async () => {
