@@ -6,7 +6,7 @@ import { type Identifier, parseIdentifier } from './identifier.ts'
 import { JsonObject } from './json-object.ts'
 import { describeProblem, type Problem } from './problem.ts'
 
-/** Let's Encrypt offers five types at the most; a bound for the hostile. */
+/** Let's Encrypt offers five types at the most; those that a hostile CA has beyond are not looked at. */
 const MAX_CHALLENGES = 20
 
 const authorizationStatuses = ['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked'] as const
@@ -32,7 +32,7 @@ export async function getAuthorization(
   const response = await client.read(url, account, { what: 'an authorization', signal })
   const document = new JsonObject(response.json(), 'the authorization')
   const identifier = parseIdentifier(document.object('identifier'))
-  const challenges = document.list('challenges', MAX_CHALLENGES)
+  const challenges = document.list('challenges', Number.POSITIVE_INFINITY)
   return {
     url,
     identifier,
@@ -40,7 +40,8 @@ export async function getAuthorization(
     status: document.oneOf('status', authorizationStatuses),
     challenges: challenges
       .map((challenge) => parseChallenge(challenge, client.directory.url))
-      .filter((challenge) => challenge !== undefined),
+      .filter((challenge) => challenge !== undefined)
+      .slice(0, MAX_CHALLENGES),
     retryAfterMs: response.retryAfterMs,
   }
 }

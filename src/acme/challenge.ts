@@ -1,7 +1,7 @@
 import { isObject } from './json-object.ts'
 import { type Problem, parseProblem } from './problem.ts'
 import { quote } from './quote.ts'
-import { requireUrl } from './server-url.ts'
+import { isServerUrl } from './server-url.ts'
 
 const challengeStatuses = ['pending', 'processing', 'valid', 'invalid'] as const
 
@@ -27,9 +27,10 @@ export function parseChallenge(value: unknown, directoryUrl: string): Challenge 
   const { type, status, url, token, error } = value
   const known = challengeStatuses.find((candidate) => candidate === status)
   if (typeof type !== 'string' || typeof url !== 'string' || known === undefined) return undefined
+  if (!isServerUrl(url, directoryUrl)) return undefined
   return {
     type: quote(type, 60),
-    url: requireUrl(url, directoryUrl),
+    url,
     status: known,
     token: typeof token === 'string' && TOKEN.test(token) ? token : undefined,
     error: isObject(error) ? parseProblem(error) : undefined,

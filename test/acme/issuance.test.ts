@@ -88,6 +88,16 @@ function validate(final: (path: string) => Record<string, unknown>): void {
   }
 }
 
+/** Has the first name's authorization pending with these challenges as well, and valid with them alone. */
+function withMoreChallenges(more: readonly object[]): void {
+  validate(() => ({ status: 'valid', challenges: more }))
+  const script = fixture.ca.scripts.get('/authorization/0')!
+  fixture.ca.scripts.set('/authorization/0', async (request, normal) => {
+    const { body } = (await script(request, normal)) as { body: { status: string; challenges: object[] } }
+    return { body: body.status === 'valid' ? body : { ...body, challenges: [...body.challenges, ...more] } }
+  })
+}
+
 test('valid authorizations are used again: no challenge is touched (RFC 8555 §7.1.3)', async () => {
   const { certificates } = await get({ prover: { choose: () => assert.fail('no proof is needed') } })
   assert.deepEqual(certificates[0].names, names)
@@ -236,6 +246,40 @@ test('unknown challenge types and broken challenges stand in nobody’s way', as
     return { body: { ...(body as object), challenges: [...strange, ...challenges] } }
   })
   await get()
+})
+
+test('a challenge of an unknown type with a URL that is not ours to use stands in nobody’s way (RFC 8555 §7.1.4, §8)', async () => {
+  for (const url of ['', '/relative', 'urn:x', 'ftp://x/', 'https://x/ü', 'https://user:pw@x/']) {
+    withMoreChallenges([{ type: 'future-01', status: 'pending', url }])
+    await get()
+  }
+})
+
+test('a challenge of a known type with a URL that is not ours to use is not answered (RFC 8555 §6.1)', async () => {
+  for (const url of ['ftp://x/', 'urn:x', '/challenge/0', 'https://user:pw@x/']) {
+    const challenges = [{ type: 'http-01', url, status: 'pending', token: 't'.repeat(22) }]
+    fixture.ca.scripts.set('/authorization/0', () => ({
+      body: fixture.ca.authorization('/authorization/0', { status: 'pending', challenges }),
+    }))
+    await assert.rejects(get(), {
+      code: 'challenge-not-offered',
+      message: /offers none to prove control of a\.example/,
+    })
+  }
+  assert.equal(fixture.ca.to('/challenge/0').length, 0)
+})
+
+test('of more than twenty challenges the first twenty are looked at, in messages too (RFC 8555 §7.1.4)', async () => {
+  const url = fixture.ca.origin
+  const many = Array.from({ length: 5000 }, (_, index) => ({ type: `t-${index}`, status: 'pending', url }))
+  withMoreChallenges(many)
+  await get()
+  withMoreChallenges(many)
+  await assert.rejects(get({ prover: { choose: () => undefined } }), (error: AcmeError) => {
+    assert.equal(error.code, 'challenge-not-offered')
+    assert.equal((error.facts.offered as string[]).length, 20)
+    return true
+  })
 })
 
 test('a token that is not base64url of 128 bits is not shown (RFC 8555 §8.1)', async () => {
