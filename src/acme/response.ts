@@ -35,8 +35,11 @@ export class AcmeResponse {
     throw answer.#failure()
   }
 
+  /** The Location field: as it stands if it is absolute, else relative to what was asked for (RFC 9110 §10.2.2). */
   get location(): string | undefined {
-    return this.#response.headers.location
+    const { location } = this.#response.headers
+    if (location === undefined || location === '' || URL.canParse(location)) return location
+    return URL.parse(location, this.url)?.href
   }
 
   /** Targets of Link fields, absolute. */

@@ -434,6 +434,21 @@ test('orders that are no orders are refused', async () => {
   await assert.rejects(get(), { code: 'acme-response-invalid' })
 })
 
+test('a Location may be relative to what was asked for (RFC 9110 §10.2.2)', async () => {
+  for (const Location of ['/order', 'order', './x/../order', `//${new URL(fixture.ca.origin).host}/order`]) {
+    fixture.ca.scripts.set('/new-order', async (_, normal) => ({ ...(await normal()), headers: { Location } }))
+    await get()
+    assert.equal(fixture.ca.to('/order').at(-1)?.header.url, `${fixture.ca.origin}/order`)
+  }
+})
+
+test('a Location that leads nowhere is refused, absolute or relative (RFC 8555 §6.1)', async () => {
+  for (const Location of ['', 'javascript:1', 'ftp://x/', '//user:pw@x/', 'https://', '//']) {
+    fixture.ca.scripts.set('/new-order', async (_, normal) => ({ ...(await normal()), headers: { Location } }))
+    await assert.rejects(get(), { code: 'acme-response-invalid' }, Location)
+  }
+})
+
 test('a certificate that is not the one ordered is refused, and the message says why (RFC 8555 §11.4)', async () => {
   const { ca } = fixture
   const stranger = await generateKey('ecdsa-p256')
