@@ -32,44 +32,76 @@ export type ProofContext = {
   readonly prover: Prover
 }
 
+/** An authorization that is pending, and how control of its name is going to be proved. */
+type Task = { readonly authorization: Authorization; readonly proof: Proof }
+
 /**
  * Gets an order's authorizations to be valid (RFC 8555 §7.5). One that fails does not end the others: what is valid now
- * need not be proved in the next order. Throws AuthorizationError with all names that failed, or AcmeError.
+ * need not be proved in the next order, and an answer that a CA is validating must stand until it has. Throws
+ * AuthorizationError with all names that failed, or what kept a name from being validated.
  */
 export async function proveControl(
   context: ProofContext,
   authorizations: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
+  const { client } = context
   const failures: AuthorizationFailure[] = []
+  const errors: unknown[] = []
+  const tasks: Task[] = []
+  // Every authorization is read before the first is answered: an order that cannot succeed costs no validation.
   await inLanes(authorizations, MAX_PARALLEL_AUTHORIZATIONS, signal, async (url, inTime) => {
-    const failure = await prove(context, url, inTime)
-    if (failure !== undefined) failures.push(failure)
+    const authorization = await getOrderedAuthorization(context, url, inTime)
+    if (authorization.status === 'pending') tasks.push({ authorization, proof: choose(context, authorization) })
+    else if (authorization.status !== 'valid') failures.push(failureOf(authorization, authorization, undefined))
   })
-  if (failures.length > 0) throw new AuthorizationError(context.client.server, failures)
+  await inLanes(tasks, MAX_PARALLEL_AUTHORIZATIONS, signal, async (task, inTime) => {
+    try {
+      const final = await prove(context, task, inTime)
+      if (final.status !== 'valid') failures.push(failureOf(task.authorization, final, task.proof.challenge))
+    } catch (error) {
+      errors.push(error)
+    }
+  })
+  if (failures.length > 0) {
+    const failed = new AuthorizationError(client.server, failures)
+    if (errors.length === 0) throw failed
+    client.log.warn('authorization-failed', failed.message, failed.facts)
+  }
+  // It comes before failures, for it may be the CA asking to be left alone: another challenge type must not be tried now.
+  if (errors.length > 0) throw errors[0]
 }
 
-async function prove(
-  context: ProofContext,
+async function getOrderedAuthorization(
+  { client, account, names }: ProofContext,
   url: string,
   signal: AbortSignal,
-): Promise<AuthorizationFailure | undefined> {
-  const { client, account, names, prover } = context
+): Promise<Authorization> {
   const authorization = await getAuthorization(client, account, url, signal)
-  const { name, status } = authorization
+  const { name } = authorization
   if (!names.includes(name)) throw foreignAuthorization(client.server, name, names)
-  if (status === 'valid') return undefined
-  if (status !== 'pending') return failureOf(authorization, authorization, undefined)
+  return authorization
+}
+
+function choose({ client, prover }: ProofContext, authorization: Authorization): Proof {
   const proof = prover.choose(authorization)
   if (proof === undefined) throw challengeNotOffered(client.server, authorization)
+  return proof
+}
+
+/** The authorization as it is in the end. */
+async function prove(
+  context: ProofContext,
+  { authorization, proof }: Task,
+  signal: AbortSignal,
+): Promise<Authorization> {
+  const { client, account } = context
+  const { name } = authorization
   const { challenge } = proof
   const facts = { name, challengeType: challenge.type }
   client.log.info('challenge-chosen', `Proving control of ${name} by ${challenge.type}.`, facts)
   const keyAuthorization = `${challenge.token}.${account.key.thumbprint}`
-  const final = await proof.whileShown(keyAuthorization, signal, () =>
-    validate(context, authorization, challenge, signal),
-  )
-  return final.status === 'valid' ? undefined : failureOf(authorization, final, challenge)
+  return proof.whileShown(keyAuthorization, signal, () => validate(context, authorization, challenge, signal))
 }
 
 /** Has the challenge validated, unless the server is already at it, and waits for the authorization to become final. */

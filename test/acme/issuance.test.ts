@@ -202,6 +202,65 @@ test('all names that fail are in the error, with the CA’s words for each', asy
   assert.equal(shown.size, 0)
 })
 
+test('nothing is shown or validated where a name of the order cannot be proved anyway (RFC 8555 §7.5)', async () => {
+  const impossible: [Record<string, unknown>, string][] = [
+    [{ status: 'pending', challenges: [] }, 'challenge-not-offered'],
+    [{ status: 'pending', identifier: { type: 'dns', value: 'victim.example' } }, 'acme-response-invalid'],
+    [{ status: 'unheard-of' }, 'acme-response-invalid'],
+  ]
+  for (const [changes, code] of impossible) {
+    validate(() => ({ status: 'valid' }))
+    fixture.ca.scripts.set('/authorization/1', () => ({ body: fixture.ca.authorization('/authorization/1', changes) }))
+    await assert.rejects(get(), { code })
+  }
+  assert.equal(fixture.ca.to('/challenge/0').length, 0)
+})
+
+/** What b.example's lane ends with, while the CA validates a.example until b.example's lane is over. */
+async function breakSecondName(path: string, answer: ScriptedAnswer, final = {}): Promise<AcmeError> {
+  validate(() => ({ status: 'valid', ...final }))
+  const first = fixture.ca.scripts.get('/authorization/0')!
+  fixture.ca.requests.length = 0
+  let polls = 0
+  let isWithdrawn = false
+  fixture.ca.scripts.set('/authorization/0', async (request, normal) => {
+    const isBegun = fixture.ca.to('/challenge/0').length > 0
+    isWithdrawn ||= isBegun && !shown.has('a.example')
+    const isOver = fixture.ca.to('/challenge/1').length > 0 && !shown.has('b.example') && ++polls > 3
+    if (isOver || !isBegun) return first(request, normal)
+    return { body: fixture.ca.authorization('/authorization/0', { status: 'pending' }) }
+  })
+  const second = fixture.ca.scripts.get(path)!
+  fixture.ca.scripts.set(path, (request, normal) => (shown.has('b.example') ? answer : second(request, normal)))
+  const error = await get().then(
+    () => assert.fail('an order of which a name cannot be validated succeeded'),
+    (reason: AcmeError) => reason,
+  )
+  assert.equal(shown.size, 0)
+  assert.ok(polls > 3, 'a.example was waited for')
+  assert.ok(!isWithdrawn, 'its answer stood all the time')
+  return error
+}
+
+test('what fails for one name takes no answer away that the CA is validating, and is thrown (RFC 8555 §7.5.1)', async () => {
+  const limited = { ...problem('rateLimited', 'slow down'), status: 429, headers: { 'Retry-After': '1800' } }
+  for (const path of ['/challenge/1', '/authorization/1']) {
+    const error = await breakSecondName(path, limited)
+    assert.match(error.message, /slow down/)
+    assert.equal(error.retryAfterMs, 30 * MINUTE)
+  }
+  const malformed = await breakSecondName('/authorization/1', { body: { status: 'unheard-of' } })
+  assert.equal(malformed.code, 'acme-response-invalid')
+  assert.equal(fixture.log.of('authorization-failed').length, 0)
+})
+
+test('where a name fails and the CA asks to be left alone, that is thrown and the failure logged', async () => {
+  const limited = { ...problem('rateLimited', 'slow down'), status: 429, headers: { 'Retry-After': '1800' } }
+  const error = await breakSecondName('/challenge/1', limited, { status: 'invalid' })
+  assert.equal(error.retryAfterMs, 30 * MINUTE)
+  assert.match(fixture.log.of('authorization-failed')[0]!.message, /could not validate a\.example by http-01/)
+})
+
 test('authorizations that cannot be used to begin with are failures too', async () => {
   for (const status of ['deactivated', 'expired', 'revoked', 'invalid']) {
     fixture.ca.scripts.set('/authorization/1', () => ({
