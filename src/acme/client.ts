@@ -15,14 +15,14 @@ const JSON_TYPE = 'application/json'
 /** Against a server that refuses 20 % of good nonces, ten in a row fail once in ten million requests. */
 const MAX_NONCE_TRIES = 10
 
-/** Reading again is harmless, and gets an order over the restart of a load balancer. */
-const MAX_READS = 4
+/** What is harmless to repeat is, which gets an order over the restart of a load balancer. */
+const MAX_TRIES = 4
 
-/** Before the second read; each further wait is twice as long. */
-const READ_RETRY_MS = 1000
+/** Before the second try; each further wait is twice as long. */
+const RETRY_MS = 1000
 
 /** A CA that wants to be left alone for longer is obeyed by whoever planned the order, not within it. */
-const MAX_READ_RETRY_MS = 60_000
+const MAX_RETRY_MS = 60_000
 
 /** What the protocol needs of the world. Nonces are of the one server that `directoryUrl` describes. */
 export type ClientOptions = {
@@ -114,17 +114,25 @@ export class AcmeClient {
 
   /** Reads a resource by POST-as-GET (§6.3); failures that pass by themselves are tried again a few times. */
   async read(url: string, signer: Signer, options: RequestOptions): Promise<AcmeResponse> {
-    for (let reads = 1; ; reads++) {
+    for (let tries = 1; ; tries++) {
       try {
         return await this.post(url, undefined, signer, options)
       } catch (error) {
-        if (!(error instanceof AcmeError) || !error.transient || reads === MAX_READS) throw error
-        const wait = error.retryAfterMs ?? READ_RETRY_MS * 2 ** (reads - 1)
-        if (wait > MAX_READ_RETRY_MS) throw error
-        this.log.debug('acme-retry', `${error.message} Trying again in ${wait / 1000} s.`, error.facts)
-        await this.clock.sleep(wait, options.signal)
+        await this.waitOut(error, tries, options.signal)
       }
     }
+  }
+
+  /**
+   * Waits, after the `tries`th of a few tries, for a failure to pass. Throws it if it does not pass by itself, was the last
+   * that is borne, or the CA wants to be left alone for long.
+   */
+  async waitOut(error: unknown, tries: number, signal: AbortSignal): Promise<void> {
+    if (!(error instanceof AcmeError) || !error.transient || tries === MAX_TRIES) throw error
+    const wait = error.retryAfterMs ?? RETRY_MS * 2 ** (tries - 1)
+    if (wait > MAX_RETRY_MS) throw error
+    this.log.debug('acme-retry', `${error.message} Trying again in ${wait / 1000} s.`, error.facts)
+    await this.clock.sleep(wait, signal)
   }
 
   async #newNonce(signal: AbortSignal): Promise<string> {

@@ -61,7 +61,8 @@ export async function getOrder(
 
 /**
  * Hands in the certificate signing request (DER) of an order that is ready. An order that was not quite ready after all
- * is read again (`orderNotReady`, RFC 8555 §7.4). Throws AcmeError; `badCSR` leaves the order ready.
+ * is read again (`orderNotReady`, RFC 8555 §7.4), and so is one of which no answer came: the CA may have got the request.
+ * Throws AcmeError; `badCSR` leaves the order ready.
  */
 export async function finalizeOrder(
   client: AcmeClient,
@@ -71,12 +72,16 @@ export async function finalizeOrder(
   signal: AbortSignal,
 ): Promise<Order> {
   const payload = { csr: Buffer.from(csr).toString('base64url') }
-  try {
-    const options = { what: 'to finalize an order', signal }
-    return parseOrder(client, order.url, await client.post(order.finalize, payload, account, options))
-  } catch (error) {
-    if (!isProblem(error, 'orderNotReady')) throw error
-    return getOrder(client, account, order, signal)
+  for (let tries = 1; ; tries++) {
+    try {
+      const options = { what: 'to finalize an order', signal }
+      return parseOrder(client, order.url, await client.post(order.finalize, payload, account, options))
+    } catch (error) {
+      const isEarly = isProblem(error, 'orderNotReady')
+      if (!isEarly) await client.waitOut(error, tries, signal)
+      const current = await getOrder(client, account, order, signal)
+      if (isEarly || current.status !== 'ready') return current
+    }
   }
 }
 

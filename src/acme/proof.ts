@@ -106,21 +106,42 @@ async function prove(
 
 /** Has the challenge validated, unless the server is already at it, and waits for the authorization to become final. */
 async function validate(
+  context: ProofContext,
+  authorization: Authorization,
+  challenge: UsableChallenge,
+  signal: AbortSignal,
+): Promise<Authorization> {
+  const { client, account } = context
+  let retryAfterMs = challenge.status === 'pending' ? await begin(context, authorization, challenge, signal) : undefined
+  const delay = pollDelays(client.random)
+  for (;;) {
+    await client.clock.sleep(delay(retryAfterMs), signal)
+    const current = await getAuthorization(client, account, authorization.url, signal)
+    if (current.status !== 'pending') return current
+    retryAfterMs = current.retryAfterMs
+  }
+}
+
+/**
+ * Tells the server that the challenge can be validated (RFC 8555 §7.5.1); again, if no answer came and the challenge shows
+ * that nothing has. Gives how long the server asks to wait.
+ */
+async function begin(
   { client, account }: ProofContext,
   { url, name }: Authorization,
   challenge: UsableChallenge,
   signal: AbortSignal,
-): Promise<Authorization> {
+): Promise<number | undefined> {
   const what = `the answer to ${challenge.type} for ${name}`
-  const begun =
-    challenge.status === 'pending' ? await client.post(challenge.url, {}, account, { what, signal }) : undefined
-  const delay = pollDelays(client.random)
-  let { retryAfterMs } = begun ?? { retryAfterMs: undefined }
-  for (;;) {
-    await client.clock.sleep(delay(retryAfterMs), signal)
-    const authorization = await getAuthorization(client, account, url, signal)
-    if (authorization.status !== 'pending') return authorization
-    retryAfterMs = authorization.retryAfterMs
+  for (let tries = 1; ; tries++) {
+    try {
+      return (await client.post(challenge.url, {}, account, { what, signal })).retryAfterMs
+    } catch (error) {
+      await client.waitOut(error, tries, signal)
+      const { status, challenges, retryAfterMs } = await getAuthorization(client, account, url, signal)
+      const current = challenges.find((each) => each.url === challenge.url)
+      if (status !== 'pending' || current?.status !== 'pending') return retryAfterMs
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { KeyObject } from 'node:crypto'
 import { afterEach, before, beforeEach, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import type { AcmeError } from '../../src/acme/acme-error.ts'
 import { AuthorizationError } from '../../src/acme/authorization.ts'
 import { type Issuance, obtain } from '../../src/acme/issuance.ts'
@@ -430,7 +431,8 @@ test('a Retry-After of three years waits for the deadline only', async () => {
 test('an abortion ends the order and takes proofs away', async () => {
   validate(() => ({ status: 'pending' }))
   const controller = new AbortController()
-  fixture.ca.scripts.set('/challenge/1', () => {
+  fixture.ca.scripts.set('/challenge/1', async () => {
+    while (fixture.ca.to('/challenge/0').length === 0) await setImmediate()
     controller.abort(new Error('shutting down'))
     return { body: {} }
   })
@@ -444,6 +446,87 @@ test('orderNotReady has the order read again (RFC 8555 §7.4)', async () => {
   fixture.ca.scripts.set('/finalize', (_, normal) => (tries++ === 0 ? problem('orderNotReady', 'wait') : normal()))
   await get()
   assert.equal(tries, 2)
+})
+
+/** What comes in place of an answer, whether or not the CA has got the request. */
+const losses: ScriptedAnswer[] = [
+  { status: 503, headers: { 'Retry-After': '1' }, body: 'busy' },
+  { status: 502, body: '<h1>Bad gateway</h1>' },
+  { ...problem('serverInternal', 'oops'), status: 500 },
+]
+
+test('an order whose finalization was done, though the answer was lost, is gone on with (RFC 8555 §7.4)', async () => {
+  for (const loss of losses) {
+    fixture.ca.scripts.set('/finalize', async (_, normal) => {
+      await normal()
+      return loss
+    })
+    await get()
+    assert.equal(fixture.ca.to('/new-order').length, 1)
+    assert.equal(fixture.ca.to('/finalize').length, 1)
+    fixture.ca.requests.length = 0
+  }
+})
+
+test('an order that a lost request has left ready is finalized again, four times in all, as slowly as the CA asks', async () => {
+  for (const loss of losses) {
+    let tries = 0
+    fixture.ca.scripts.set('/finalize', (_, normal) => (++tries < 4 ? loss : normal()))
+    await get()
+    assert.equal(tries, 4)
+    tries = -100
+    await assert.rejects(get(), (error: AcmeError) => error.transient)
+    assert.equal(tries, -96)
+  }
+  fixture.ca.requests.length = 0
+  fixture.ca.scripts.set('/finalize', () => ({ status: 503, headers: { 'Retry-After': '3600' }, body: 'closed' }))
+  await assert.rejects(get(), (error: AcmeError) => error.retryAfterMs === 60 * MINUTE)
+  assert.equal(fixture.ca.to('/finalize').length, 1)
+})
+
+test('a challenge that the CA has begun, though the answer was lost, is not begun again (RFC 8555 §7.5.1)', async () => {
+  for (const loss of losses) {
+    validate(() => ({ status: 'valid' }))
+    const begin = fixture.ca.scripts.get('/challenge/0')!
+    fixture.ca.scripts.set('/challenge/0', async (request, normal) => {
+      await begin(request, normal)
+      return loss
+    })
+    await get()
+    assert.equal(fixture.ca.to('/challenge/0').length, 1)
+    assert.equal(fixture.ca.to('/new-order').length, 1)
+    fixture.ca.requests.length = 0
+  }
+})
+
+test('a challenge that a lost request has left pending is begun again, four times in all', async () => {
+  for (const loss of losses) {
+    validate(() => ({ status: 'valid' }))
+    const begin = fixture.ca.scripts.get('/challenge/0')!
+    let tries = 0
+    fixture.ca.scripts.set('/challenge/0', (request, normal) => (++tries < 4 ? loss : begin(request, normal)))
+    await get()
+    assert.equal(tries, 4)
+    validate(() => ({ status: 'valid' }))
+    fixture.ca.requests.length = 0
+    fixture.ca.scripts.set('/challenge/0', () => loss)
+    await assert.rejects(get(), (error: AcmeError) => error.transient)
+    assert.equal(fixture.ca.to('/challenge/0').length, 4)
+  }
+})
+
+test('a challenge that the CA no longer lists after a lost answer is not begun again', async () => {
+  validate(() => ({ status: 'valid' }))
+  fixture.ca.scripts.set('/challenge/0', () => {
+    const script = () => {
+      const isRead = fixture.ca.to('/authorization/0').length > 2
+      return { body: fixture.ca.authorization('/authorization/0', isRead ? {} : { status: 'pending', challenges: [] }) }
+    }
+    fixture.ca.scripts.set('/authorization/0', script)
+    return losses[0]!
+  })
+  await get()
+  assert.equal(fixture.ca.to('/challenge/0').length, 1)
 })
 
 test('badCSR is an error in the CA’s words', async () => {
