@@ -7,6 +7,8 @@ import { finalizeOrder, getOrder, isFurther, newOrder, type Order, orderInvalid 
 import { pollDelays } from './poll-delay.ts'
 import { type Prover, proveControl } from './proof.ts'
 
+const MINUTE = 60_000
+
 /** One certificate to get: from the names to the chain. */
 export type Issuance = {
   /** Lower-case ASCII DNS names, `*.` allowed in front, and IP addresses in canonical form. */
@@ -33,14 +35,23 @@ export async function obtain(
 ): Promise<IssuedChain> {
   const { names, csr, prover, deadlineMs } = issuance
   const { clock, server } = client
+  const deadline = clock.now() + deadlineMs
   let status = 'not placed'
-  const expired = (): AcmeError => orderLate(server, names, status, deadlineMs)
+  let retryAfterMs: number | undefined
+  const expired = (): AcmeError => {
+    const sentence = `The order for ${names.join(', ')} at ${server} was still ${status} after ${deadlineMs / MINUTE} minutes.`
+    return new AcmeError('order-timeout', sentence, { server, names, status }, { retryAfterMs })
+  }
   return withDeadline({ clock, ms: deadlineMs, signal, expired }, async (inTime) => {
     const delay = pollDelays(client.random)
     /** `next` if it is further than the order was, else what it has become after a while: no cycle goes without a wait. */
     const moved = async (before: Order, next: Order): Promise<Order> => {
+      retryAfterMs = next.retryAfterMs
       if (isFurther(next.status, before.status)) return next
-      await clock.sleep(delay(next.retryAfterMs), inTime)
+      const wait = delay(retryAfterMs)
+      if (retryAfterMs !== undefined && clock.now() + wait > deadline)
+        throw orderPutOff(server, names, next.status, retryAfterMs)
+      await clock.sleep(wait, inTime)
       return getOrder(client, account, next, inTime)
     }
     let order = await newOrder(client, account, issuance, inTime)
@@ -70,7 +81,9 @@ export async function obtain(
   })
 }
 
-function orderLate(server: string, names: readonly string[], status: string, ms: number): AcmeError {
-  const sentence = `The order for ${names.join(', ')} at ${server} was still ${status} after ${ms / 60_000} minutes.`
-  return new AcmeError('order-timeout', sentence, { server, names, status })
+/** The CA wants more time than an order gets here: it is asked anew when that is over. */
+function orderPutOff(server: string, names: readonly string[], status: string, retryAfterMs: number): AcmeError {
+  const minutes = Math.ceil(retryAfterMs / MINUTE)
+  const sentence = `The order for ${names.join(', ')} at ${server} is ${status}, and the CA asks to be left alone for ${minutes} minutes.`
+  return new AcmeError('order-timeout', sentence, { server, names, status }, { retryAfterMs })
 }

@@ -418,14 +418,47 @@ test('an order that goes back and forth is polled as slowly as one that stays, u
   }
 })
 
-test('a Retry-After of three years waits for the deadline only', async () => {
-  fixture.ca.scripts.set('/order', () => ({
-    headers: { 'Retry-After': '99999999' },
-    body: { ...fixture.ca.orderBody(), status: 'processing' },
-  }))
-  const start = fixture.clock.now()
-  await assert.rejects(get({}, forever, 10 * MINUTE), { code: 'order-timeout' })
-  assert.equal(fixture.clock.now() - start, 10 * MINUTE)
+test('a Retry-After beyond the deadline ends the order at once, and the error has it (RFC 8555 §7.4)', async () => {
+  const cases = [
+    ['3600', 60 * MINUTE],
+    ['601', 601_000],
+    ['99999999', 24 * 60 * MINUTE],
+  ] as const
+  for (const status of ['processing', 'pending', 'ready'])
+    for (const [field, retryAfterMs] of cases) {
+      const answer = () => ({ headers: { 'Retry-After': field }, body: { ...fixture.ca.orderBody(), status } })
+      fixture.ca.scripts.set('/order', answer)
+      fixture.ca.scripts.set('/finalize', answer)
+      const start = fixture.clock.now()
+      await assert.rejects(get(), (error: AcmeError) => {
+        assert.deepEqual([error.code, error.retryAfterMs], ['order-timeout', retryAfterMs])
+        assert.match(
+          error.message,
+          new RegExp(`is ${status}, and the CA asks to be left alone for ${Math.ceil(retryAfterMs / MINUTE)} minutes`),
+        )
+        return true
+      })
+      assert.equal(fixture.clock.now(), start)
+      assert.equal(fixture.clock.sleeping, 0)
+    }
+})
+
+test('an order that ends at its deadline has the CA’s last Retry-After in its error, if there was one', async () => {
+  for (const headers of [{ 'Retry-After': '100' }, undefined]) {
+    let reads = 0
+    fixture.ca.scripts.set('/order', () => {
+      if (++reads === 3) {
+        void fixture.clock.advance(10 * MINUTE)
+        return 'hang'
+      }
+      return { ...(headers && { headers }), body: { ...fixture.ca.orderBody(), status: 'processing' } }
+    })
+    await assert.rejects(get(), (error: AcmeError) => {
+      assert.deepEqual([error.code, error.retryAfterMs], ['order-timeout', headers && 100_000])
+      assert.match(error.message, /was still processing after 10 minutes/)
+      return true
+    })
+  }
 })
 
 test('an abortion ends the order and takes proofs away', async () => {
