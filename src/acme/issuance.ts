@@ -1,6 +1,6 @@
 import type { Account } from './account.ts'
 import { AcmeError } from './acme-error.ts'
-import { type ChainCheck, downloadCertificate, type IssuedChain } from './certificate.ts'
+import { type ChainCheck, chooseChain, downloadCertificate, type IssuedChain } from './certificate.ts'
 import type { AcmeClient } from './client.ts'
 import { withDeadline } from './deadline.ts'
 import { finalizeOrder, getOrder, isFurther, newOrder, type Order, orderInvalid } from './order.ts'
@@ -19,7 +19,7 @@ export type Issuance = {
   readonly prover: Prover
   readonly preferredChain: string | undefined
   readonly check: ChainCheck
-  /** For the order as a whole, in milliseconds. */
+  /** For the order up to its certificate, in milliseconds; other chains that the CA has take a minute more at most. */
   readonly deadlineMs: number
 }
 
@@ -42,7 +42,7 @@ export async function obtain(
     const sentence = `The order for ${names.join(', ')} at ${server} was still ${status} after ${deadlineMs / MINUTE} minutes.`
     return new AcmeError('order-timeout', sentence, { server, names, status }, { retryAfterMs })
   }
-  return withDeadline({ clock, ms: deadlineMs, signal, expired }, async (inTime) => {
+  const downloaded = await withDeadline({ clock, ms: deadlineMs, signal, expired }, async (inTime) => {
     const delay = pollDelays(client.random)
     /** `next` if it is further than the order was, else what it has become after a while: no cycle goes without a wait. */
     const moved = async (before: Order, next: Order): Promise<Order> => {
@@ -79,6 +79,7 @@ export async function obtain(
       }
     }
   })
+  return chooseChain(client, account, downloaded, issuance, signal)
 }
 
 /** The CA wants more time than an order gets here: it is asked anew when that is over. */

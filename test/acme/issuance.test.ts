@@ -335,11 +335,14 @@ test('of more than twenty challenges the first twenty are looked at, in messages
   withMoreChallenges(many)
   await get()
   withMoreChallenges(many)
-  await assert.rejects(get({ prover: { choose: () => undefined } }), (error: AcmeError) => {
-    assert.equal(error.code, 'challenge-not-offered')
-    assert.equal((error.facts.offered as string[]).length, 20)
-    return true
-  })
+  await assert.rejects(
+    get({ prover: { choose: (each) => (each.name === 'b.example' ? prover.choose(each) : undefined) } }),
+    (error: AcmeError) => {
+      assert.equal(error.code, 'challenge-not-offered')
+      assert.equal((error.facts.offered as string[]).length, 20)
+      return true
+    },
+  )
 })
 
 test('a token that is not base64url of 128 bits is not shown (RFC 8555 §8.1)', async () => {
@@ -650,6 +653,9 @@ test('a certificate that is not the one ordered is refused, and the message says
   await assert.rejects(get(), { code: 'acme-response-invalid' }, 'as HTML')
 })
 
+/** Jumps over no deadline: how long chains take is up to the test. */
+const getChain = (preferredChain: string, signal = forever) => get({ preferredChain }, signal, 10_000)
+
 /** The CA's own chain and two alternates, one of them longer. */
 async function offerChains(link = '</other>;rel="alternate", </long>;rel="alternate"'): Promise<void> {
   const { ca } = fixture
@@ -671,16 +677,16 @@ test('takes the chain whose top issuer is preferred, or the shortest (RFC 8555 �
   assert.equal(fixture.ca.to('/other').length, 0)
   for (const preferredChain of ['New Root', 'shortest'])
     assert.deepEqual(
-      (await get({ preferredChain })).certificates.map(({ issuer }) => issuer),
+      (await getChain(preferredChain)).certificates.map(({ issuer }) => issuer),
       ['CN=New Root'],
     )
-  assert.equal((await get({ preferredChain: 'Older Root' })).certificates.length, 2)
+  assert.equal((await getChain('Older Root')).certificates.length, 2)
   assert.equal(fixture.log.of('chain-not-offered').length, 0)
 })
 
 test('takes the CA’s own chain, with a warning, if the preferred one is not offered', async () => {
   await offerChains()
-  assert.equal((await get({ preferredChain: 'Ancient Root' })).certificates.length, 2)
+  assert.equal((await getChain('Ancient Root')).certificates.length, 2)
   assert.match(
     fixture.log.of('chain-not-offered')[0]!.message,
     /no chain up to “Ancient Root” but only up to Older Root, New Root/,
@@ -693,6 +699,58 @@ test('an alternate chain that is malformed or unusable does not cost the certifi
     headers: PEM,
     body: await fixture.ca.certificate({ names: ['evil.example'] }),
   }))
-  assert.equal((await get({ preferredChain: 'New Root' })).certificates.length, 2)
+  assert.equal((await getChain('New Root')).certificates.length, 2)
   assert.equal(fixture.log.of('alternate-chain-unusable').length, 3)
+})
+
+/** A CA that never answers for its other chains; `advance` is by how much each request for one moves time. */
+function hangAlternates(advance: number): void {
+  for (const path of ['/other', '/long'])
+    fixture.ca.scripts.set(path, () => {
+      void fixture.clock.advance(advance)
+      return 'hang'
+    })
+}
+
+test('alternate chains that never come cost a minute in all, and not the certificate (RFC 8555 §7.4.2)', async () => {
+  await offerChains()
+  hangAlternates(MINUTE)
+  const start = fixture.clock.now()
+  assert.equal((await getChain('New Root')).certificates.length, 2)
+  assert.equal(fixture.clock.now() - start, MINUTE)
+  assert.match(
+    fixture.log.of('alternate-chain-unusable')[0]!.message,
+    /not sent all its other chains.*within 60 seconds/,
+  )
+  assert.equal(fixture.log.of('alternate-chain-unusable').length, 1)
+  assert.equal(fixture.ca.to('/other').length + fixture.ca.to('/long').length, 1)
+  assert.equal(fixture.clock.sleeping, 0)
+})
+
+test('an order’s deadline that passes while alternate chains are asked for does not cost the certificate', async () => {
+  await offerChains()
+  hangAlternates(20 * MINUTE)
+  assert.equal((await getChain('New Root')).certificates.length, 2)
+})
+
+test('an alternate chain that came before the others hung is taken', async () => {
+  await offerChains()
+  const other = fixture.ca.scripts.get('/other')!
+  hangAlternates(MINUTE)
+  fixture.ca.scripts.set('/other', other)
+  assert.deepEqual(
+    (await getChain('New Root')).certificates.map(({ issuer }) => issuer),
+    ['CN=New Root'],
+  )
+})
+
+test('an abortion while alternate chains are asked for ends with its reason', async () => {
+  await offerChains()
+  const controller = new AbortController()
+  fixture.ca.scripts.set('/other', () => {
+    controller.abort(new Error('shutting down'))
+    return 'hang'
+  })
+  await assert.rejects(getChain('New Root', controller.signal), /shutting down/)
+  assert.equal(fixture.clock.sleeping, 0)
 })
