@@ -13,7 +13,10 @@ export type ChallengeAnswer =
 
 /** Gives answers to every frontend and takes them away again. */
 export interface ChallengePublisher {
-  /** Resolves when every frontend answers, so that validation from several vantage points sees the same thing. */
+  /**
+   * Resolves when every frontend answers, so that validation from several vantage points sees the same thing. One that
+   * hangs is not waited for for long.
+   */
   publish(answer: ChallengeAnswer): Promise<void>
   /** Resolves when no frontend answers any more. */
   withdraw(answer: ChallengeAnswer): Promise<void>

@@ -1,5 +1,5 @@
 import type { Authorization, AuthorizationFailure } from '../acme/authorization.ts'
-import { abortable } from '../acme/deadline.ts'
+import { abortable, withDeadline } from '../acme/deadline.ts'
 import type { Proof, Prover } from '../acme/proof.ts'
 import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
 import type { ChallengeType } from '../challenges/solver.ts'
@@ -7,6 +7,12 @@ import { solvers } from '../challenges/solvers.ts'
 import { describeError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
+
+/** Twice what the supervisor waits for a worker: an answer that stays behind is not worth an order, its name and its slot. */
+const WITHDRAW_DEADLINE_MS = 10_000
+
+/** Taking an answer away is not called off with the order that it was for. */
+const IN_ANY_CASE = new AbortController().signal
 
 export type ProverOptions = {
   /** In order of preference. */
@@ -62,8 +68,10 @@ export class ChallengeProver implements Prover {
 
   /** An answer that stays behind is good for nothing: it must not hide whether the validation went well. */
   async #withdraw(answer: ChallengeAnswer): Promise<void> {
+    const { clock, publisher } = this.#options
+    const deadline = { clock, ms: WITHDRAW_DEADLINE_MS, signal: IN_ANY_CASE, expired: withdrawalLate }
     try {
-      await this.#options.publisher.withdraw(answer)
+      await withDeadline(deadline, (inTime) => abortable(publisher.withdraw(answer), inTime))
     } catch (error) {
       const message = `The answer to ${answer.type} for ${answer.name} could not be withdrawn: ${describeError(error)}`
       this.#options.log.warn('challenge-not-withdrawn', message, { name: answer.name, challengeType: answer.type })
@@ -74,4 +82,10 @@ export class ChallengeProver implements Prover {
     const failed = this.#failed.get(name)
     return this.#options.challenges.filter((type) => failed?.has(type) !== true)
   }
+}
+
+function withdrawalLate(): Error {
+  return new Error(
+    `the frontends did not say within ${WITHDRAW_DEADLINE_MS / 1000} seconds that they have forgotten it`,
+  )
 }

@@ -37,6 +37,9 @@ const STABLE_MS = 60_000
 /** After the drain time, a worker that has not gone by itself is killed. */
 const KILL_GRACE_MS = 2_000
 
+/** Of a worker that takes a challenge or forgets one. Who is silent for longer hangs, and accepts no connections either. */
+const ANSWER_TIMEOUT_MS = 5_000
+
 type Waiting = { readonly id: number; readonly workers: Set<WorkerProcess>; readonly resolve: () => void }
 
 /**
@@ -164,14 +167,30 @@ export class WorkerPool implements ChallengePublisher {
     this.#spawn()
   }
 
-  /** Sends a question to all workers and resolves when each has answered or is gone. */
-  #ask(question: (id: number) => ToWorker): Promise<void> {
-    if (this.#workers.size === 0) return Promise.resolve()
+  /** Sends a question to all workers and resolves when each has answered, is gone or has been silent for long. */
+  async #ask(question: (id: number) => ToWorker): Promise<void> {
+    if (this.#workers.size === 0) return
     const id = this.#nextId++
-    return new Promise((resolve) => {
-      this.#waiting.set(id, { id, workers: new Set(this.#workers), resolve })
-      for (const worker of this.#workers) worker.send(question(id))
-    })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting.set(id, { id, workers: new Set(this.#workers), resolve })
+    for (const worker of this.#workers) worker.send(question(id))
+    const answered = new AbortController()
+    this.#options.clock.sleep(ANSWER_TIMEOUT_MS, answered.signal).then(
+      () => this.#giveUp(id),
+      () => {}, // All have answered first.
+    )
+    await promise
+    answered.abort()
+  }
+
+  /** Goes on without those that have not answered: the others do, and whoever hangs does not accept what they leave. */
+  #giveUp(id: number): void {
+    const silent = [...(this.#waiting.get(id)?.workers ?? [])]
+    for (const worker of silent) {
+      const message = `Worker ${worker.pid} has not answered about a challenge for ${ANSWER_TIMEOUT_MS / 1000} s: it is not waited for.`
+      this.#options.log.warn('worker-silent', message, { pid: worker.pid })
+      this.#done(worker, id)
+    }
   }
 
   #done(worker: WorkerProcess, id: number): void {

@@ -429,6 +429,35 @@ test('an answer that cannot be withdrawn is reported, and costs no certificate',
   assert.match(log.of('challenge-not-withdrawn')[0]!.message, /tls-alpn-01 for a\.example.*worker 3 does not answer/)
 })
 
+test('an answer whose withdrawal never ends is reported after ten seconds, and costs no certificate', async () => {
+  publisher = {
+    publish: async (answer) => void standing.add(answer),
+    withdraw: () => new Promise(() => {}),
+  }
+  validate(() => ({ status: 'valid' }))
+  await issue()
+  assert.match(log.of('challenge-not-withdrawn')[0]!.message, /tls-alpn-01 for a\.example.*within 10 seconds/)
+  assert.equal(clock.sleeping, 0)
+})
+
+test('a withdrawal that never ends holds neither an aborted order nor the next one for its name', async () => {
+  const controller = new AbortController()
+  const issuer = open()
+  let withdrawals = 0
+  publisher.withdraw = () => (++withdrawals === 1 ? new Promise(() => {}) : Promise.resolve())
+  validate(() => ({ status: 'valid' }))
+  const script = ca.scripts.get('/tls-alpn-01')!
+  ca.scripts.set('/tls-alpn-01', () => {
+    standing.clear()
+    ca.scripts.set('/tls-alpn-01', script)
+    controller.abort(new Error('stop'))
+    return 'hang'
+  })
+  const aborted = assert.rejects(ask(issuer, ['a.example'], controller.signal), /stop/)
+  await asTimePasses(clock, Promise.all([aborted, ask(issuer, ['a.example'])]))
+  assert.equal(log.of('challenge-not-withdrawn').length, 1)
+})
+
 test('a profile is asked for where the CA has it', async () => {
   ca.meta = { profiles: { classic: '', shortlived: '' } }
   await issue(open({ profile: { name: 'shortlived', required: true } }))

@@ -158,6 +158,42 @@ test('a worker that dies is not waited for, and its successor starts with the pe
   assert.deepEqual(workers[2]!.of('start')[0]!.challenges, [{ type: 'http-01', token: 't', keyAuthorization: 't.k' }])
 })
 
+test('a worker that hangs is waited for five seconds, and named; the others have the challenge, and forget it', async () => {
+  const { pool, workers, clock, log } = startPool(2)
+  for (const worker of workers) worker.say({ type: 'ready' })
+  for (const [index, [ask, type]] of (
+    [
+      ['publish', 'publish-challenge'],
+      ['withdraw', 'withdraw-challenge'],
+    ] as const
+  ).entries()) {
+    const asked: Promise<void> = pool[ask](answer)
+    await isSettled(asked)
+    workers[0]!.say({ type: 'done', id: workers[0]!.of(type)[0]!.id })
+    await clock.advance(4_999)
+    assert.equal(await isSettled(asked), false)
+    await clock.advance(1)
+    await asked
+    assert.equal(log.of('worker-silent').length, index + 1)
+    assert.match(log.of('worker-silent')[index]!.message, /^Worker 101 has not answered/)
+    assert.equal(clock.sleeping, 0)
+    // It comes to after all.
+    workers[1]!.say({ type: 'done', id: workers[1]!.of(type)[0]!.id })
+  }
+})
+
+test('workers that answer, or die, leave no timer behind and no warning', async () => {
+  const { pool, workers, clock, log } = startPool(2)
+  for (const worker of workers) worker.say({ type: 'ready' })
+  const withdrawn = pool.withdraw(answer)
+  workers[0]!.say({ type: 'done', id: workers[0]!.of('withdraw-challenge')[0]!.id })
+  workers[1]!.exit('signal SIGKILL')
+  await withdrawn
+  await clock.advance(60_000)
+  assert.equal(clock.sleeping, 0)
+  assert.equal(log.of('worker-silent').length, 0)
+})
+
 test('stopping drains the workers, replaces none, and is over when the last has gone', async () => {
   const { pool, workers, clock } = startPool(2)
   const stopped = pool.stop(10_000)
