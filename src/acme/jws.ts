@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, FlattenedSign, type JWK } from 'jose'
 import type { KeyKind } from '../pki/key-kind.ts'
 import { keyKindOf } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
+import { AcmeError } from './acme-error.ts'
 
 /** RFC 7518 §3.1. RS256 for every RSA key: no ACME server is known to refuse it. */
 const algorithms = {
@@ -57,16 +58,25 @@ export type ExternalAccount = {
   readonly hmacKey: Uint8Array
 }
 
-/** The `externalAccountBinding` of newAccount: the account's public key, under the CA's MAC key; without a nonce. */
+/**
+ * The `externalAccountBinding` of newAccount: the account's public key, under the CA's MAC key; without a nonce. Throws
+ * AcmeError `external-account-invalid` for an empty key: text of one character is base64url of nothing.
+ */
 export async function bindExternalAccount(
   { kid, hmacKey }: ExternalAccount,
   { publicJwk }: AccountKey,
   newAccountUrl: string,
 ): Promise<Record<string, unknown>> {
+  if (hmacKey.length === 0) throw macKeyEmpty(kid)
   const jws = await new FlattenedSign(encode(publicJwk))
     .setProtectedHeader({ alg: 'HS256', kid, url: newAccountUrl })
     .sign(hmacKey)
   return { ...jws }
+}
+
+function macKeyEmpty(kid: string): AcmeError {
+  const sentence = `The hmacKey of the external account ${kid} is empty once decoded: copy it from the CA once more.`
+  return new AcmeError('external-account-invalid', sentence, { kid })
 }
 
 function encode(payload: object | undefined): Uint8Array {

@@ -86,7 +86,8 @@ async function resolveExternalAccount(
 
 /** RFC 8555 §7.3.4: CAs hand the key out in base64url; some pad it, or use plain base64. */
 function macKeyRefusal(key: string): Refusal | undefined {
-  if (/^[\w+/-]+={0,2}$/.test(key)) return undefined
+  // One character is six bits: base64url of nothing.
+  if (/^[\w+/-]{2,}={0,2}$/.test(key)) return undefined
   return new Refusal('allowed: base64url, as the CA gave it', { fault: 'which is not base64url text' })
 }
 

@@ -66,6 +66,15 @@ test('refuses an account key of another kind', async () => {
   await assert.rejects(accountKey(ed25519), { code: 'key-unsupported' })
 })
 
+test('an external account’s key that decodes to nothing is refused, in words (RFC 8555 §7.3.4)', async () => {
+  const key = await accountKey(privateKey)
+  for (const text of ['A', '', '='])
+    await assert.rejects(bindExternalAccount({ kid: 'kid-1', hmacKey: Buffer.from(text, 'base64url') }, key, url), {
+      code: 'external-account-invalid',
+      message: /external account kid-1 is empty once decoded/,
+    })
+})
+
 test('binds an external account by HS256 over the public key, without a nonce (RFC 8555 §7.3.4)', async () => {
   const hmacKey = Buffer.from('zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W', 'base64url')
   const newAccount = 'https://ca.test/new-account'

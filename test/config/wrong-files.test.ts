@@ -105,6 +105,11 @@ const otherFiles: Case[] = [
     `5:41: issuers.corp.externalAccount.hmacKey: found a value, but eab cannot be read: there is no such file; ${EXTERNAL}`,
   ],
   [
+    'a secret that decodes to nothing (RFC 8555 §7.3.4)',
+    issuer('externalAccount: { kid: a, hmacKey: A }'),
+    '5:41: issuers.corp.externalAccount.hmacKey: found a value, which is not base64url text; allowed: base64url, as the CA gave it',
+  ],
+  [
     'an included file that is not there',
     `${GOOD}include: [sites.d/*.yaml, more.yaml]`,
     '2:27: include[1]: found "more.yaml", but more.yaml cannot be read: there is no such file; allowed: a path or a glob of files that this user may read',
