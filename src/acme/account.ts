@@ -33,7 +33,7 @@ export async function newAccount(
   if (externalAccountRequired && externalAccount === undefined) throw externalAccountMissing(server)
   const payload = {
     ...(acceptTerms && { termsOfServiceAgreed: true }),
-    ...(contact !== undefined && { contact: [`mailto:${contact}`] }),
+    ...(contact !== undefined && { contact: contactList(contact) }),
     ...(externalAccount !== undefined && {
       externalAccountBinding: await bindExternalAccount(externalAccount, key, directory.newAccount),
     }),
@@ -56,6 +56,21 @@ export async function findAccount(
     if (isProblem(error, 'accountDoesNotExist')) return undefined
     throw error
   }
+}
+
+/** Tells the CA whom to write to from now on; nobody if there is no contact (RFC 8555 §7.3.2). Throws AcmeError. */
+export async function updateContact(
+  client: AcmeClient,
+  account: Account,
+  contact: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const what = 'a change of the account’s contact'
+  await client.post(account.url, { contact: contactList(contact) }, account, { what, signal })
+}
+
+function contactList(contact: string | undefined): string[] {
+  return contact === undefined ? [] : [`mailto:${contact}`]
 }
 
 function parseAccount(client: AcmeClient, key: AccountKey, response: AcmeResponse): Account {

@@ -1,4 +1,5 @@
-import { type Account, findAccount, newAccount, type Registration } from '../acme/account.ts'
+import { type Account, findAccount, newAccount, type Registration, updateContact } from '../acme/account.ts'
+import { AcmeError } from '../acme/acme-error.ts'
 import type { AcmeClient } from '../acme/client.ts'
 import { abortable } from '../acme/deadline.ts'
 import { isObject } from '../acme/json-object.ts'
@@ -9,10 +10,23 @@ import { PkiError } from '../pki/pki-error.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
 
-/** An account as it is kept: JSON, with the key as PEM. The URL is missing until the CA has given one. */
-type AccountRecord = { readonly directory: string; readonly privateKey: string; readonly url?: string }
+/**
+ * An account as it is kept: JSON, with the key as PEM. The URL is missing until the CA has given one, and the contact is
+ * the one that the CA has been told.
+ */
+type AccountRecord = {
+  readonly directory: string
+  readonly privateKey: string
+  readonly url?: string
+  readonly contact?: string
+}
 
-type StoredAccount = { readonly directory: string; readonly key: AccountKey; readonly url: string | undefined }
+type StoredAccount = {
+  readonly directory: string
+  readonly key: AccountKey
+  readonly url: string | undefined
+  readonly contact: string | undefined
+}
 
 /** Several orders may wait for one registration, so none of them can call it off; each request has its own deadline. */
 const FOR_ALL = new AbortController().signal
@@ -65,34 +79,61 @@ export class AcmeAccounts {
   async #open(client: AcmeClient, place: string): Promise<Account> {
     const stored = await this.#read(client, place)
     if (stored === undefined) return this.#create(client, place)
-    const { key, url } = stored
-    if (url !== undefined) return { key, url }
+    const { key, url, contact } = stored
+    if (url !== undefined) return this.#withContact(client, place, { key, url }, contact)
     // A crash came between. Credentials for an external account may be good for one use, so look first.
     const found = await findAccount(client, key, FOR_ALL)
     if (found === undefined) return this.#register(client, place, key)
-    await this.#write(client, place, key, found.url)
-    return found
+    await this.#write(client, place, key, { url: found.url })
+    return this.#withContact(client, place, found, undefined)
+  }
+
+  /** Tells the CA of a contact that is not the one it knows. An account is as good as before where it will not hear of it. */
+  async #withContact(client: AcmeClient, place: string, account: Account, known: string | undefined): Promise<Account> {
+    const { log, registration } = this.#options
+    const { contact } = registration
+    if (contact === known) return account
+    try {
+      await updateContact(client, account, contact, FOR_ALL)
+    } catch (error) {
+      if (!(error instanceof AcmeError)) throw error
+      log.warn('account-contact-not-changed', error.message, { account: account.url, ...error.facts })
+      return account
+    }
+    await this.#write(client, place, account.key, { url: account.url, contact })
+    const message = `Told ${client.server} that the contact of ${account.url} is ${contact ?? 'nobody'} now.`
+    log.info('account-contact-changed', message, { account: account.url })
+    return account
   }
 
   async #create(client: AcmeClient, place: string): Promise<Account> {
     const { privateKey } = await this.#options.generateKey(this.#options.keyKind)
     const key = await accountKey(privateKey)
-    await this.#write(client, place, key, undefined)
+    await this.#write(client, place, key, {})
     return this.#register(client, place, key)
   }
 
   async #register(client: AcmeClient, place: string, key: AccountKey): Promise<Account> {
     const { log, storage, registration } = this.#options
     const account = await newAccount(client, key, registration, FOR_ALL)
-    await this.#write(client, place, key, account.url)
+    await this.#write(client, place, key, { url: account.url, contact: registration.contact })
     const facts = { account: account.url, stored: storage.locate(place) }
     log.info('account-registered', `Registered the account ${account.url} at ${client.server}.`, facts)
     return account
   }
 
-  #write(client: AcmeClient, place: string, key: AccountKey, url: string | undefined): Promise<void> {
-    const privateKey = exportPrivateKey(key.privateKey)
-    const record: AccountRecord = { directory: client.directory.url, privateKey, ...(url !== undefined && { url }) }
+  #write(
+    client: AcmeClient,
+    place: string,
+    key: AccountKey,
+    { url, contact }: { readonly url?: string; readonly contact?: string | undefined },
+  ): Promise<void> {
+    const record: AccountRecord = {
+      directory: client.directory.url,
+      privateKey: exportPrivateKey(key.privateKey),
+      ...(url !== undefined && { url }),
+      ...(contact !== undefined && { contact }),
+    }
     return this.#options.storage.put(place, Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
   }
 
@@ -122,10 +163,11 @@ async function parseRecord(value: Buffer): Promise<StoredAccount | undefined> {
   try {
     const record: unknown = JSON.parse(value.toString('utf8'))
     if (!isObject(record)) return undefined
-    const { directory, privateKey, url } = record
+    const { directory, privateKey, url, contact } = record
     if (typeof directory !== 'string' || typeof privateKey !== 'string') return undefined
     if (url !== undefined && (typeof url !== 'string' || !URL.canParse(url))) return undefined
-    return { directory, key: await accountKey(importPrivateKey(privateKey)), url }
+    if (contact !== undefined && typeof contact !== 'string') return undefined
+    return { directory, key: await accountKey(importPrivateKey(privateKey)), url, contact }
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof PkiError) return undefined
     throw error

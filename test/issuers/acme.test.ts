@@ -221,6 +221,7 @@ test('a damaged account is reported by name, set aside and replaced', async () =
     JSON.stringify({ directory, privateKey, url: 7 }),
     JSON.stringify({ directory, privateKey: privateKey.slice(0, 100) }),
     JSON.stringify({ directory, privateKey, url: 'no URL' }),
+    JSON.stringify({ directory, privateKey, url: `${ca.origin}/account/1`, contact: 7 }),
   ]
   for (const [index, text] of damaged.entries()) {
     await storage.put(PLACE, Buffer.from(text))
@@ -273,6 +274,48 @@ test('orders that find out together that the account is gone register it togethe
   const names = ['b.example', 'c.example', 'd.example']
   await Promise.all(names.map((name) => assert.rejects(ask(issuer, [name]), /not today/)))
   assert.equal(registrations().length, 1)
+})
+
+const contacts = () => ca.to('/account/1').map(({ payload }) => payload?.contact)
+
+test('a contact that was changed or removed is told to the CA once, and the account stays (RFC 8555 §7.3.2)', async () => {
+  ca.scripts.set('/account/1', () => ({ body: { status: 'valid' } }))
+  for (const contact of [
+    'a@example.com',
+    'a@example.com',
+    'b@example.com',
+    'b@example.com',
+    undefined,
+    undefined,
+    'c@example.com',
+  ])
+    await issue(open({ contact }))
+  assert.deepEqual(contacts(), [['mailto:b@example.com'], [], ['mailto:c@example.com']])
+  assert.equal(registrations().length, 1)
+  assert.equal((await record()).contact, 'c@example.com')
+})
+
+test('a contact that the CA does not take is reported, costs no certificate and is tried again after a restart', async () => {
+  await issue(open({ contact: 'a@example.com' }))
+  ca.scripts.set('/account/1', () => problem('invalidContact', 'no such domain'))
+  const issuer = open({ contact: 'b@nowhere.example' })
+  await issue(issuer)
+  await issue(issuer)
+  assert.match(log.of('account-contact-not-changed')[0]!.message, /no such domain/)
+  assert.equal(contacts().length, 1)
+  assert.equal((await record()).contact, 'a@example.com')
+  await issue(open({ contact: 'b@nowhere.example' }))
+  assert.equal(contacts().length, 2)
+})
+
+test('an account found after a crash is told the contact of today (RFC 8555 §7.3.1, §7.3.2)', async () => {
+  let puts = 0
+  storage.fails = (operation) => operation === 'put' && ++puts === 2
+  await assert.rejects(issue(open({ contact: 'a@example.com' })), { code: 'storage-unwritable' })
+  storage.fails = () => false
+  ca.scripts.set('/account/1', () => ({ body: { status: 'valid' } }))
+  await issue(open({ contact: 'b@example.com' }))
+  assert.deepEqual(contacts(), [['mailto:b@example.com']])
 })
 
 test('with `perSite`, each site has an account of its own', async () => {
