@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { request } from 'node:https'
 import { join } from 'node:path'
@@ -60,6 +60,32 @@ for (const challenge of ['http-01', 'tls-alpn-01'])
     assert.equal(await again.stop(), 0)
     assert.deepEqual(again.of('certificate-requested'), [])
   })
+
+test('the CA has one account after a restart, and a second one only when the first is lost (RFC 8555 §7.3.1)', {
+  skip,
+}, async (t) => {
+  const place = await makePlace()
+  const pebble = await startCa(place)
+  let castellan: Castellan | undefined
+  t.after(async () => {
+    await castellan?.stop()
+    await pebble.stop()
+    await place.remove()
+  })
+  const accountsAfterRun = async (names: readonly string[]): Promise<number> => {
+    const sites = names.map((name) => `${name}: { redirectTo: "https://x.example" }`).join(', ')
+    await place.configure(`${issuerConfig(pebble)}sites: { ${sites} }`)
+    castellan = new Castellan(place.folder)
+    // Of both kinds, for the name that is new.
+    await castellan.until('certificate-issued', 2)
+    assert.equal(await castellan.stop(), 0)
+    return pebble.accounts()
+  }
+  assert.equal(await accountsAfterRun(['a.test']), 1)
+  assert.equal(await accountsAfterRun(['a.test', 'b.test']), 1)
+  await rm(join(place.folder, 'data', 'issuers', 'pebble'), { recursive: true })
+  assert.equal(await accountsAfterRun(['a.test', 'b.test', 'c.test']), 2)
+})
 
 /** One request on a connection of its own; resolves with the serial number that the server showed. */
 function requestOnce(port: number): Promise<string> {

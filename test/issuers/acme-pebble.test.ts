@@ -104,6 +104,7 @@ for (const nonceReject of [5, 20])
 
     test('has used one account for all of this, each issuer having been opened anew', () => {
       assert.equal(world.log.of('account-registered').length, 1)
+      assert.equal(world.pebble.accounts(), 1)
       assert.deepEqual(world.storage.puts, ['issuers/pebble/account', 'issuers/pebble/account'])
     })
 
@@ -181,6 +182,16 @@ describe('Pebble, otherwise set up', { skip }, () => {
     await assert.rejects(issue(world.issuer({ externalAccount: wrong }), ['a.test']), { code: 'acme-problem' })
     const issuer = world.issuer({ externalAccount: pebbleExternalAccount })
     await assertGood(world, await issue(issuer, ['a.test']), ['a.test'], 'ecdsa-p256')
+  })
+
+  test('tells the CA of a contact that was changed, and of one that was removed (RFC 8555 §7.3.2)', async (t) => {
+    const world = await World.open({})
+    t.after(() => world.close())
+    for (const contact of ['a@castellan.test', 'b@castellan.test', undefined])
+      await issue(world.issuer({ contact }), ['a.test'])
+    assert.equal(world.log.of('account-contact-changed').length, 2)
+    assert.equal(world.log.of('account-contact-not-changed').length, 0)
+    assert.equal(world.pebble.accounts(), 1)
   })
 
   test('uses authorizations again that are still valid', async (t) => {

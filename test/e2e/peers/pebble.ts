@@ -42,6 +42,8 @@ export type Pebble = {
   readonly trust: string
   /** The root of the certificates issued, which is a new one after each start. `index` counts alternate roots. */
   rootPem(index?: number): Promise<string>
+  /** How many accounts it has, as it says itself. */
+  accounts(): number
   /** Refuses connections until it is started again. */
   pause(): Promise<void>
   /** Forgets everything: accounts, orders, nonces, roots. The directory stays where it is. */
@@ -108,6 +110,10 @@ class RunningPebble implements Pebble {
     return get(`https://127.0.0.1:${this.#ports.management}/roots/${index}`, await readFile(this.trust, 'utf8'))
   }
 
+  accounts(): number {
+    return this.#server.accounts
+  }
+
   pause(): Promise<void> {
     return this.#server.stop()
   }
@@ -167,8 +173,12 @@ function configOf(options: PebbleOptions, ports: Ports, folder: string): object 
   }
 }
 
+/** Pebble's own count, logged with every registration; it has no other place to ask. */
+const ACCOUNTS = /There are now (\d+) accounts in memory/g
+
 /** A child that does not outlive us, with what it last said. */
 class Program {
+  accounts = 0
   readonly #child: ChildProcess
   readonly #name: string
   #output = ''
@@ -180,6 +190,7 @@ class Program {
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.on('data', (chunk: Buffer) => {
         this.#output = (this.#output + chunk.toString()).slice(-4000)
+        for (const [, count] of this.#output.matchAll(ACCOUNTS)) this.accounts = Number(count)
       })
     this.#child.once('error', ({ message }) => {
       this.#ended = message
