@@ -18,6 +18,8 @@ export type AcmeErrorCode =
   | 'acme-problem'
   /** Every nonce was refused, the one that came with each refusal included. */
   | 'acme-nonces-refused'
+  /** This machine's clock and the CA's differ by more than certificates bear. */
+  | 'clock-wrong'
   | 'terms-not-accepted'
   | 'external-account-required'
   | 'external-account-invalid'
@@ -53,5 +55,10 @@ export class AcmeError extends CastellanError {
   /** Whether the same request may well succeed in a few seconds. */
   get transient(): boolean {
     return this.code === 'acme-unreachable' || this.code === 'acme-timeout' || this.code === 'acme-unavailable'
+  }
+
+  /** Whether it was about the names: an order for another key would have met the same. */
+  get concernsNames(): boolean {
+    return this.code === 'authorization-failed'
   }
 }

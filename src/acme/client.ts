@@ -2,6 +2,7 @@ import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { AcmeError } from './acme-error.ts'
+import { checkClock } from './clock-check.ts'
 import { type Directory, parseDirectory } from './directory.ts'
 import { type AccountKey, type Payload, signRequest } from './jws.ts'
 import type { NoncePool } from './nonces.ts'
@@ -61,6 +62,7 @@ export class AcmeClient {
   static async connect(options: ClientOptions, signal: AbortSignal): Promise<AcmeClient> {
     const { directoryUrl: url, clock } = options
     const response = await exchange({ method: 'GET', url, headers: { Accept: JSON_TYPE } }, options, signal)
+    checkClock(response, clock.now())
     return new AcmeClient(
       parseDirectory(AcmeResponse.accept(response, 'its directory', clock.now()).json(), url),
       options,

@@ -5,6 +5,20 @@ import { quote } from './quote.ts'
 /** RFC 8555 §6.7: what stands before the names of its error types. */
 const ACME_ERROR = 'urn:ietf:params:acme:error:'
 
+/** Types that are about what was ordered or who ordered it, whatever the key (RFC 8555 §6.7). */
+const ABOUT_NAMES = new Set([
+  'caa',
+  'connection',
+  'dns',
+  'incorrectResponse',
+  'rateLimited',
+  'rejectedIdentifier',
+  'tls',
+  'unauthorized',
+  'unsupportedIdentifier',
+  'userActionRequired',
+])
+
 /** Let's Encrypt allows 100 names a certificate; each can have a subproblem. */
 const MAX_SUBPROBLEMS = 100
 
@@ -86,6 +100,10 @@ export class AcmeProblemError extends AcmeError {
   /** Overload, which passes. A rate limit lasts too long to wait for inside an order. */
   override get transient(): boolean {
     return this.httpStatus === 500 || this.httpStatus === 502 || this.httpStatus === 503
+  }
+
+  override get concernsNames(): boolean {
+    return ABOUT_NAMES.has(this.problem.type)
   }
 }
 

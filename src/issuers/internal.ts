@@ -27,13 +27,17 @@ const AUTHORITY_KEY = 'issuers/internal/authority'
 /** The certificate alone, to be copied to the devices that shall trust it. */
 const ROOT_KEY = 'issuers/internal/root.crt'
 
-const DAY_MS = 24 * 60 * 60 * 1000
+const HOUR_MS = 60 * 60 * 1000
+const DAY_MS = 24 * HOUR_MS
 
 /** Renewal costs nothing here, so a lost key is worth little for long. */
 const LEAF_LIFETIME_MS = 30 * DAY_MS
 
 /** The root's last day would only see certificates of hours, then minutes, so it is replaced when that begins. */
 const ROOT_LAST_USE_MS = DAY_MS
+
+/** A root that begins later than this from now was made by a clock that was ahead, or the clock is behind now. */
+const CLOCK_TOLERANCE_MS = HOUR_MS
 
 /** Time enough to bring a new root to every device; Castellan says so once a day. */
 const ROOT_WARNING_MS = 365 * DAY_MS
@@ -58,13 +62,15 @@ export async function openInternalIssuer(surroundings: Surroundings): Promise<In
 
 class StoredAuthorityIssuer implements InternalIssuer {
   readonly name = 'internal'
+  readonly authority = 'internal'
+  readonly settings = ''
   readonly #storage: Storage
   readonly #clock: Clock
   readonly #log: Log
   readonly #label: string
   #authority: CertificateAuthority | undefined
   #opening: Promise<CertificateAuthority> | undefined
-  #nextWarning = Number.NEGATIVE_INFINITY
+  #warnedAt = Number.NEGATIVE_INFINITY
 
   constructor({ storage, clock, log, label }: Surroundings) {
     this.#storage = storage
@@ -99,7 +105,7 @@ class StoredAuthorityIssuer implements InternalIssuer {
       this.#opening ??= this.#reopen()
       authority = await this.#opening
     }
-    this.#warnOfExpiry(authority)
+    this.#warnOfTimes(authority)
     return authority
   }
 
@@ -177,10 +183,31 @@ class StoredAuthorityIssuer implements InternalIssuer {
     return certificate.notAfter - this.#clock.now() < ROOT_LAST_USE_MS
   }
 
-  #warnOfExpiry(authority: CertificateAuthority): void {
+  /** Once a day, and anew after the clock was set back. */
+  #warnOfTimes(authority: CertificateAuthority): void {
     const now = this.#clock.now()
-    if (authority.certificate.notAfter - now >= ROOT_WARNING_MS || now < this.#nextWarning) return
-    this.#nextWarning = now + DAY_MS
+    if (Math.abs(now - this.#warnedAt) < DAY_MS) return
+    const { notBefore, notAfter } = authority.certificate
+    if (notBefore > now + CLOCK_TOLERANCE_MS) this.#warnOfBeginning(authority)
+    else if (notAfter - now < ROOT_WARNING_MS) this.#warnOfExpiry(authority)
+    else return
+    this.#warnedAt = now
+  }
+
+  /** It is not replaced: a clock that is behind until the network is up must not cost every device its trust. */
+  #warnOfBeginning(authority: CertificateAuthority): void {
+    const record = this.#storage.locate(AUTHORITY_KEY)
+    const begin = new Date(authority.certificate.notBefore).toISOString().slice(0, 16)
+    this.#log.error(
+      'internal-ca-not-yet-valid',
+      `The internal CA's root begins at ${begin} UTC, and clients refuse its certificates until then. If this machine's ` +
+        'clock is wrong, set it. If it is right, it was ahead when the root was made: stop Castellan, move ' +
+        `${record} away, start it, and give devices the new root.`,
+      { record, ...rootFacts(authority, this.#storage.locate(ROOT_KEY)) },
+    )
+  }
+
+  #warnOfExpiry(authority: CertificateAuthority): void {
     const record = this.#storage.locate(AUTHORITY_KEY)
     this.#log.warn(
       'internal-ca-expires',

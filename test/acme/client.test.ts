@@ -37,6 +37,17 @@ test('sends User-Agent and Accept-Language with everything (RFC 8555 §6.1)', as
   assert.equal(fixture.ca.to('/thing')[0]?.headers['content-type'], 'application/jose+json')
 })
 
+test('asks nothing of a CA whose clock is another than ours', async () => {
+  const { ca } = fixture
+  ca.scripts.set('/dir', async (_request, normal) => ({
+    ...(await normal()),
+    headers: { Date: 'Wed, 24 Nov 2027 12:00:00 GMT' },
+  }))
+  const before = ca.requests.length
+  await assert.rejects(fixture.connect(), { code: 'clock-wrong', transient: false })
+  assert.equal(ca.requests.length, before + 1)
+})
+
 test('retries badNonce as a new JWS, with the nonce that came with the refusal (RFC 8555 §6.5)', async () => {
   const given = ['first-refusal', 'second-refusal']
   let tries = 0

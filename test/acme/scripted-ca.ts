@@ -122,6 +122,8 @@ export class ScriptedCa {
   }
 
   async #serve(incoming: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    // Its certificates begin at a time of the tests, and so no other time is told.
+    response.sendDate = false
     const body = Buffer.concat(await incoming.toArray()).toString()
     const { method = '', url: path = '', headers } = incoming
     const verdict = await this.#verify(path, body, method)

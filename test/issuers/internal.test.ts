@@ -225,6 +225,32 @@ test('a root with less than a year left is warned of once a day', async () => {
   assert.equal(log.of('internal-ca-expires').length, 2)
 })
 
+test('a root that begins in the future is kept, and said once a day to be of no use until then', async () => {
+  const { storage, clock, log, open } = await scene(madeRecord, made.certificate.notBefore - 2 * 60 * 60 * 1000)
+  const issuer = await open()
+  await issuer.issue(request, patience)
+  assert.deepEqual(
+    log.entries.map(({ level, event }) => [level, event]),
+    [['error', 'internal-ca-not-yet-valid']],
+  )
+  assert.match(log.entries[0]!.message, /begins at 2026-11-24T11:55 UTC.*clock/)
+  assert.ok(log.entries[0]!.message.includes(storage.locate(AUTHORITY)))
+  await clock.advance(2 * 60 * 60 * 1000)
+  await (await open()).issue(request, patience)
+  assert.equal(log.entries.length, 1)
+  assert.equal(storage.aside.size, 0)
+})
+
+test('a clock that is set back silences no warning', async () => {
+  const { storage, log } = await scene(madeRecord)
+  let now = made.certificate.notAfter - 30 * DAY_MS
+  const clock = { now: () => now, sleep: async () => {} }
+  const issuer = await openInternalIssuer({ storage, clock, log, label })
+  now -= 300 * DAY_MS
+  await issuer.issue(request, patience)
+  assert.equal(log.of('internal-ca-expires').length, 2)
+})
+
 test('a CA that could not be stored is not used, and the next need tries again', async () => {
   const { storage, open } = await scene()
   const issuer = await open()
