@@ -16,6 +16,8 @@ type Attempt = {
   readonly nextAt: number
   /** The last failure, in words. */
   readonly reason: string
+  /** Who was asked, and as what: with other issuers or settings, the tries begin anew. */
+  readonly circumstances: string
 }
 
 const MINUTE_MS = 60 * 1000
@@ -27,30 +29,34 @@ const JITTER = 0.1
 /** A CA's own word is waited for up to this; beyond it, it is asked again. */
 const MAX_WAIT_MS = DAY_MS * (1 + JITTER)
 
-const NONE: Attempt = { failures: 0, unfinished: 0, lastAt: 0, nextAt: 0, reason: '' }
-
 type Surroundings = { readonly storage: Storage; readonly clock: Clock; readonly random: Random; readonly log: Log }
 
 /**
  * The memory of what was tried, kept over restarts, so that a program that is restarted again and again asks a CA no more
- * often than one that runs on. A try is noted before it begins: the first that a crash cuts short is tried again at once,
+ * often than one that runs on. A try is noted before it begins: the first that a restart cuts short is tried again at once,
  * but from the second in a row on they wait like failures.
  */
 export class Attempts {
   readonly #surroundings: Surroundings
   readonly #attempts = new Map<string, Attempt>()
+  readonly #circumstances = new Map<string, string>()
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings
   }
 
-  /** Takes up what is remembered of a certificate. Throws StorageError `storage-unreadable`. */
-  async load(id: string): Promise<void> {
+  /**
+   * Takes up what is remembered of a certificate, unless that was under other circumstances: whoever repairs the settings
+   * need not wait for the retry of what could not work. Throws StorageError `storage-unreadable`.
+   */
+  async load(id: string, circumstances: string): Promise<void> {
     const { storage, clock } = this.#surroundings
+    this.#circumstances.set(id, circumstances)
     const value = await storage.get(keyOf(id))
     if (value === undefined) return
     const attempt = parseAttempt(value)
     if (attempt === undefined) return this.#setAside(id)
+    if (attempt.circumstances !== circumstances) return this.#forget(id)
     // A clock that was once far ahead left times that never come.
     const lastAt = Math.min(attempt.lastAt, clock.now())
     const cutShort = attempt.unfinished > 1 ? lastAt + this.#wait(attempt.unfinished - 1) : 0
@@ -77,34 +83,45 @@ export class Attempts {
 
   /** To be called before the CA is asked. */
   begin(id: string): Promise<void> {
-    const before = this.#attempts.get(id) ?? NONE
+    const before = this.#get(id)
     return this.#save(id, { ...before, unfinished: before.unfinished + 1, lastAt: this.#surroundings.clock.now() })
-  }
-
-  /** The try was given up without an outcome, as the program stops. */
-  abandon(id: string): Promise<void> {
-    const before = this.#attempts.get(id) ?? NONE
-    return this.#save(id, { ...before, unfinished: 0 })
   }
 
   /** Notes a failure. `retryAfterMs` is the CA's own word, which wins if it is longer. Gives the time of the next try. */
   async fail(id: string, reason: string, retryAfterMs: number): Promise<number> {
-    const failures = (this.#attempts.get(id)?.failures ?? 0) + 1
+    const before = this.#get(id)
+    const failures = before.failures + 1
     const lastAt = this.#surroundings.clock.now()
     const nextAt = Math.round(lastAt + Math.min(Math.max(this.#wait(failures), retryAfterMs), MAX_WAIT_MS))
-    await this.#save(id, { failures, unfinished: 0, lastAt, nextAt, reason })
+    await this.#save(id, { ...before, failures, unfinished: 0, lastAt, nextAt, reason })
     return nextAt
   }
 
+  /** Notes the last failure of one certificate for another too, which would have met the same. */
+  async share(id: string, otherId: string): Promise<void> {
+    const { circumstances } = this.#get(otherId)
+    await this.#save(otherId, { ...this.#get(id), circumstances })
+  }
+
   async succeed(id: string): Promise<void> {
-    this.#attempts.delete(id)
-    const { storage } = this.#surroundings
-    await this.#careless(id, () => storage.delete(keyOf(id)))
+    await this.#forget(id)
+  }
+
+  #get(id: string): Attempt {
+    const circumstances = this.#circumstances.get(id) ?? ''
+    const none = { failures: 0, unfinished: 0, lastAt: 0, nextAt: 0, reason: '', circumstances }
+    return this.#attempts.get(id) ?? none
   }
 
   #wait(failures: number): number {
     const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
     return step * (1 + JITTER * (2 * this.#surroundings.random() - 1))
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#attempts.delete(id)
+    const { storage } = this.#surroundings
+    await this.#careless(id, () => storage.delete(keyOf(id)))
   }
 
   async #save(id: string, attempt: Attempt): Promise<void> {
@@ -143,8 +160,9 @@ function parseAttempt(value: Buffer): Attempt | undefined {
   } catch {
     return undefined
   }
-  const { failures, unfinished, lastAt, nextAt, reason } = attempt ?? {}
+  const { failures, unfinished, lastAt, nextAt, reason, circumstances } = attempt ?? {}
   const areCounts = [failures, unfinished].every((count) => Number.isInteger(count) && count! >= 0)
   const areTimes = [lastAt, nextAt].every((time) => Number.isFinite(time) && time! >= 0)
-  return areCounts && areTimes && typeof reason === 'string' ? (attempt as Attempt) : undefined
+  const areTexts = [reason, circumstances].every((text) => typeof text === 'string')
+  return areCounts && areTimes && areTexts ? (attempt as Attempt) : undefined
 }

@@ -9,11 +9,14 @@ import type { WantedCertificate } from './wanted.ts'
 export class IssuanceError extends CastellanError {
   declare readonly code: 'issuance-failed'
   readonly retryAfterMs: number
+  /** Any other certificate of the same names, from the same issuers, would have met the same. */
+  readonly concernsNames: boolean
 
   constructor(failures: readonly { issuer: string; error: unknown }[]) {
     const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
     super('issuance-failed', reasons.join(' '), { issuers: failures.map(({ issuer }) => issuer) })
     this.retryAfterMs = Math.min(...failures.map(({ error }) => retryAfterOf(error)))
+    this.concernsNames = failures.every(({ error }) => concernsNames(error))
   }
 }
 
@@ -31,9 +34,10 @@ export async function issueFromAny(
   const failures: { issuer: string; error: unknown }[] = []
   for (const [index, name] of wanted.issuers.entries()) {
     signal.throwIfAborted()
+    const issuer = issuers.get(name)!
     try {
-      const issued = await issuers.get(name)!.issue({ names, keyKind, site }, signal)
-      return acceptIssued(issued, wanted, name, clock.now())
+      const issued = await issuer.issue({ names, keyKind, site }, signal)
+      return acceptIssued(issued, wanted, issuer, clock.now())
     } catch (error) {
       signal.throwIfAborted()
       failures.push({ issuer: name, error })
@@ -48,4 +52,8 @@ export async function issueFromAny(
 function retryAfterOf(error: unknown): number {
   const hint = error instanceof Error && 'retryAfterMs' in error ? error.retryAfterMs : undefined
   return typeof hint === 'number' && hint > 0 ? hint : 0
+}
+
+function concernsNames(error: unknown): boolean {
+  return error instanceof Error && 'concernsNames' in error && error.concernsNames === true
 }

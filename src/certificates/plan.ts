@@ -1,4 +1,5 @@
 import type { KeyKind } from '../pki/key-kind.ts'
+import { spokenTime } from './spoken-time.ts'
 import type { WantedCertificate } from './wanted.ts'
 
 /** What the plan needs to know of a certificate that we have. */
@@ -7,6 +8,8 @@ export type HeldFacts = {
   readonly names: readonly string[]
   readonly keyKind: KeyKind | undefined
   readonly issuer: string
+  /** Which CA the issuer was then. */
+  readonly authority: string
   readonly notBefore: number
   readonly notAfter: number
   /** When we got it. */
@@ -28,6 +31,8 @@ const SHORT_LIFETIME_MS = 10 * DAY_MS
 const LEAST_USE = 1 / 4
 /** Nor one whose certificates expire as soon as they come. */
 const LEAST_USE_MS = 10 * 1000
+/** How far a certificate's times may lie ahead of a clock that is right: clocks of machines and CAs differ. */
+const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
 /** The part of a lifetime over which certificates issued together are renewed: apart from each other, and early. */
 const SPREAD = 1 / 20
 
@@ -35,19 +40,22 @@ const SPREAD = 1 / 20
  * What to do about a certificate. Depends on nothing but what it is given.
  *
  * @param held what we have in its place, if anything.
+ * @param authorityOf which CA an issuer is now.
  * @param notBefore when the next try is allowed after a failure, if one failed.
  */
 export function planStep(
   wanted: WantedCertificate,
   held: HeldFacts | undefined,
+  authorityOf: (issuer: string) => string | undefined,
   notBefore: number | undefined,
   now: number,
 ): Step {
   const allowed = notBefore ?? 0
   if (held === undefined) return { type: 'issue', at: allowed, because: 'there is none yet' }
-  const unfit = whyUnfit(wanted, held)
+  const unfit = whyUnfit(wanted, held, authorityOf) ?? whyFromTheFuture(held, now)
   if (unfit !== undefined) return { type: 'issue', at: allowed, because: unfit }
-  const at = Math.max(renewalTime(held), allowed)
+  const obtainedAt = Math.min(held.obtainedAt, now)
+  const at = Math.max(renewalTime({ ...held, obtainedAt }), allowed)
   if (at > now) return { type: 'keep', renewAt: at }
   return { type: 'renew', at, because: held.notAfter < now ? 'it has expired' : 'its time has come' }
 }
@@ -65,11 +73,25 @@ export function renewalTime({ notBefore, notAfter, obtainedAt, fingerprint }: He
   return Math.floor(Math.max(due, obtainedAt + leastUse))
 }
 
-function whyUnfit(wanted: WantedCertificate, held: HeldFacts): string | undefined {
+function whyUnfit(
+  wanted: WantedCertificate,
+  held: HeldFacts,
+  authorityOf: (issuer: string) => string | undefined,
+): string | undefined {
   if (wanted.keyKind !== held.keyKind) return `it should have a key of kind ${wanted.keyKind}`
   if (!wanted.issuers.includes(held.issuer)) return `${held.issuer} is not to issue it any more`
+  if (authorityOf(held.issuer) !== held.authority) return `${held.issuer} was another CA then: ${held.authority}`
   const missing = wanted.names.filter((name) => !held.names.includes(name))
   if (missing.length > 0) return `it lacks ${missing.join(', ')}`
   if (held.names.length > wanted.names.length) return 'it has names that are not wanted any more'
   return undefined
+}
+
+/**
+ * No client takes it before its time. Either this machine's clock was ahead when its own CA made it, or it is behind now: then
+ * a new one of our own does no harm, and an ACME CA is not asked for one, as its clock is looked at first.
+ */
+function whyFromTheFuture({ notBefore, obtainedAt }: HeldFacts, now: number): string | undefined {
+  const isFromTheFuture = notBefore > now + CLOCK_TOLERANCE_MS && obtainedAt > now + CLOCK_TOLERANCE_MS
+  return isFromTheFuture ? `it begins in the future, at ${spokenTime(notBefore)}: the clock was ahead then` : undefined
 }

@@ -1,10 +1,22 @@
 import { describeError, type Facts } from '../errors.ts'
+import type { KeyKind } from '../pki/key-kind.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { renewalTime } from './plan.ts'
 import { factsOfStored, type StoredCertificate } from './record.ts'
 import { spokenDuration, spokenTime } from './spoken-time.ts'
 import type { WantedCertificate } from './wanted.ts'
+
+/** How a try ended without a certificate. */
+export type Failure = {
+  readonly type: 'issue' | 'renew'
+  /** What clients get until there is a new one. */
+  readonly serving: StoredCertificate | undefined
+  readonly reason: string
+  readonly nextAt: number
+  /** The kinds of key of those of the same names that are not tried before then either. */
+  readonly alsoWaiting: readonly KeyKind[]
+}
 
 /** What the operator is told of the way to each certificate: one event each, with what will be done next, and when. */
 export class Progress {
@@ -35,15 +47,16 @@ export class Progress {
     this.#log.info(event, message, { ...factsOf(wanted), issuer, notAfter, renewAt })
   }
 
-  /** Nobody gave one. An error if clients suffer from it, a warning as long as the former one is good. */
-  failed(wanted: WantedCertificate, held: StoredCertificate | undefined, reason: string, nextAt: number): void {
+  /** Nobody gave one. An error if clients suffer from it, a warning as long as what serves meanwhile is good. */
+  failed(wanted: WantedCertificate, { type, serving, reason, nextAt, alsoWaiting }: Failure): void {
     const now = this.#clock.now()
-    const left = held === undefined ? 0 : held.certificate.notAfter - now
+    const left = serving === undefined ? 0 : serving.certificate.notAfter - now
     const message = [
-      `Could not ${held === undefined ? 'get' : 'renew'} ${describe(wanted)}.`,
+      `Could not ${type === 'issue' ? 'get' : 'renew'} ${describe(wanted)}.`,
       reason,
       `The next try is in ${spokenDuration(nextAt - now)}, at ${spokenTime(nextAt)}.`,
-      meanwhile(held, left),
+      ...(alsoWaiting.length === 0 ? [] : [`So long the ${alsoWaiting.join(' and ')} one is not ordered either.`]),
+      meanwhile(serving, left),
     ].join(' ')
     const facts = { ...factsOf(wanted), nextAt: spokenTime(nextAt) }
     if (left > 0) this.#log.warn('certificate-failed', message, facts)
@@ -56,8 +69,8 @@ export class Progress {
   }
 }
 
-function meanwhile(held: StoredCertificate | undefined, left: number): string {
-  if (held === undefined) return 'Until then there is none.'
+function meanwhile(serving: StoredCertificate | undefined, left: number): string {
+  if (serving === undefined) return 'Until then there is none.'
   if (left > 0) return `The former one serves for another ${spokenDuration(left)}.`
   return `The former one has expired ${spokenDuration(-left)} ago, and clients refuse it.`
 }

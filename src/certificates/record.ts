@@ -1,5 +1,5 @@
 import { describeError } from '../errors.ts'
-import type { IssuedCertificate } from '../issuers/issuer.ts'
+import type { IssuedCertificate, Issuer } from '../issuers/issuer.ts'
 import { type Certificate, checkIssued, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
@@ -20,6 +20,8 @@ export type StoredCertificate = {
   readonly privateKey: string
   /** Who signed it, as the config calls them. */
   readonly issuer: string
+  /** Which CA that was: see Issuer. */
+  readonly authority: string
   /** Milliseconds since 1970. */
   readonly obtainedAt: number
 }
@@ -33,16 +35,16 @@ function keyOf(id: string): string {
 }
 
 /** What the plan looks at. */
-export function factsOfStored({ certificate, names, issuer, obtainedAt }: StoredCertificate): HeldFacts {
+export function factsOfStored({ certificate, names, issuer, authority, obtainedAt }: StoredCertificate): HeldFacts {
   const { keyKind, notBefore, notAfter, fingerprint } = certificate
-  return { names, keyKind, notBefore, notAfter, fingerprint, issuer, obtainedAt }
+  return { names, keyKind, notBefore, notAfter, fingerprint, issuer, authority, obtainedAt }
 }
 
 /** Takes a CA's answer that can be served now, and is what was wanted. Throws PkiError. */
 export function acceptIssued(
   { chain, privateKey }: IssuedCertificate,
   { names, keyKind }: WantedCertificate,
-  issuer: string,
+  { name: issuer, authority }: Pick<Issuer, 'name' | 'authority'>,
   now: number,
 ): StoredCertificate {
   const certificates = parseChain(chain)
@@ -52,13 +54,13 @@ export function acceptIssued(
     const message = `The certificate is for a key of another kind than ${keyKind}, which it was asked for.`
     throw new PkiError('certificate-key-mismatch', message, { keyKind: certificate.keyKind })
   }
-  return { certificate, names, chain, privateKey, issuer, obtainedAt: now }
+  return { certificate, names, chain, privateKey, issuer, authority, obtainedAt: now }
 }
 
 /** Throws StorageError `storage-unwritable`; what was stored before then stands. */
 export function storeCertificate(storage: Storage, id: string, stored: StoredCertificate): Promise<void> {
-  const { names, issuer, obtainedAt, chain, privateKey } = stored
-  const record: Record = { names, issuer, obtainedAt, chain, privateKey }
+  const { names, issuer, authority, obtainedAt, chain, privateKey } = stored
+  const record: Record = { names, issuer, authority, obtainedAt, chain, privateKey }
   return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
 }
 
@@ -67,10 +69,8 @@ export function storeCertificate(storage: Storage, id: string, stored: StoredCer
  * is damaged is reported by name, set aside and then as if it were not there. Throws StorageError `storage-unreadable`.
  */
 export async function loadCertificate(storage: Storage, id: string, log: Log): Promise<StoredCertificate | undefined> {
-  const value = await storage.get(keyOf(id))
-  if (value === undefined) return undefined
   try {
-    return readRecord(value)
+    return await readCertificate(storage, id)
   } catch (error) {
     if (!(error instanceof PkiError)) throw error
     const file = storage.locate(keyOf(id))
@@ -81,12 +81,23 @@ export async function loadCertificate(storage: Storage, id: string, log: Log): P
   }
 }
 
+/** The ids of all that the storage holds, wanted or not. Throws StorageError `storage-unreadable`. */
+export async function storedCertificateIds(storage: Storage): Promise<string[]> {
+  return (await storage.list('certificates')).map((key) => key.slice(keyOf('').length))
+}
+
+/** What the storage holds under an id, and nothing is done about it if it is damaged. Throws StorageError or PkiError. */
+export async function readCertificate(storage: Storage, id: string): Promise<StoredCertificate | undefined> {
+  const value = await storage.get(keyOf(id))
+  return value === undefined ? undefined : readRecord(value)
+}
+
 function readRecord(value: Buffer): StoredCertificate {
-  const { names, issuer, obtainedAt, chain, privateKey } = parseRecord(value)
+  const { names, issuer, authority, obtainedAt, chain, privateKey } = parseRecord(value)
   const certificates = parseChain(chain)
   const [certificate] = certificates
   checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now: certificate.notBefore })
-  return { certificate, names, chain, privateKey, issuer, obtainedAt }
+  return { certificate, names, chain, privateKey, issuer, authority, obtainedAt }
 }
 
 /** Without JSON.parse's own error as a cause: it may quote the key. */
@@ -97,8 +108,8 @@ function parseRecord(value: Buffer): Record {
   } catch {
     throw new PkiError('certificate-malformed', 'The record is not JSON, or is cut off.')
   }
-  const { issuer, obtainedAt, names, chain, privateKey } = record ?? {}
-  const areTexts = [issuer, chain, privateKey].every((text) => typeof text === 'string')
+  const { issuer, authority, obtainedAt, names, chain, privateKey } = record ?? {}
+  const areTexts = [issuer, authority, chain, privateKey].every((text) => typeof text === 'string')
   const areNames = Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string')
   if (areTexts && areNames && Number.isFinite(obtainedAt)) return record as Record
   throw new PkiError('certificate-malformed', 'The record lacks a part.')

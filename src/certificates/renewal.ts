@@ -12,6 +12,7 @@ import { planStep, type Step } from './plan.ts'
 import { Progress } from './progress.ts'
 import { factsOfStored, loadCertificate, type StoredCertificate, storeCertificate } from './record.ts'
 import { spokenTime } from './spoken-time.ts'
+import { findStandIns, type StandIn } from './stand-ins.ts'
 import type { CertificatesState, HeldCertificate } from './state.ts'
 import type { WantedCertificate } from './wanted.ts'
 
@@ -32,6 +33,8 @@ export type CertificatesOptions = {
 type Item = {
   readonly wanted: WantedCertificate
   held: StoredCertificate | undefined
+  /** What serves its names as long as it is not there. */
+  standIns: readonly StandIn[]
   /** It serves, but could not be stored: when to try again. */
   saveAgainAt: number | undefined
   /** Since when it is being ordered. */
@@ -40,7 +43,13 @@ type Item = {
 
 type Order = Extract<Step, { type: 'issue' | 'renew' }>
 
-/** Orders at a time: enough to hide a CA's slowness, and far below the 10 connections an address may have at some. */
+/** An order under way. */
+type Running = { readonly issuer: string; readonly done: Promise<void> }
+
+/**
+ * Orders at a time from one issuer: enough to hide a CA's slowness, and far below the 10 connections an address may have at
+ * some. A CA that hangs takes none from another.
+ */
 const MAX_CONCURRENT = 5
 /** Even with nothing due it looks this often, as clocks are set and machines sleep. */
 const MAX_SLEEP_MS = 60 * 60 * 1000
@@ -67,7 +76,7 @@ export class Certificates {
   readonly #progress: Progress
   readonly #stopping = new AbortController()
   /** By their names: a CA that is asked for the same names twice at once may give the same order twice. */
-  readonly #busy = new Map<string, Promise<void>>()
+  readonly #busy = new Map<string, Running>()
   #running: Promise<unknown> = Promise.resolve()
   #wake = Promise.withResolvers<void>()
 
@@ -77,6 +86,7 @@ export class Certificates {
     this.#items = wanted.map((each) => ({
       wanted: each,
       held: undefined,
+      standIns: [],
       saveAgainAt: undefined,
       orderedSince: undefined,
     }))
@@ -87,17 +97,25 @@ export class Certificates {
 
   /** What is served now. */
   get state(): CertificatesState {
-    const held = this.#items.flatMap((item) => heldOf(item) ?? [])
+    const held = this.#items.flatMap(servedBy)
     return { held: [...held, ...this.#own.held], waiting: [...this.#waiting(), ...this.#own.waiting] }
   }
 
   async load(): Promise<void> {
-    const { storage, log } = this.#options
+    const { storage, issuers, log } = this.#options
     for (const item of this.#items) {
       item.held = await loadCertificate(storage, item.wanted.id, log)
-      await this.#attempts.load(item.wanted.id)
+      await this.#attempts.load(item.wanted.id, circumstancesOf(item.wanted, issuers))
     }
+    await this.#loadStandIns()
     await this.#own.refresh()
+  }
+
+  async #loadStandIns(): Promise<void> {
+    const { storage, wanted, clock, log } = this.#options
+    const held = new Set(this.#items.filter((item) => item.held !== undefined).map((item) => item.wanted.id))
+    const found = await findStandIns(storage, wanted, (id) => held.has(id), { log, now: clock.now() })
+    for (const item of this.#items) item.standIns = found.get(item.wanted.id) ?? []
   }
 
   start(): void {
@@ -108,7 +126,7 @@ export class Certificates {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
-    await Promise.all(this.#busy.values())
+    await Promise.all([...this.#busy.values()].map(({ done }) => done))
   }
 
   async #keepWanted(): Promise<void> {
@@ -136,39 +154,44 @@ export class Certificates {
     await this.#options.clock.sleep(ms, signal).catch(() => {})
   }
 
-  /** Gives the time until something else is due. */
+  /** Begins with what has been due for longest. Gives the time until something else is due. */
   #startWhatIsDue(): number {
     const now = this.#options.clock.now()
     let next = now + MAX_SLEEP_MS
-    let isFirstBegun = false
+    const due: { item: Item; step: Order }[] = []
     for (const item of this.#items) {
       if (item.orderedSince !== undefined) continue
       next = Math.min(next, item.saveAgainAt ?? next)
       const step = this.#stepFor(item, now)
       const at = step.type === 'keep' ? step.renewAt : step.at
-      if (at > now) next = Math.min(next, at)
-      else if (step.type !== 'keep' && this.#begin(item, step) && item.held === undefined) isFirstBegun = true
+      if (step.type === 'keep' || at > now) next = Math.min(next, at)
+      else due.push({ item, step })
     }
+    due.sort((a, b) => a.step.at - b.step.at)
+    const begun = due.filter(({ item, step }) => this.#begin(item, step))
     // What its names wait for is another thing now.
-    if (isFirstBegun) this.#options.onChange(this.state)
+    if (begun.some(({ item }) => item.held === undefined)) this.#options.onChange(this.state)
     return next - now
   }
 
   #stepFor({ wanted, held }: Item, now: number): Step {
-    return planStep(wanted, held && factsOfStored(held), this.#attempts.nextAt(wanted.id), now)
+    const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
+    return planStep(wanted, held && factsOfStored(held), authorityOf, this.#attempts.nextAt(wanted.id), now)
   }
 
   /** Unless others of the same names, or too many, are at it: whoever ends wakes the loop, which comes back to this one. */
   #begin(item: Item, step: Order): boolean {
-    const names = [...item.wanted.names].sort().join()
-    if (this.#busy.size >= MAX_CONCURRENT || this.#busy.has(names)) return false
+    const names = sameNames(item)
+    const issuer = item.wanted.issuers[0]!
+    const isFull = [...this.#busy.values()].filter((running) => running.issuer === issuer).length >= MAX_CONCURRENT
+    if (isFull || this.#busy.has(names)) return false
     item.orderedSince = this.#options.clock.now()
-    const order = this.#order(item, step).finally(() => {
+    const done = this.#order(item, step).finally(() => {
       item.orderedSince = undefined
       this.#busy.delete(names)
       this.#wake.resolve()
     })
-    this.#busy.set(names, order)
+    this.#busy.set(names, { issuer, done })
     return true
   }
 
@@ -182,8 +205,8 @@ export class Certificates {
       const issued = await issueFromAny(wanted, issuers, { clock, progress: this.#progress }, signal)
       await this.#swapIn(item, issued, step.type)
     } catch (error) {
-      if (signal.aborted) await this.#attempts.abandon(wanted.id)
-      else await this.#fail(item, error)
+      // Given up as the program stops, it stays noted as begun, as after a crash.
+      if (!signal.aborted) await this.#fail(item, step.type, error)
     }
   }
 
@@ -192,18 +215,42 @@ export class Certificates {
     const { wanted } = item
     item.saveAgainAt = await this.#save(wanted, issued)
     item.held = issued
+    item.standIns = []
     await this.#attempts.succeed(wanted.id)
     this.#progress.received(wanted, issued, type)
     this.#options.onChange(this.state)
   }
 
-  async #fail(item: Item, error: unknown): Promise<void> {
-    const { wanted, held } = item
+  async #fail(item: Item, type: Order['type'], error: unknown): Promise<void> {
+    const { wanted } = item
     const reason = describeError(error)
-    const nextAt = await this.#attempts.fail(wanted.id, reason, error instanceof IssuanceError ? error.retryAfterMs : 0)
-    this.#progress.failed(wanted, held, reason, nextAt)
+    const { retryAfterMs, concernsNames } =
+      error instanceof IssuanceError ? error : { retryAfterMs: 0, concernsNames: false }
+    const nextAt = await this.#attempts.fail(wanted.id, reason, retryAfterMs)
+    // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
+    const siblings = concernsNames ? this.#dueSiblingsOf(item) : []
+    for (const sibling of siblings) await this.#attempts.share(wanted.id, sibling.wanted.id)
+    const alsoWaiting = siblings.map((sibling) => sibling.wanted.keyKind)
+    const serving = item.held ?? item.standIns[0]?.stored
+    this.#progress.failed(wanted, { type, serving, reason, nextAt, alsoWaiting })
     item.orderedSince = undefined
     this.#options.onChange(this.state)
+  }
+
+  /** Those for other keys that would be ordered now, for the same names and from the same issuers. */
+  #dueSiblingsOf(item: Item): Item[] {
+    const now = this.#options.clock.now()
+    const isDue = (other: Item): boolean => {
+      const step = this.#stepFor(other, now)
+      return step.type !== 'keep' && step.at <= now
+    }
+    return this.#items.filter(
+      (other) =>
+        other !== item &&
+        sameNames(other) === sameNames(item) &&
+        other.wanted.issuers.join() === item.wanted.issuers.join() &&
+        isDue(other),
+    )
   }
 
   /** Not what is being renewed: its successor is stored soon, and must not be overwritten by it. */
@@ -230,7 +277,7 @@ export class Certificates {
   }
 
   #waiting(): CertificatesState['waiting'] {
-    const served = new Set(this.#items.flatMap((item) => heldOf(item)?.names ?? []))
+    const served = new Set(this.#items.flatMap(servedBy).flatMap(({ names }) => names))
     return this.#items
       .filter(({ wanted }) => wanted.names.some((name) => !served.has(name)))
       .map((item) => ({ names: item.wanted.names.filter((name) => !served.has(name)), reason: this.#reasonOf(item) }))
@@ -250,10 +297,24 @@ export class Certificates {
   }
 }
 
-/** A certificate that serves, for those of the wanted names that it is good for. */
-function heldOf({ wanted, held }: Item): HeldCertificate | undefined {
-  if (held === undefined) return undefined
-  const { certificate, chain, privateKey } = held
-  const names = wanted.names.filter((name) => coversName(certificate.names, name))
-  return { id: certificate.fingerprint, names, chain, privateKey }
+/** What serves for it: itself, for those of the wanted names that it is good for, or else what stands in. */
+function servedBy({ wanted, held, standIns }: Item): HeldCertificate[] {
+  if (held === undefined) return standIns.map(({ stored, names }) => toHeld(wanted, stored, names))
+  const names = wanted.names.filter((name) => coversName(held.certificate.names, name))
+  return [toHeld(wanted, held, names)]
+}
+
+/** One that stands in for several serves other names for each, so its fingerprint alone does not tell them apart. */
+function toHeld({ id }: WantedCertificate, stored: StoredCertificate, names: readonly string[]): HeldCertificate {
+  const { certificate, chain, privateKey } = stored
+  return { id: `${id}:${certificate.fingerprint}`, names, chain, privateKey }
+}
+
+function sameNames({ wanted }: Item): string {
+  return [...wanted.names].sort().join()
+}
+
+/** Who would be asked, and as what. */
+function circumstancesOf({ issuers }: WantedCertificate, byName: CertificatesOptions['issuers']): string {
+  return issuers.map((name) => `${name}:${byName.get(name)?.settings}`).join()
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { KeyKind } from '../pki/key-kind.ts'
+import { segmentFor } from '../storage/segment.ts'
 
 /** What a site asks for: names × kinds of keys × issuers. */
 export type SiteCertificates = {
@@ -57,18 +57,8 @@ function split(names: readonly string[], size: number): string[][] {
   return groups
 }
 
-/** A segment of a storage key has at most 200 characters, a name up to 253. */
-const MAX_READABLE = 150
-
-/**
- * `a.test.rsa-2048`; with more names than the first, or a very long one, a hash of them all keeps it apart. No name has the
- * `@` before the hash, so that nobody can choose a name whose id is that of others.
- */
+/** `a.test.rsa-2048`; with more names than the first, a hash of them all keeps it apart. */
 function certificateId(names: readonly string[], keyKind: KeyKind): string {
-  const first = names[0]!.replaceAll(':', '_')
-  if (names.length === 1 && first.length <= MAX_READABLE) return `${first}.${keyKind}`
-  const hash = createHash('sha256')
-    .update([...names].sort().join())
-    .digest('hex')
-  return `${first.slice(0, MAX_READABLE)}@${hash.slice(0, 12)}.${keyKind}`
+  const first = names[0]!
+  return `${names.length === 1 ? segmentFor(first) : segmentFor(first, [...names].sort().join())}.${keyKind}`
 }

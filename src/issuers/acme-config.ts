@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { AcmeError } from '../acme/acme-error.ts'
 import type { ExternalAccount } from '../acme/jws.ts'
 import type { ChallengeType } from '../challenges/solver.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
+import { segmentFor } from '../storage/segment.ts'
 
 /** An ACME CA, as the config describes it. */
 export type AcmeIssuerConfig = {
@@ -39,7 +41,16 @@ export function externalAccountOf({ name, externalAccount }: AcmeIssuerConfig): 
   throw new AcmeError('external-account-invalid', sentence, { issuer: name, kid })
 }
 
-/** Where the storage keeps the account; a colon, as in an IPv6 address, has no place in a key. */
+/**
+ * Stands for the whole config, to see whether it is another one. A digest, for it covers the external account's key: whoever
+ * corrects that one has changed the config too.
+ */
+export function settingsDigest(config: AcmeIssuerConfig): string {
+  const inOrder = Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256').update(JSON.stringify(inOrder)).digest('hex').slice(0, 16)
+}
+
+/** Where the storage keeps the account. */
 export function accountPlace({ name, account }: AcmeIssuerConfig, site: string): string {
-  return account === 'perIssuer' ? `issuers/${name}/account` : `issuers/${name}/accounts/${site.replaceAll(':', '_')}`
+  return account === 'perIssuer' ? `issuers/${name}/account` : `issuers/${name}/accounts/${segmentFor(site)}`
 }

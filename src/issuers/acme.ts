@@ -19,7 +19,7 @@ import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { castellanVersion } from '../version.ts'
 import { AcmeAccounts } from './acme-account.ts'
-import { type AcmeIssuerConfig, accountPlace, externalAccountOf } from './acme-config.ts'
+import { type AcmeIssuerConfig, accountPlace, externalAccountOf, settingsDigest } from './acme-config.ts'
 import { ChallengeProver } from './acme-prover.ts'
 import type { CertificateRequest, IssuedCertificate, Issuer } from './issuer.ts'
 import { NameQueue } from './name-queue.ts'
@@ -51,6 +51,8 @@ export function createAcmeIssuer(config: AcmeIssuerConfig, surroundings: AcmeIss
 
 class AcmeIssuer implements Issuer {
   readonly name: string
+  readonly authority: string
+  readonly settings: string
   readonly #config: AcmeIssuerConfig
   readonly #surroundings: AcmeIssuerSurroundings
   readonly #transport: Transport
@@ -63,6 +65,8 @@ class AcmeIssuer implements Issuer {
     const { acceptTerms, contact, accountKey: keyKind } = config
     const { storage, log, clock } = surroundings
     this.name = config.name
+    this.authority = config.directory
+    this.settings = settingsDigest(config)
     this.#config = config
     this.#surroundings = surroundings
     this.#transport = surroundings.transport ?? createTransport({ clock, trust: config.trust })

@@ -19,9 +19,14 @@ export type IssuedCertificate = {
 export interface Issuer {
   /** As the config calls it: `letsencrypt`, `internal`, `corporate`. */
   readonly name: string
+  /** Tells one CA from another that the config calls by the same name: the directory's URL, or `internal`. */
+  readonly authority: string
+  /** Changes whenever this issuer would ask for certificates in another way than before. Holds no secret. */
+  readonly settings: string
   /**
    * Gets one certificate, with a new key. Rejects with a CastellanError whose message and facts keep the CA's own words;
-   * nothing needs to be cleaned up after a rejection.
+   * nothing needs to be cleaned up after a rejection. An error with `concernsNames: true` would meet any certificate of the
+   * same names, and one with `retryAfterMs` says how long the CA wants to be left alone.
    */
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate>
 }

@@ -87,7 +87,8 @@ const nonsense = [
   { failures: 1, unfinished: 0.5, lastAt: 0, nextAt: 0, reason: '' },
   { failures: 1, unfinished: 0, lastAt: -1, nextAt: 0, reason: '' },
   { failures: 1, unfinished: 0, lastAt: 0, nextAt: 0, reason: {} },
-].map((attempt) => JSON.stringify(attempt))
+  { failures: 1, unfinished: 0, lastAt: 0, nextAt: 0, circumstances: 1 },
+].map((attempt) => JSON.stringify({ reason: '', circumstances: '', ...attempt }))
 
 test('a damaged memory of tries is set aside, and begins anew', async () => {
   const machine = new Machine()
@@ -145,8 +146,8 @@ test('a clock that is set back by a year while we run delays nothing for longer 
 })
 
 for (const [what, attempt] of [
-  ['failed', { failures: 2, unfinished: 0, reason: 'ca: no' }],
-  ['was cut short', { failures: 0, unfinished: 5, reason: '' }],
+  ['failed', { failures: 2, unfinished: 0, reason: 'ca: no', circumstances: 'ca:settings' }],
+  ['was cut short', { failures: 0, unfinished: 5, reason: '', circumstances: 'ca:settings' }],
 ] as const)
   test(`what ${what} when the clock was years ahead is tried within a day, however often we are restarted`, async () => {
     const machine = new Machine()
@@ -167,5 +168,90 @@ test('a memory that cannot be written keeps nothing from being ordered', async (
   await machine.start()
   await machine.untilLogged('certificate-issued')
   assert.ok(machine.log.of('attempt-not-stored').length > 0)
+  await machine.certificates.stop()
+})
+
+test('a program that is stopped in the middle of its orders again and again asks ever more rarely', async () => {
+  const machine = new Machine()
+  machine.ca.before = (_request, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+  const restart = async (): Promise<number> => {
+    const before = machine.ca.requests.length
+    await machine.start()
+    await machine.clock.advance(0)
+    await machine.certificates.stop()
+    return machine.ca.requests.length - before
+  }
+  assert.deepEqual([await restart(), await restart(), await restart(), await restart()], [1, 1, 0, 0])
+  assert.equal(machine.log.of('certificate-failed').length, 0)
+  await machine.clock.advance(61_000)
+  assert.deepEqual([await restart(), await restart()], [1, 0])
+  await machine.clock.advance(9 * MINUTE)
+  assert.equal(await restart(), 0)
+  await machine.clock.advance(2 * MINUTE)
+  assert.equal(await restart(), 1)
+})
+
+for (const [what, settings, issuers] of [
+  ['settings', 'repaired', ['ca']],
+  ['issuers', 'settings', ['second']],
+] as const)
+  test(`other ${what} are tried at once, whatever the former ones met`, async () => {
+    const machine = new Machine()
+    machine.ca.fail('That key is wrong.', DAY)
+    await machine.start()
+    await machine.untilLogged('certificate-failed')
+    await machine.certificates.stop()
+    machine.ca.recover()
+    machine.ca.settings = settings
+    await machine.start({ issuersFor: () => issuers })
+    await machine.untilLogged('certificate-issued')
+    assert.deepEqual(await machine.storage.list('attempts'), [])
+    await machine.certificates.stop()
+  })
+
+const dual = { keys: ['ecdsa-p256', 'rsa-2048'] as const }
+
+test('what the CA has against the names is not met a second time with the other key', async () => {
+  const machine = new Machine()
+  machine.ca.refuseNames()
+  await machine.start(dual)
+  await machine.untilLogged('certificate-failed')
+  await machine.live(59_000)
+  assert.equal(machine.ca.requests.length, 1)
+  assert.match(machine.log.of('certificate-failed')[0]!.message, /So long the rsa-2048 one is not ordered either\./)
+  const waiting = machine.certificates.state.waiting.map(({ reason }) => reason)
+  assert.equal(waiting.length, 2)
+  for (const reason of waiting)
+    assert.match(reason, /the last try failed \(ca: nobody answers there\) and the next is at/)
+  await machine.live(3 * 60 * MINUTE)
+  assert.equal(machine.ca.requests.length, 4)
+  machine.ca.recover()
+  await machine.live(1.2 * DAY)
+  assert.equal(machine.certificates.state.held.length, 2)
+  assert.deepEqual(await machine.storage.list('attempts'), [])
+  await machine.certificates.stop()
+})
+
+test('what is not about the names keeps no other key from being tried', async () => {
+  const machine = new Machine()
+  machine.ca.before = async ({ keyKind }) => {
+    if (keyKind === 'ecdsa-p256') throw new Error('such a key is not taken')
+  }
+  await machine.start(dual)
+  await machine.untilLogged('certificate-issued')
+  assert.equal(machine.certificates.state.held.length, 1)
+  await machine.certificates.stop()
+})
+
+test('a failed renewal of one key puts off no other that is good', async () => {
+  const machine = new Machine()
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  await machine.certificates.stop()
+  machine.ca.refuseNames()
+  await machine.start(dual)
+  await machine.untilLogged('certificate-failed')
+  assert.deepEqual(await machine.storage.list('attempts'), ['attempts/a.test.rsa-2048'])
   await machine.certificates.stop()
 })

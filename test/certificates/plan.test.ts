@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type HeldFacts, planStep, renewalTime } from '../../src/certificates/plan.ts'
+import { type HeldFacts, planStep as plan, renewalTime, type Step } from '../../src/certificates/plan.ts'
 import { wantedCertificates } from '../../src/certificates/wanted.ts'
 
 const DAY = 86_400_000
@@ -9,11 +9,24 @@ const [wanted] = wantedCertificates([
   { site: 'a.test', names: ['a.test'], keys: ['ecdsa-p256'], grouping: 'perSite', issuersFor: () => ['ca'] },
 ])
 
+const DIRECTORY = 'https://ca.test/directory'
+const authorityOf = (issuer: string): string | undefined => (issuer === 'ca' ? DIRECTORY : undefined)
+
+function planStep(
+  certificate: typeof wanted,
+  facts: HeldFacts | undefined,
+  notBefore: number | undefined,
+  now: number,
+): Step {
+  return plan(certificate!, facts, authorityOf, notBefore, now)
+}
+
 function held(lifetimeMs: number, overrides: Partial<HeldFacts> = {}): HeldFacts {
   return {
     names: ['a.test'],
     keyKind: 'ecdsa-p256',
     issuer: 'ca',
+    authority: DIRECTORY,
     notBefore: NOW,
     notAfter: NOW + lifetimeMs,
     obtainedAt: NOW,
@@ -73,6 +86,7 @@ test('a failed renewal waits for its next try', () => {
 for (const [change, because] of [
   [{ keyKind: 'rsa-2048' }, /key of kind ecdsa-p256/],
   [{ issuer: 'other' }, /other is not to issue it any more/],
+  [{ authority: 'https://staging.test/' }, /ca was another CA then: https:\/\/staging\.test\//],
   [{ names: ['b.test'] }, /it lacks a\.test/],
   [{ names: ['a.test', 'b.test'] }, /names that are not wanted/],
 ] as const)
@@ -91,9 +105,22 @@ test('nor one whose certificates expire in a second', () => {
   assert.equal(renewalTime(held(1_000)) - NOW, 10_000)
 })
 
-test('what has expired is due, and what begins in the future is not', () => {
+test('what has expired is due', () => {
   const step = planStep(wanted!, held(90 * DAY), undefined, NOW + 91 * DAY)
   assert.ok(step.type === 'renew')
   assert.equal(step.because, 'it has expired')
-  assert.equal(planStep(wanted!, held(90 * DAY), undefined, NOW - 365 * DAY).type, 'keep')
+})
+
+test('what this machine made when its clock was ahead is made anew, beyond what clocks usually differ by', () => {
+  const ahead = (ms: number): Step => planStep(wanted!, held(30 * DAY), undefined, NOW - ms)
+  assert.equal(ahead(DAY / 24).type, 'keep')
+  const step = ahead(DAY / 24 + 1)
+  assert.ok(step.type === 'issue')
+  assert.equal(step.because, 'it begins in the future, at 2026-11-24T12:00:00Z: the clock was ahead then')
+})
+
+test('when a clock that was ahead is set right, a CA’s certificate is renewed no later for it', () => {
+  const ahead = held(90 * DAY, { obtainedAt: NOW + 80 * DAY })
+  const step = planStep(wanted!, ahead, undefined, NOW)
+  assert.deepEqual(step, { type: 'keep', renewAt: renewalTime(held(90 * DAY)) })
 })

@@ -98,6 +98,61 @@ test('certificates of the same names are ordered one after the other, others at 
   await machine.certificates.stop()
 })
 
+test('a CA that hangs keeps no other from being asked', async () => {
+  const machine = new Machine()
+  machine.ca.before = (_request, signal) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+  const stuck = Array.from({ length: 8 }, (_, index) => ({ names: [`n${index}.test`] }))
+  await machine.start(...stuck, { names: ['other.test'], issuersFor: () => ['second'] })
+  await machine.untilLogged('certificate-issued')
+  assert.equal(machine.ca.requests.length, 5)
+  await machine.certificates.stop()
+})
+
+test('what has been due for longest is begun first', async () => {
+  const machine = new Machine()
+  const names = Array.from({ length: 8 }, (_, index) => `n${index}.test`)
+  machine.ca.lifetimeMs = 30 * DAY
+  await machine.start(...names.map((name) => ({ names: [name] })))
+  await machine.untilLogged('certificate-issued', 8)
+  const due = machine.log
+    .of('certificate-issued')
+    .map(({ facts }) => [String(facts.renewAt), String((facts.names as string[])[0])] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, name]) => name)
+  await machine.certificates.stop()
+  await machine.clock.advance(25 * DAY)
+  machine.ca.requests.length = 0
+  await machine.start(...names.map((name) => ({ names: [name] })))
+  await machine.untilLogged('certificate-renewed', 8)
+  assert.deepEqual(
+    machine.ca.requests.map((request) => request.names[0]),
+    due,
+  )
+  await machine.certificates.stop()
+})
+
+test('another CA under the same name is asked at once, and the former certificate serves until it delivers', async () => {
+  const machine = new Machine()
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  const [before] = machine.certificates.state.held
+  await machine.certificates.stop()
+  machine.ca.authority = 'https://production.test/directory'
+  machine.ca.fail('not yet')
+  await machine.start()
+  await machine.untilLogged('certificate-failed')
+  assert.match(
+    machine.log.of('certificate-requested')[0]!.message,
+    /ca was another CA then: https:\/\/ca\.test\/directory/,
+  )
+  assert.deepEqual(machine.certificates.state.held, [before])
+  machine.ca.recover()
+  await machine.live(2 * MINUTE)
+  assert.notDeepEqual(machine.certificates.state.held, [before])
+  await machine.certificates.stop()
+})
+
 test('one name that fails does not keep the others from theirs', async () => {
   const machine = new Machine()
   machine.ca.before = async ({ names }) => {
@@ -127,10 +182,6 @@ test('stopping gives up the order under way, which is not a failure', async () =
   await machine.certificates.stop()
   assert.equal(machine.log.of('certificate-failed').length, 0)
   machine.ca.recover()
-  for (let restart = 0; restart < 3; restart++) {
-    await machine.start()
-    await machine.certificates.stop()
-  }
   await machine.start()
   await machine.until(() => machine.certificates.state.held.length === 1)
   await machine.certificates.stop()

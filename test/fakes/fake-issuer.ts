@@ -24,6 +24,8 @@ function keyOf(kind: KeyKind): Promise<KeyPair> {
 /** Issues real certificates of any lifetime, at the time of a fake clock, and fails on demand. */
 export class FakeIssuer implements Issuer {
   readonly name: string
+  authority = 'https://ca.test/directory'
+  settings = 'settings'
   readonly requests: CertificateRequest[] = []
   /** At a time, the most there ever were. */
   mostAtOnce = 0
@@ -44,6 +46,13 @@ export class FakeIssuer implements Issuer {
   fail(words: string, retryAfterMs?: number): void {
     this.before = async () => {
       throw Object.assign(new CastellanError('order-refused', words), { retryAfterMs })
+    }
+  }
+
+  /** From now on the CA cannot validate the names. */
+  refuseNames(): void {
+    this.before = async () => {
+      throw Object.assign(new CastellanError('authorization-failed', 'nobody answers there'), { concernsNames: true })
     }
   }
 
