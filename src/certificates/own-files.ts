@@ -7,6 +7,7 @@ import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
+import { servableChain } from './servable.ts'
 import { spokenTime } from './spoken-time.ts'
 import type { HeldCertificate } from './state.ts'
 
@@ -169,11 +170,12 @@ async function versionOf({ certificate, key }: Pair): Promise<string> {
 async function readPair({ certificate, key }: Pair): Promise<Content> {
   // Tools write what a certificate says between the blocks, and a bundle may have the key in it.
   const blocks = (await readBounded(certificate)).match(CERTIFICATE_BLOCK) ?? []
-  const chain = blocks.map((block) => `${block}\n`).join('')
+  const certificates = parseChain(blocks.join('\n'))
+  const [leaf] = certificates
   const privateKey = await readBounded(key)
-  const [leaf] = parseChain(chain)
   if (!isSameKey(leaf.publicKey, importPrivateKey(privateKey)))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
+  const chain = servableChain(certificates, privateKey)
   return { chain, privateKey, leaf, digest: sha256(chain) }
 }
 

@@ -6,6 +6,7 @@ import { PkiError } from '../pki/pki-error.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { HeldFacts } from './plan.ts'
+import { servableChain } from './servable.ts'
 import { setAside } from './set-aside.ts'
 import type { WantedCertificate } from './wanted.ts'
 
@@ -40,20 +41,21 @@ export function factsOfStored({ certificate, names, issuer, authority, obtainedA
   return { names, keyKind, notBefore, notAfter, fingerprint, issuer, authority, obtainedAt }
 }
 
-/** Takes a CA's answer that can be served now, and is what was wanted. Throws PkiError. */
+/** Takes a CA's answer that can be served now, and is what was wanted; its chain is written anew. Throws PkiError. */
 export function acceptIssued(
-  { chain, privateKey }: IssuedCertificate,
+  { chain: received, privateKey }: IssuedCertificate,
   { names, keyKind }: WantedCertificate,
   { name: issuer, authority }: Pick<Issuer, 'name' | 'authority'>,
   now: number,
 ): StoredCertificate {
-  const certificates = parseChain(chain)
+  const certificates = parseChain(received)
   const [certificate] = certificates
   checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now })
   if (certificate.keyKind !== keyKind) {
     const message = `The certificate is for a key of another kind than ${keyKind}, which it was asked for.`
     throw new PkiError('certificate-key-mismatch', message, { keyKind: certificate.keyKind })
   }
+  const chain = servableChain(certificates, privateKey)
   return { certificate, names, chain, privateKey, issuer, authority, obtainedAt: now }
 }
 
@@ -65,8 +67,9 @@ export function storeCertificate(storage: Storage, id: string, stored: StoredCer
 }
 
 /**
- * What the storage holds, if it is whole: its dates are not looked at, as an expired certificate tells more than none. What
- * is damaged is reported by name, set aside and then as if it were not there. Throws StorageError `storage-unreadable`.
+ * What the storage holds, if it is whole and OpenSSL serves it: its dates are not looked at, as an expired certificate
+ * tells more than none. What is damaged is reported by name, set aside and then as if it were not there. Throws
+ * StorageError `storage-unreadable`.
  */
 export async function loadCertificate(storage: Storage, id: string, log: Log): Promise<StoredCertificate | undefined> {
   try {
@@ -93,10 +96,11 @@ export async function readCertificate(storage: Storage, id: string): Promise<Sto
 }
 
 function readRecord(value: Buffer): StoredCertificate {
-  const { names, issuer, authority, obtainedAt, chain, privateKey } = parseRecord(value)
-  const certificates = parseChain(chain)
+  const { names, issuer, authority, obtainedAt, chain: stored, privateKey } = parseRecord(value)
+  const certificates = parseChain(stored)
   const [certificate] = certificates
   checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now: certificate.notBefore })
+  const chain = servableChain(certificates, privateKey)
   return { certificate, names, chain, privateKey, issuer, authority, obtainedAt }
 }
 

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { type CertificateExtensions, readCertificateExtensions } from './certificate-extensions.ts'
 import type { KeyKind } from './key-kind.ts'
 import { isSameKey, keyKindOf } from './keys.ts'
-import { decodeCertificateChain } from './pem.ts'
+import { decodeCertificateChain, encodeCertificate } from './pem.ts'
 import { PkiError } from './pki-error.ts'
 import { canonicalName } from './subject-names.ts'
 
@@ -52,6 +52,11 @@ const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
 export function parseChain(pem: string): CertificateChain {
   const [leaf, ...issuers] = decodeCertificateChain(pem)
   return [parseCertificate(leaf), ...issuers.map(parseCertificate)]
+}
+
+/** The chain in PEM, each certificate anew from its DER, as every reader of PEM takes it (RFC 7468 §3). */
+export function formatChain(certificates: CertificateChain): string {
+  return certificates.map(({ x509 }) => encodeCertificate(x509.raw)).join('')
 }
 
 /** Reads one DER certificate, with nothing behind it. Throws PkiError `certificate-malformed`. */

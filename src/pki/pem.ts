@@ -9,23 +9,28 @@ const MAX_CHAIN_CHARACTERS = 64 * 1024
 /** Real chains have two to four, and a cross-signed one perhaps a few more. */
 const MAX_CHAIN_CERTIFICATES = 10
 
+/** Space, tab, CR and LF alone: `\s` would have no-break spaces and byte order marks as well, which no CA means. */
+const BLANKS = /[ \t\r\n]*/y
+
 /**
  * RFC 7468 §3: one textual encoding and the blanks behind it. No part matches what may follow it, so that hostile text
  * costs no more than its length.
  */
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----\s([A-Za-z0-9+/=\s]+)-----END \1-----\s*/y
+const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----[ \t\r\n]([A-Za-z0-9+/= \t\r\n]+)-----END \1-----[ \t\r\n]*/y
 
 /**
  * The DER certificates in a PEM chain, of which there is at least one. There may be blanks between the certificates, but
- * neither text nor anything else (RFC 8555 §9.1, §11.4). Throws PkiError `chain-empty`, `chain-too-large`,
+ * neither text nor anything else (RFC 8555 §9.1, §11.4). Other readers break lines and skip text by rules of their own, so
+ * what is read here is handed on newly written, never as it came. Throws PkiError `chain-empty`, `chain-too-large`,
  * `chain-malformed` or `chain-foreign-block`, none of which repeats what was in the chain.
  */
-export function decodeCertificateChain(pem: string): [Buffer, ...Buffer[]] {
-  if (pem.length > MAX_CHAIN_CHARACTERS)
+export function decodeCertificateChain(text: string): [Buffer, ...Buffer[]] {
+  if (text.length > MAX_CHAIN_CHARACTERS)
     throw new PkiError('chain-too-large', `The certificate chain has more than ${MAX_CHAIN_CHARACTERS} characters.`)
-  const text = pem.trim()
-  if (text === '') throw new PkiError('chain-empty', 'The certificate chain is empty.')
-  const certificates: [Buffer, ...Buffer[]] = [decodeBlock(text, 0)]
+  BLANKS.lastIndex = 0
+  BLANKS.test(text)
+  if (BLANKS.lastIndex === text.length) throw new PkiError('chain-empty', 'The certificate chain is empty.')
+  const certificates: [Buffer, ...Buffer[]] = [decodeBlock(text, BLANKS.lastIndex)]
   while (BLOCK.lastIndex < text.length) {
     if (certificates.length === MAX_CHAIN_CERTIFICATES)
       throw new PkiError('chain-too-large', `The chain has more than ${MAX_CHAIN_CERTIFICATES} certificates.`)

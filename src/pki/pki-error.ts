@@ -18,6 +18,8 @@ export type PkiErrorCode =
   | 'certificate-name-missing'
   | 'certificate-expired'
   | 'certificate-not-yet-valid'
+  /** What OpenSSL does not serve, sound as it may be otherwise: a key that is too small, for one. */
+  | 'certificate-unservable'
   /** A CA's certificate where one for a server belongs. */
   | 'certificate-is-authority'
   /** A CA certificate and key that do not make a CA. */

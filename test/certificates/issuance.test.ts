@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { DAY, Machine } from './machine.ts'
+import { weakIntermediate } from './weak-chain.ts'
 
 const foreign = await new FakeIssuer('x', new FakeClock()).issue(
   { names: ['other.test'], keyKind: 'ecdsa-p256' },
@@ -12,6 +13,8 @@ const otherKind = await new FakeIssuer('x', new FakeClock()).issue(
   { names: ['a.test'], keyKind: 'ecdsa-p384' },
   new AbortController().signal,
 )
+
+const weak = await weakIntermediate('a.test')
 
 test('the next issuer is asked when one fails, within the same try', async () => {
   const machine = new Machine()
@@ -37,6 +40,7 @@ test('what cannot be served is refused: another key’s, or another name’s cer
     ],
     [(issued: { chain: string; privateKey: string }) => ({ ...issued, chain: '' }), /The certificate chain is empty/],
     [() => otherKind, /another kind than ecdsa-p256/],
+    [() => weak, /OpenSSL does not serve .*: ca key too small\./],
   ] as const) {
     const machine = new Machine()
     machine.ca.answer = answer
@@ -92,4 +96,34 @@ test('who is stopped asks no further issuer', async () => {
   await machine.certificates.stop()
   assert.equal(machine.second.requests.length, 0)
   assert.equal(machine.log.of('certificate-passed-on').length, 0)
+})
+
+test('a chain is stored and served as every reader of PEM takes it, however the CA writes it', async () => {
+  const machine = new Machine()
+  let written = ''
+  machine.ca.answer = ({ chain, privateKey }) => {
+    written = chain
+    // OpenSSL passes over a block that does not begin its line.
+    return { chain: ` \t${chain.replaceAll('\n', ' ')}`, privateKey }
+  }
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  assert.equal(machine.certificates.state.held[0]!.chain, written)
+  const record = JSON.parse(String(await machine.storage.get('certificates/a.test.ecdsa-p256')))
+  assert.equal(record.chain, written)
+  await machine.certificates.stop()
+})
+
+test('what OpenSSL does not serve replaces nothing', async () => {
+  const machine = new Machine()
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  const before = machine.certificates.state.held
+  const stored = await machine.storage.get('certificates/a.test.ecdsa-p256')
+  machine.ca.answer = () => weak
+  await machine.live(70 * DAY)
+  assert.match(machine.log.of('certificate-failed')[0]!.message, /ca key too small/)
+  assert.deepEqual(machine.certificates.state.held, before)
+  assert.deepEqual(await machine.storage.get('certificates/a.test.ecdsa-p256'), stored)
+  await machine.certificates.stop()
 })

@@ -10,6 +10,7 @@ import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 import { Machine } from './machine.ts'
+import { weakLeaf } from './weak-chain.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'castellan-own-'))
 after(() => rm(folder, { recursive: true, force: true }))
@@ -53,6 +54,32 @@ test('files are served for the site’s names, whatever stands between their blo
   assert.doesNotMatch(site.own.held[0]!.chain, /PRIVATE KEY|subject/)
   assert.deepEqual(site.own.waiting, [])
   assert.equal(await site.own.refresh(), false)
+})
+
+test('files are served as every reader of PEM takes them, however their lines are broken', async () => {
+  const site = new Site()
+  const { chain, privateKey } = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, chain.replaceAll('\n', ' '))
+  await site.write(site.key, privateKey)
+  assert.equal(await site.own.refresh(), true)
+  assert.equal(site.own.held[0]!.chain, chain)
+})
+
+test('files that OpenSSL does not serve replace nothing', async () => {
+  const site = new Site()
+  const first = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, first.chain)
+  await site.write(site.key, first.privateKey)
+  await site.own.refresh()
+  const before = site.own.held
+  const weak = await weakLeaf('a.test', 'b.test')
+  await site.write(site.certificate, weak.chain)
+  await site.write(site.key, weak.privateKey)
+  assert.equal(await site.own.refresh(), false)
+  assert.deepEqual(site.own.held, before)
+  const [entry] = site.log.of('own-certificate-unusable')
+  assert.match(entry!.message, /ee key too small\. The former one serves on/)
+  assert.doesNotMatch(JSON.stringify(site.log.entries), /-----BEGIN|MII[A-Z]/)
 })
 
 test('a pair that is half replaced keeps the former one, and is said once', async () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { DAY, Machine, MINUTE } from './machine.ts'
+import { weakLeaf } from './weak-chain.ts'
 
 const foreign = await new FakeIssuer('x', new FakeClock()).issue(
   { names: ['other.test'], keyKind: 'ecdsa-p256' },
@@ -104,5 +105,32 @@ test('a clock that is set back does not put off the storing either', async () =>
   machine.storage.fails = () => false
   await machine.live(2 * MINUTE)
   assert.deepEqual(await machine.storage.list('certificates'), ['certificates/a.test.ecdsa-p256'])
+  await machine.certificates.stop()
+})
+
+test('a record is served as every reader of PEM takes it, however its chain is written', async () => {
+  const machine = new Machine()
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  const before = machine.certificates.state.held
+  await machine.certificates.stop()
+  const record = JSON.parse(String(await machine.storage.get('certificates/a.test.ecdsa-p256')))
+  const indented = JSON.stringify({ ...record, chain: ` ${record.chain}` })
+  await machine.storage.put('certificates/a.test.ecdsa-p256', Buffer.from(indented))
+  await machine.start()
+  assert.deepEqual(machine.certificates.state.held, before)
+  await machine.certificates.stop()
+})
+
+test('a record that OpenSSL does not serve is damaged: a new certificate is ordered at once', async () => {
+  const machine = new Machine()
+  const { chain, privateKey } = await weakLeaf('a.test')
+  const record = { names: ['a.test'], issuer: 'ca', obtainedAt: machine.clock.now(), chain, privateKey }
+  await machine.storage.put('certificates/a.test.ecdsa-p256', Buffer.from(JSON.stringify(record)))
+  await machine.start()
+  assert.match(machine.log.of('certificate-damaged')[0]!.message, /ee key too small\. It was set aside/)
+  assert.doesNotMatch(JSON.stringify(machine.log.entries), /-----BEGIN|MII[A-Z]/)
+  await machine.untilLogged('certificate-issued')
+  assert.notEqual(machine.certificates.state.held[0]!.chain, chain)
   await machine.certificates.stop()
 })

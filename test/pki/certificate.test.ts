@@ -13,7 +13,7 @@ import {
   id_pe_authorityInfoAccess,
   SubjectAlternativeName,
 } from '@peculiar/asn1-x509'
-import { type Certificate, coversName, parseCertificate, parseChain } from '../../src/pki/certificate.ts'
+import { type Certificate, coversName, formatChain, parseCertificate, parseChain } from '../../src/pki/certificate.ts'
 import { commonName, extension } from '../../src/pki/certificate-signing.ts'
 import { generateKey } from '../../src/pki/keys.ts'
 import { encodeCertificate } from '../../src/pki/pem.ts'
@@ -182,6 +182,13 @@ test('extensions that contradict RFC 5280 §4.2 are refused', async () => {
   const beyondItsEnd = [value('3007820a612e6578')]
   for (const extensions of [twice, oddAddress, beyondItsEnd])
     await assert.rejects(leafOf(extensions), { code: 'certificate-malformed' })
+})
+
+test('a chain is written anew in lines of 64 characters, however it was written (RFC 7468 §3)', async () => {
+  const { leaf, intermediate } = await threeStepChain()
+  const pem = pemOf(leaf, intermediate)
+  for (const written of [pem, pem.replaceAll('\n', ' '), pem.replaceAll('-----BEGIN', ' \r\n\t-----BEGIN')])
+    assert.equal(formatChain(parseChain(written)), pem)
 })
 
 test('a chain is read in its order, and garbage within it is refused', async () => {

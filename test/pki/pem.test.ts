@@ -28,6 +28,16 @@ test('blanks and CRLF between certificates are let pass', () => {
   assert.deepEqual(decode(pem.replaceAll('\n', '\r\n')), ['leaf', 'root'])
 })
 
+for (const blank of ['\v', '\f', '\u00a0', '\u2028', '\u3000', '\ufeff'])
+  test(`U+${blank.charCodeAt(0).toString(16).padStart(4, '0')} is no blank in or around a chain`, () => {
+    refuses(blank, 'chain-malformed')
+    refuses(blank + block('leaf'), 'chain-malformed')
+    refuses(block('leaf') + blank, 'chain-malformed')
+    refuses(block('leaf') + blank + block('root'), 'chain-malformed')
+    refuses(block('leaf').replace('\n', blank), 'chain-malformed')
+    refuses(block('leaf').replace('\n', `\n${blank}`), 'chain-malformed')
+  })
+
 test('an empty chain is refused', () => {
   refuses('', 'chain-empty')
   refuses(' \r\n\t', 'chain-empty')
@@ -77,6 +87,7 @@ test('a megabyte costs no more than looking at its length', () => {
 test('hostile text of the full length costs no more than reading it', () => {
   const length = 65_000
   const begin = '-----BEGIN CERTIFICATE-----\n'
+  refuses(`${' '.repeat(length)}!`, 'chain-malformed')
   for (const filler of ['\n', ' ', 'A', '=', '-', '-----BEGIN CERTIFICATE-----\n', `${begin}AA\n-----END X-----`]) {
     const start = performance.now()
     refuses(`${begin}${filler.repeat(Math.floor(length / filler.length))}!`, 'chain-malformed')

@@ -37,7 +37,8 @@ export function pemOf(...chain: readonly Certificate[]): string {
   return chain.map(({ x509 }) => x509.toString()).join('')
 }
 
-async function authority(
+/** A CA's certificate: for `name`, signed by `issuer`. */
+export async function authority(
   name: string,
   publicKey: KeyObject,
   issuer: string,
@@ -48,7 +49,8 @@ async function authority(
   return parseChain(await signed(content, issuerKey))[0]
 }
 
-function signed(
+/** As selfSigned, by an issuer's key. PEM. */
+export function signed(
   content: Partial<CertificateContent> & { publicKey: KeyObject },
   issuerKey: KeyObject,
 ): Promise<string> {

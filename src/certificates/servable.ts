@@ -1,0 +1,29 @@
+import { createSecureContext } from 'node:tls'
+import { type CertificateChain, formatChain } from '../pki/certificate.ts'
+import { PkiError } from '../pki/pki-error.ts'
+import { tlsPolicy } from '../tls-policy.ts'
+
+/**
+ * The chain in PEM, written anew from what was read of it, so that OpenSSL reads the same certificates; tried together with
+ * its key (PEM) as it will be served. OpenSSL has demands of its own: at its usual security level, RSA keys of 2048 bits in
+ * every certificate, and no signatures with SHA-1. Throws PkiError `certificate-unservable` with OpenSSL's words, which
+ * quote neither. That the key is the leaf's is for the caller to see: OpenSSL misses one of another type.
+ */
+export function servableChain(certificates: CertificateChain, privateKey: string): string {
+  const chain = formatChain(certificates)
+  try {
+    createSecureContext({ ...tlsPolicy, cert: chain, key: privateKey })
+    return chain
+  } catch (error) {
+    const [{ names, serial, issuer }] = certificates
+    const reason = reasonOf(error)
+    const message = `OpenSSL does not serve this certificate with its chain and key: ${reason}.`
+    throw new PkiError('certificate-unservable', message, { names, serial, issuer, reason })
+  }
+}
+
+/** OpenSSL's own word, `ee key too small`. An error without one is not OpenSSL's, and might quote what it was given. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && 'reason' in error && typeof error.reason === 'string') return error.reason
+  return 'it gives no reason'
+}
