@@ -28,7 +28,7 @@ export type Certificate = CertificateExtensions & {
   readonly fingerprint: string
 }
 
-/** The server's certificate, then each one's issuer. */
+/** The server's certificate, then its issuer, then what leads on from there: their issuers and cross-signs of them. */
 export type CertificateChain = readonly [leaf: Certificate, ...issuers: Certificate[]]
 
 /** What a chain must be good for. `now` in milliseconds since 1970. */
@@ -70,8 +70,9 @@ export function parseCertificate(der: Buffer): Certificate {
 }
 
 /**
- * Whether a CA's answer can be served: the key is ours, the names are those asked for, the time is right, and each
- * certificate is signed by the next (RFC 8555 §9.1). Throws PkiError `certificate-is-authority`,
+ * Whether a CA's answer can be served: the key is ours, the names are those asked for, the time is right, the leaf is
+ * signed by the next certificate, and each further one has signed one of those before it, or is a cross-sign of one that
+ * has (RFC 8555 §9.1, RFC 8446 §4.4.2). Throws PkiError `certificate-is-authority`,
  * `certificate-key-mismatch`, `certificate-name-missing`, `certificate-expired`, `certificate-not-yet-valid` or
  * `chain-out-of-order`.
  */
@@ -135,17 +136,34 @@ function checkTime(leaf: Certificate, now: number): void {
   }
 }
 
-function checkOrder(chain: CertificateChain): void {
-  for (const [index, certificate] of chain.entries()) {
-    const issuer = chain[index + 1]
-    if (issuer === undefined) return
-    if (!isSignedBy(certificate, issuer))
-      throw refusal(
-        'chain-out-of-order',
-        certificate,
-        `Certificate ${index + 1} of the chain is not signed by the next.`,
-      )
+/**
+ * A chain need not be one path: RFC 8555 §9.1 and RFC 8446 §4.4.2 have it that each certificate SHOULD certify the one
+ * before it, and CAs add cross-signs for clients that know one root only. What every client needs, the leaf's issuer, comes
+ * second; all further ones must lead on from what is before them.
+ */
+function checkOrder([leaf, ...issuers]: CertificateChain): void {
+  const [issuer] = issuers
+  if (issuer !== undefined && !isSignedBy(leaf, issuer))
+    throw refusal('chain-out-of-order', leaf, 'Certificate 1 of the chain is not signed by the next.')
+  for (const [index, extra] of issuers.entries()) {
+    const before = [leaf, ...issuers.slice(0, index)]
+    if (leadsOn(extra, before, issuers)) continue
+    const message = `Certificate ${index + 2} of the chain repeats one before it, or has signed none and is no cross-sign.`
+    throw refusal('chain-out-of-order', extra, message)
   }
+}
+
+/** Whether a certificate, or one of the chain that it is a cross-sign of, has signed one of those before it. */
+function leadsOn(extra: Certificate, before: readonly Certificate[], issuers: readonly Certificate[]): boolean {
+  if (before.some(({ fingerprint }) => fingerprint === extra.fingerprint)) return false
+  return issuers
+    .filter((issuer) => isSameAuthority(issuer, extra))
+    .some((issuer) => before.some((certificate) => isSignedBy(certificate, issuer)))
+}
+
+/** One CA, certified once or by several. The certificates' key identifiers may differ, and with them what isSignedBy says. */
+function isSameAuthority(a: Certificate, b: Certificate): boolean {
+  return a.isAuthority && b.isAuthority && a.subject === b.subject && isSameKey(a.publicKey, b.publicKey)
 }
 
 function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { BasicConstraints, id_ce_basicConstraints, Name } from '@peculiar/asn1-x509'
+import { BasicConstraints, type Extension, id_ce_basicConstraints, Name } from '@peculiar/asn1-x509'
 import { type Certificate, parseChain } from '../../src/pki/certificate.ts'
 import { type CertificateContent, commonName, extension, signCertificate } from '../../src/pki/certificate-signing.ts'
 import { generateKey, type KeyPair } from '../../src/pki/keys.ts'
@@ -43,9 +43,11 @@ export async function authority(
   publicKey: KeyObject,
   issuer: string,
   issuerKey: KeyObject,
+  ...more: readonly Extension[]
 ): Promise<Certificate> {
   const basicConstraints = extension(id_ce_basicConstraints, new BasicConstraints({ cA: true }), { critical: true })
-  const content = { subject: commonName(name), issuer: commonName(issuer), publicKey, extensions: [basicConstraints] }
+  const extensions = [basicConstraints, ...more]
+  const content = { subject: commonName(name), issuer: commonName(issuer), publicKey, extensions }
   return parseChain(await signed(content, issuerKey))[0]
 }
 
