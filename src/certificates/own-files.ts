@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
-import { CastellanError, describeError } from '../errors.ts'
+import { CastellanError, describeError, type Facts } from '../errors.ts'
 import { type Certificate, coversName, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
@@ -28,8 +28,10 @@ type Site = { readonly site: string; readonly names: readonly string[]; readonly
 type Pair = {
   readonly certificate: string
   readonly key: string
-  /** Of the files as they were last read. */
+  /** Of the files whose content was last found good or wrong. */
   version: string
+  /** What was last said of why they cannot be read, until they can. */
+  fault: string | undefined
   content: Content | undefined
 }
 
@@ -59,7 +61,7 @@ export class OwnCertificates {
     this.#sites = sites.map(({ site, names, files }) => ({
       site,
       names,
-      pairs: files.map((file) => ({ ...file, version: '', content: undefined })),
+      pairs: files.map((file) => ({ ...file, version: '', fault: undefined, content: undefined })),
     }))
     this.#clock = clock
     this.#log = log
@@ -97,23 +99,40 @@ export class OwnCertificates {
     return hasChanged
   }
 
-  async #refreshPair({ site }: Site, pair: Pair): Promise<boolean> {
+  async #refreshPair(site: Site, pair: Pair): Promise<boolean> {
     const version = await versionOf(pair)
-    if (version === pair.version) return false
-    pair.version = version
+    if (version === pair.version) {
+      pair.fault = undefined
+      return false
+    }
     try {
       const content = await readPair(pair)
       const hasChanged = content.digest !== pair.content?.digest
+      pair.version = version
       pair.content = content
+      pair.fault = undefined
       return hasChanged
     } catch (error) {
-      // Half-written as likely as wrong: its next version is read again.
-      const { certificate, key } = pair
-      const serving = pair.content === undefined ? 'There is none to serve for it' : 'The former one serves on'
-      const message = `${certificate} and ${key} cannot be used for ${site}: ${describeError(error)} ${serving} until the files are put right; they are read again when they change.`
-      this.#log.error('own-certificate-unusable', message, { site, certificate, key })
+      if (error instanceof PkiError) this.#sayWrong(site, pair, version, error)
+      else this.#sayUnreadable(site, pair, error)
       return false
     }
+  }
+
+  /** Half-written as likely as wrong: the next version is read again, and this one never. */
+  #sayWrong({ site }: Site, pair: Pair, version: string, error: PkiError): void {
+    const end = 'the files are put right; they are read again when they change'
+    pair.version = version
+    pair.fault = undefined
+    this.#log.error('own-certificate-unusable', complaint(site, pair, error, end), factsOf(site, pair))
+  }
+
+  /** Too many open files, a folder that is not mounted: what ends without a change of the files. Said once, tried on. */
+  #sayUnreadable({ site }: Site, pair: Pair, error: unknown): void {
+    const message = complaint(site, pair, error, 'they can be read, which is tried every few seconds')
+    if (message === pair.fault) return
+    pair.fault = message
+    this.#log.error('own-certificate-unusable', message, factsOf(site, pair))
   }
 
   #remark({ site, names, pairs }: Site, { certificate, content: { leaf } }: UsablePair): void {
@@ -130,6 +149,15 @@ export class OwnCertificates {
       this.#log.warn('own-certificate-lacks-names', message, { site, certificate, missing })
     }
   }
+}
+
+function complaint(site: string, { certificate, key, content }: Pair, error: unknown, end: string): string {
+  const serving = content === undefined ? 'There is none to serve for it' : 'The former one serves on'
+  return `${certificate} and ${key} cannot be used for ${site}: ${describeError(error)} ${serving} until ${end}.`
+}
+
+function factsOf(site: string, { certificate, key }: Pair): Facts {
+  return { site, certificate, key }
 }
 
 function usable({ pairs }: Site): UsablePair[] {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, truncate, utimes, writeFile } from 'node:fs/promises'
+import fileSystem, { mkdir, mkdtemp, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { OwnCertificates } from '../../src/certificates/own-files.ts'
 import type { IssuedCertificate } from '../../src/issuers/issuer.ts'
 import { exportPrivateKey, generateKey } from '../../src/pki/keys.ts'
@@ -126,6 +127,115 @@ for (const [fault, damage] of [
     assert.equal(await site.own.refresh(), true)
     assert.deepEqual(site.own.waiting, [])
   })
+
+/** Opening files fails like this, as it does on a machine that has come to its limits. The function given ends it. */
+function failOpening(t: TestContext, code: string, path = ''): () => void {
+  const { open } = fileSystem
+  const { mock } = t.mock.method(fileSystem, 'open', (...args: Parameters<typeof open>) =>
+    String(args[0]).includes(path)
+      ? Promise.reject(Object.assign(new Error(`${code}: cannot open`), { code }))
+      : open(...args),
+  )
+  syncBuiltinESMExports()
+  const end = (): void => {
+    mock.restore()
+    syncBuiltinESMExports()
+  }
+  t.after(end)
+  return end
+}
+
+for (const which of ['certificate', 'key'] as const)
+  test(`the machine’s fault at opening the ${which} is said once, and the same files are read when it is over`, async (t) => {
+    const site = new Site()
+    const { chain, privateKey } = await site.make('a.test', 'b.test')
+    await site.write(site.certificate, chain)
+    await site.write(site.key, privateKey)
+    const end = failOpening(t, 'EMFILE', site[which])
+    for (let times = 0; times < 3; times++) assert.equal(await site.own.refresh(), false)
+    const errors = site.log.of('own-certificate-unusable')
+    assert.equal(errors.length, 1)
+    assert.match(errors[0]!.message, /EMFILE: cannot open There is none to serve for it until they can be read/)
+    end()
+    assert.equal(await site.own.refresh(), true)
+    assert.equal(site.own.held[0]!.chain, chain)
+  })
+
+test('new files are read when the machine’s fault is over; until then the former serve', async (t) => {
+  const site = new Site()
+  const first = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, first.chain)
+  await site.write(site.key, first.privateKey)
+  await site.own.refresh()
+  const before = site.own.held
+  const second = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, second.chain)
+  const end = failOpening(t, 'EACCES')
+  assert.equal(await site.own.refresh(), false)
+  assert.deepEqual(site.own.held, before)
+  assert.match(site.log.of('own-certificate-unusable')[0]!.message, /The former one serves on until they can be read/)
+  end()
+  assert.equal(await site.own.refresh(), true)
+  assert.equal(site.own.held[0]!.chain, second.chain)
+})
+
+test('another fault of the machine is said, and so is the same one when it comes back', async (t) => {
+  const site = new Site()
+  const { chain, privateKey } = await site.make('a.test', 'b.test')
+  await site.write(site.certificate, chain)
+  await site.write(site.key, privateKey)
+  const said = async (): Promise<number> => {
+    await site.own.refresh()
+    return site.log.of('own-certificate-unusable').length
+  }
+  const endFirst = failOpening(t, 'EMFILE')
+  assert.deepEqual([await said(), await said()], [1, 1])
+  endFirst()
+  const endSecond = failOpening(t, 'EACCES')
+  assert.deepEqual([await said(), await said()], [2, 2])
+  endSecond()
+  assert.equal(await said(), 2)
+  await site.write(site.certificate, chain)
+  const endThird = failOpening(t, 'EACCES')
+  assert.deepEqual([await said(), await said()], [3, 3])
+  endThird()
+  assert.equal(await said(), 3)
+  await site.write(site.certificate, chain)
+  failOpening(t, 'EACCES')
+  assert.deepEqual([await said(), await said()], [4, 4])
+})
+
+test('files that are gone for a while are missed once each time, though they come back as they were', async () => {
+  const site = new Site()
+  const inner = join(folder, `${++version}.mounted`)
+  await mkdir(inner)
+  const [certificate, key] = [join(inner, 'a.crt'), join(inner, 'a.key')]
+  const { chain, privateKey } = await site.make('a.test', 'b.test')
+  await site.write(certificate, chain)
+  await site.write(key, privateKey)
+  const files = [{ certificate, key }]
+  const own = new OwnCertificates([{ site: 'a.test', names: ['a.test', 'b.test'], files }], site.clock, site.log)
+  assert.equal(await own.refresh(), true)
+  const before = own.held
+  for (const times of [1, 2]) {
+    await rename(inner, `${inner}.aside`)
+    for (let look = 0; look < 3; look++) assert.equal(await own.refresh(), false)
+    assert.equal(site.log.of('own-certificate-unusable').length, times)
+    await rename(`${inner}.aside`, inner)
+    assert.equal(await own.refresh(), false)
+    assert.deepEqual(own.held, before)
+  }
+})
+
+test('files that are changed and still wrong are said to be so again', async () => {
+  const site = new Site()
+  await site.write(site.key, 'nothing')
+  for (const times of [1, 2]) {
+    await site.write(site.certificate, 'nothing')
+    for (let look = 0; look < 3; look++) await site.own.refresh()
+    assert.equal(site.log.of('own-certificate-unusable').length, times)
+  }
+})
 
 async function replaceByFolder(path: string): Promise<void> {
   await rm(path)
