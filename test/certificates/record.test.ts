@@ -125,7 +125,14 @@ test('a record is served as every reader of PEM takes it, however its chain is w
 test('a record that OpenSSL does not serve is damaged: a new certificate is ordered at once', async () => {
   const machine = new Machine()
   const { chain, privateKey } = await weakLeaf('a.test')
-  const record = { names: ['a.test'], issuer: 'ca', obtainedAt: machine.clock.now(), chain, privateKey }
+  const record = {
+    names: ['a.test'],
+    issuer: 'ca',
+    authority: 'https://ca.test/directory',
+    obtainedAt: machine.clock.now(),
+    chain,
+    privateKey,
+  }
   await machine.storage.put('certificates/a.test.ecdsa-p256', Buffer.from(JSON.stringify(record)))
   await machine.start()
   assert.match(machine.log.of('certificate-damaged')[0]!.message, /ee key too small\. It was set aside/)
