@@ -9,12 +9,14 @@ import { type ListenerSpec, listen, plainAddress } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
+import type { TicketSecrets } from './tls/ticket-keys.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
 
 export type EdgeOptions = {
   readonly snapshot: EdgeSnapshot
   readonly log: Log
   readonly accessLog: AccessLog
+  readonly ticketSecrets: TicketSecrets
 }
 
 /**
@@ -32,7 +34,7 @@ export class Edge {
   readonly #open = new Set<Socket>()
   #onIdle: (() => void) | undefined
 
-  constructor({ snapshot, log, accessLog }: EdgeOptions) {
+  constructor({ snapshot, log, accessLog, ticketSecrets }: EdgeOptions) {
     this.#snapshot = snapshot
     const dispatch = new Dispatch({
       snapshot,
@@ -43,7 +45,7 @@ export class Edge {
     })
     this.#http1 = new Http1Server((exchange) => dispatch.handle(exchange))
     this.#http2 = new Http2Server((exchange) => dispatch.handle(exchange))
-    this.#tls = new TlsAcceptor({ log, onConnection: (connection) => this.#serveTls(connection) })
+    this.#tls = new TlsAcceptor({ log, ticketSecrets, onConnection: (connection) => this.#serveTls(connection) })
   }
 
   /** Begins to accept. Rejects with ListenError for the first socket on which it cannot. */
@@ -54,6 +56,10 @@ export class Edge {
   /** Replaces all certificates, and what names without one are told to wait for. */
   useCertificates(certificates: readonly CertificateSnapshot[], waiting: readonly WaitingSnapshot[]): void {
     this.#tls.update({ certificates, waiting, fallback: this.#snapshot.fallback })
+  }
+
+  useTicketSecrets(secrets: TicketSecrets): void {
+    this.#tls.useTicketSecrets(secrets)
   }
 
   publishChallenge(challenge: ChallengeSnapshot): void {

@@ -1,5 +1,6 @@
 import type { ListenerSpec } from '../edge/listener.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from '../edge/snapshot.ts'
+import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 
 /** What changed among the certificates: those that are new, the ids of those that are gone, and who still waits. */
@@ -15,6 +16,7 @@ export type StartMessage = {
   readonly snapshot: EdgeSnapshot
   readonly certificates: CertificateChange
   readonly challenges: readonly ChallengeSnapshot[]
+  readonly ticketSecrets: TicketSecrets
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
   readonly drainMs: number
 }
@@ -23,6 +25,7 @@ export type StartMessage = {
 export type ToWorker =
   | StartMessage
   | { readonly type: 'certificates'; readonly change: CertificateChange }
+  | { readonly type: 'ticket-secrets'; readonly secrets: TicketSecrets }
   | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'drain' }

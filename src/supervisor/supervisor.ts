@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
 import { startCertificates } from '../certificates/renewal.ts'
 import { wantedCertificates } from '../certificates/wanted.ts'
@@ -13,6 +14,7 @@ import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.t
 import { createIssuers } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { keepServingWithoutOutput } from './standard-output.ts'
+import { TicketRotation } from './ticket-rotation.ts'
 import { trustHint } from './trust-hint.ts'
 import { WorkerPool } from './worker-pool.ts'
 import { FIRST_INHERITED_FD, spawnWorker } from './worker-process.ts'
@@ -60,7 +62,8 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const internal = await openInternalIssuer({ storage, clock, log, label: `Castellan internal CA, ${hostname()}` })
 
   const board = new CertificateBoard()
-  const pool = createPool(options, sockets, board)
+  const tickets = new TicketRotation(clock, randomBytes)
+  const pool = createPool(options, sockets, { board, tickets })
   const certificates = await startCertificates({
     ...whatIsWanted(config),
     issuers: createIssuers(config, internal, { storage, publisher: pool, clock, random, log }),
@@ -74,6 +77,8 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
     await Promise.all([certificates.stop(), pool.stop(config.timeouts.drainMs)])
   })
   board.update(certificates.state)
+  tickets.start((secrets) => pool.changeTicketSecrets(secrets))
+  taken.defer(() => tickets.stop())
   await pool.start()
   announce(config, log)
   await announceInternalCa(config, internal, log)
@@ -93,7 +98,7 @@ async function bindAll({ listen }: Config, clock: Clock, taken: AsyncDisposableS
 function createPool(
   options: SupervisorOptions,
   sockets: readonly ListeningSocket[],
-  board: CertificateBoard,
+  { board, tickets }: { readonly board: CertificateBoard; readonly tickets: TicketRotation },
 ): WorkerPool {
   const { config, log, clock, logFormat, program } = options
   const snapshot = edgeSnapshot(config)
@@ -111,6 +116,7 @@ function createPool(
       listeners,
       snapshot,
       certificates: board.all(),
+      ticketSecrets: tickets.secrets,
       log: { level: config.log.level, format: logFormat },
       drainMs: config.timeouts.drainMs,
     }),

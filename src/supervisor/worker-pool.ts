@@ -1,5 +1,6 @@
 import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
 import type { ChallengeSnapshot } from '../edge/snapshot.ts'
+import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -71,6 +72,11 @@ export class WorkerPool implements ChallengePublisher {
   /** Tells all workers which certificates have changed. */
   changeCertificates(change: CertificateChange): void {
     for (const worker of this.#workers) worker.send({ type: 'certificates', change })
+  }
+
+  /** Tells all workers which secrets session tickets are now issued and taken with. */
+  changeTicketSecrets(secrets: TicketSecrets): void {
+    for (const worker of this.#workers) worker.send({ type: 'ticket-secrets', secrets })
   }
 
   async publish(answer: ChallengeAnswer): Promise<void> {

@@ -53,6 +53,7 @@ class RunningWorker {
     this.log = createLineLog({ level, format, clock: systemClock, write, facts: { worker: process.pid } })
     this.#edge = new Edge({
       snapshot: start.snapshot,
+      ticketSecrets: start.ticketSecrets,
       log: this.log,
       accessLog: createAccessLog(format, systemClock, write),
     })
@@ -79,6 +80,8 @@ class RunningWorker {
     switch (message.type) {
       case 'certificates':
         return this.#changeCertificates(message.change)
+      case 'ticket-secrets':
+        return this.#edge.useTicketSecrets(message.secrets)
       case 'publish-challenge':
         this.#edge.publishChallenge(message.challenge)
         return send({ type: 'done', id: message.id })

@@ -58,6 +58,7 @@ function startPool(count: number) {
       listeners: [],
       snapshot: { sites: [], fallback: undefined, accessLog: false, httpsPort: 443 },
       certificates: { put: [], remove: [], waiting: [] },
+      ticketSecrets: ['c2VjcmV0'],
       log: { level: 'info', format: 'json' },
       drainMs: 10_000,
     }),

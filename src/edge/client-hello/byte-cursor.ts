@@ -48,6 +48,11 @@ export class ByteCursor {
     return numbers
   }
 
+  /** All that is left, not copied. */
+  rest(): Buffer {
+    return this.bytes(this.#bytes.length - this.#at)
+  }
+
   /** Throws TruncatedError unless everything has been read. */
   expectEnd(): void {
     if (!this.isAtEnd) throw new TruncatedError()

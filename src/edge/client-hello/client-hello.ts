@@ -22,6 +22,8 @@ export type ClientHello = {
   readonly protocols: readonly string[]
   /** It wants to see the certificate's OCSP response (RFC 6066 §8). */
   readonly wantsStaple: boolean
+  /** The session ticket with which it would resume: of TLS 1.3 the first of its identities (RFC 8446 §4.2.11). */
+  readonly ticket: Buffer | undefined
 }
 
 /** A ClientHello that is none: what the client is told, and why, in words for the log. */
@@ -42,6 +44,8 @@ const Extension = {
   supportedGroups: 10,
   signatureAlgorithms: 13,
   applicationProtocols: 16,
+  sessionTicket: 35,
+  preSharedKey: 41,
   supportedVersions: 43,
 } as const
 
@@ -77,6 +81,7 @@ function readHello(cursor: ByteCursor): ClientHello {
     supportedGroups: readUint16List(extensions.get(Extension.supportedGroups)),
     protocols: readProtocols(extensions.get(Extension.applicationProtocols)),
     wantsStaple: readStatusRequest(extensions.get(Extension.statusRequest)),
+    ticket: readIdentity(extensions.get(Extension.preSharedKey)) ?? readTicket(extensions.get(Extension.sessionTicket)),
   }
 }
 
@@ -153,4 +158,17 @@ function readStatusRequest(cursor: ByteCursor | undefined): boolean {
   cursor.vector16()
   cursor.expectEnd()
   return true
+}
+
+/** RFC 8446 §4.2.11: identities with their ages, then as many binders, which OpenSSL looks at. */
+function readIdentity(cursor: ByteCursor | undefined): Buffer | undefined {
+  if (cursor === undefined) return undefined
+  const identities = cursor.vector16()
+  return Buffer.from(identities.bytes(identities.uint16()))
+}
+
+/** RFC 5077 §3.2: empty where the client has none yet. */
+function readTicket(cursor: ByteCursor | undefined): Buffer | undefined {
+  const ticket = cursor?.rest()
+  return ticket === undefined || ticket.length === 0 ? undefined : Buffer.from(ticket)
 }

@@ -11,6 +11,7 @@ import { CertificateTable } from './certificate-table.ts'
 import { ContextCache } from './context.ts'
 import { type Decision, Handshake } from './handshake.ts'
 import { closeLingering } from './lingering-close.ts'
+import type { TicketSecrets } from './ticket-keys.ts'
 import { ACME_TLS, type TlsAlpnChallenge, TlsAlpnChallenges } from './tls-alpn-challenges.ts'
 import { WaitingNames } from './waiting-names.ts'
 
@@ -26,6 +27,8 @@ export type TlsConnection = {
 
 export type TlsAcceptorOptions = {
   readonly log: Log
+  /** The same in all workers, so that a client can resume with whichever it gets. */
+  readonly ticketSecrets: TicketSecrets
   /** If it throws, the connection is closed and the error is logged. */
   readonly onConnection: (connection: TlsConnection) => void
   /** For the whole ClientHello, from the first moment; 5 s unless given. */
@@ -53,7 +56,7 @@ const MAX_HANDSHAKES = 1024
 export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions
   readonly #table: CertificateTable
-  readonly #contexts = new ContextCache()
+  readonly #contexts: ContextCache
   readonly #challenges: TlsAlpnChallenges
   readonly #waiting: WaitingNames
   readonly #handshakes = new Set<Handshake>()
@@ -61,6 +64,7 @@ export class TlsAcceptor {
 
   constructor(options: TlsAcceptorOptions) {
     this.#options = options
+    this.#contexts = new ContextCache(options.ticketSecrets)
     this.#table = new CertificateTable(options.log)
     this.#challenges = new TlsAlpnChallenges(options.log)
     this.#waiting = new WaitingNames(options.log)
@@ -71,6 +75,11 @@ export class TlsAcceptor {
     for (const id of this.#table.update(certificates)) this.#contexts.drop(id)
     this.#waiting.update(waiting)
     this.#fallback = fallback
+  }
+
+  /** From now on session tickets are issued with the first of these, and taken with all. */
+  useTicketSecrets(secrets: TicketSecrets): void {
+    this.#contexts.useSecrets(secrets)
   }
 
   publishChallenge(challenge: TlsAlpnChallenge): void {
@@ -131,7 +140,7 @@ export class TlsAcceptor {
       const choice = this.#table.choose(name, hello)
       switch (choice.type) {
         case 'certificate': {
-          const context = this.#contextOf(choice.certificate)
+          const context = this.#contextOf(choice.certificate, hello)
           if (context === undefined) continue
           return this.#serve(context, choice.certificate, hello.serverName)
         }
@@ -156,9 +165,9 @@ export class TlsAcceptor {
   }
 
   /** undefined where OpenSSL does not take it; the table then offers it no more. */
-  #contextOf(certificate: CertificateSnapshot): SecureContext | undefined {
+  #contextOf(certificate: CertificateSnapshot, { ticket }: ClientHello): SecureContext | undefined {
     try {
-      return this.#contexts.get(certificate)
+      return this.#contexts.get(certificate, ticket)
     } catch (error) {
       this.#table.markUnusable(certificate.id, describeError(error))
       return undefined

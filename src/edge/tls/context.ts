@@ -2,35 +2,77 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { LRUCache } from 'lru-cache'
 import { tlsPolicy } from '../../tls-policy.ts'
+import type { CertificateSnapshot } from '../snapshot.ts'
+import { deriveTicketKeys, keyNameOfTicket, type TicketSecrets, ticketKeyName } from './ticket-keys.ts'
 
 /** One certificate, with its key: PEM. */
 type KeyedCertificate = { readonly chain: string; readonly privateKey: string }
 
-/** Throws what OpenSSL says of a certificate or key that it does not take. */
-export function createContext({ chain, privateKey }: KeyedCertificate): SecureContext {
+/** How long a session can be resumed, in seconds: as long as its ticket's keys are newest, and they are taken once more. */
+const SESSION_SECONDS = 12 * 60 * 60
+
+/** Without keys for tickets, nobody can resume. Throws what OpenSSL says of a certificate or key that it does not take. */
+export function createContext({ chain, privateKey }: KeyedCertificate, ticketKeys?: Buffer): SecureContext {
   // OpenSSL files keys by their type, so one of another type than the certificate's would fail only in each handshake.
   if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(privateKey)))
     throw new TypeError('its private key belongs to another certificate')
-  return createSecureContext({ ...tlsPolicy, cert: chain, key: privateKey })
+  return createSecureContext({
+    ...tlsPolicy,
+    cert: chain,
+    key: privateKey,
+    sessionTimeout: SESSION_SECONDS,
+    // OpenSSL resumes no session of another context's, and all of ours are of one.
+    sessionIdContext: 'castellan',
+    ...(ticketKeys === undefined ? {} : { ticketKeys }),
+  })
 }
 
 /** A context costs 28 to 36 kB and 0.14 ms: those in use are kept, the others made again when asked for. */
 const MAX_CONTEXTS = 1_000
 
+type Entry = { readonly context: SecureContext; readonly ticketKeyName: string }
+
 /** The contexts of the certificates that are in use, by the certificates' ids. */
 export class ContextCache {
-  readonly #contexts = new LRUCache<string, SecureContext>({ max: MAX_CONTEXTS })
+  readonly #entries = new LRUCache<string, Entry>({ max: MAX_CONTEXTS })
+  #secrets: TicketSecrets
 
-  /** Throws what OpenSSL says of a certificate or key that it does not take. */
-  get(certificate: KeyedCertificate & { readonly id: string }): SecureContext {
-    const known = this.#contexts.get(certificate.id)
-    if (known !== undefined) return known
-    const context = createContext(certificate)
-    this.#contexts.set(certificate.id, context)
+  constructor(secrets: TicketSecrets) {
+    this.#secrets = secrets
+  }
+
+  /** From now on tickets are issued and taken with these. */
+  useSecrets(secrets: TicketSecrets): void {
+    this.#secrets = secrets
+    this.#entries.clear()
+  }
+
+  /**
+   * The context for a client that comes with this ticket. A context knows one set of keys, so a ticket of former ones has a
+   * context of its own. Throws what OpenSSL says of a certificate or key that it does not take.
+   */
+  get(certificate: CertificateSnapshot, ticket: Buffer | undefined): SecureContext {
+    const [newest, ...former] = this.#secrets
+    const { context, ticketKeyName: name } = this.#entry(certificate, newest, certificate.id)
+    const wanted = ticket && keyNameOfTicket(ticket)
+    if (wanted === undefined || wanted === name) return context
+    for (const secret of former) {
+      if (ticketKeyName(deriveTicketKeys(secret, certificate.names)) !== wanted) continue
+      return this.#entry(certificate, secret, `${certificate.id} ${wanted}`).context
+    }
     return context
   }
 
   drop(id: string): void {
-    this.#contexts.delete(id)
+    for (const key of this.#entries.keys()) if (key === id || key.startsWith(`${id} `)) this.#entries.delete(key)
+  }
+
+  #entry(certificate: CertificateSnapshot, secret: string, key: string): Entry {
+    const known = this.#entries.get(key)
+    if (known !== undefined) return known
+    const ticketKeys = deriveTicketKeys(secret, certificate.names)
+    const entry = { context: createContext(certificate, ticketKeys), ticketKeyName: ticketKeyName(ticketKeys) }
+    this.#entries.set(key, entry)
+    return entry
   }
 }

@@ -52,6 +52,7 @@ test('reads what decides the certificate (RFC 8446 §4.1.2)', () => {
     supportedGroups: [4588, 29, 23],
     protocols: ['h2', 'http/1.1'],
     wantsStaple: true,
+    ticket: undefined,
   })
 })
 
@@ -78,6 +79,22 @@ test('without supported_versions the client speaks TLS 1.2 at most, whatever it 
 test('a wish for the status of another type than OCSP is none of ours (RFC 6066 §8)', () => {
   assert.equal(parse(extension(5, Buffer.from([2, 9, 9]))).wantsStaple, false)
   assert.equal(parse(extension(5, Buffer.concat([Buffer.from([1]), vector16(uint16(1)), uint16(0)]))).wantsStaple, true)
+})
+
+test('the ticket is the first identity, or else the one of TLS 1.2 (RFC 8446 §4.2.11, RFC 5077 §3.2)', () => {
+  const identity = (text: string): Buffer => Buffer.concat([vector16(Buffer.from(text)), Buffer.alloc(4)])
+  const binders = vector16(vector8(Buffer.alloc(32)))
+  const preShared = extension(
+    41,
+    Buffer.concat([vector16(Buffer.concat([identity('first'), identity('second')])), binders]),
+  )
+  const ticket = extension(35, Buffer.from('ticket'))
+  assert.equal(String(parse(preShared).ticket), 'first')
+  assert.equal(String(parse(ticket, preShared).ticket), 'first')
+  assert.equal(String(parse(ticket).ticket), 'ticket')
+  assert.equal(parse(extension(35, Buffer.alloc(0))).ticket, undefined)
+  const lying = parseClientHello(helloBody({ extensions: [extension(41, vector16(uint16(9)))] }))
+  assert.deepEqual(lying, { alert: Alert.decodeError, reason: 'a length in it does not fit' })
 })
 
 const whole = record(message(helloBody({ extensions: [serverName('a.test')] })))

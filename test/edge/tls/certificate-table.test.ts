@@ -27,6 +27,7 @@ function hello(differences: Partial<ClientHello> = {}): ClientHello {
     supportedGroups: [X25519, P256, P384],
     protocols: [],
     wantsStaple: false,
+    ticket: undefined,
     ...differences,
   }
 }

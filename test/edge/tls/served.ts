@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { CertificateSnapshot } from '../../../src/edge/snapshot.ts'
@@ -13,6 +14,10 @@ import { RecordingLog } from '../../fakes/recording-log.ts'
 
 let authority: Promise<CertificateAuthority> | undefined
 const keys = new Map<KeyKind, Promise<KeyPair>>()
+
+export function ticketSecret(): string {
+  return randomBytes(32).toString('base64')
+}
 
 /** The root that signs what `certificate` makes: PEM. */
 export async function rootPem(): Promise<string> {
@@ -45,7 +50,7 @@ export async function serveTls(
   options: Partial<TlsAcceptorOptions> & { fallback?: string; waiting?: { names: string[]; reason: string }[] } = {},
 ): Promise<ServedTls> {
   const log = new RecordingLog()
-  const acceptor = new TlsAcceptor({ log, onConnection, ...options })
+  const acceptor = new TlsAcceptor({ log, onConnection, ticketSecrets: [ticketSecret()], ...options })
   acceptor.update({ certificates, waiting: options.waiting ?? [], fallback: options.fallback })
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
