@@ -12,10 +12,22 @@ export type Config = {
   readonly acceptTerms: boolean
   readonly storage: { readonly folder: string }
   readonly workers: number | 'auto'
-  readonly listen: { readonly https: readonly ListenAddress[]; readonly http: readonly ListenAddress[] }
+  readonly listen: {
+    readonly https: readonly ListenAddress[]
+    readonly http: readonly ListenAddress[]
+    /** Networks (`10.0.0.0/8`, `::1`), and `unix` for peers on Unix sockets. */
+    readonly proxyProtocolFrom: readonly string[]
+    readonly trustedProxies: readonly string[]
+  }
+  /** Of each worker process. */
+  readonly limits: {
+    readonly connections: number
+    readonly connectionsPerAddress: number
+    readonly handshakes: number
+  }
   /** One of the sites' names; who sends no SNI gets its certificate. */
   readonly fallback: string | undefined
-  readonly timeouts: { readonly drainMs: number }
+  readonly timeouts: { readonly drainMs: number; readonly helloMs: number; readonly handshakeMs: number }
   /** By name: every built-in ACME issuer and every custom one. `internal` is none of them. */
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */

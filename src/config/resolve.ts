@@ -53,7 +53,8 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
     workers: settings.workers,
     listen: resolveListen(settings.listen, document.spot('listen'), findings),
     fallback: settings.fallback,
-    timeouts: { drainMs: settings.timeouts.drain },
+    limits: settings.limits,
+    timeouts: resolveTimeouts(settings.timeouts),
     issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),
     sites,
     log: settings.log,
@@ -98,7 +99,13 @@ function resolveListen(listen: ConfigSettings['listen'], spot: Spot, findings: F
   return {
     https: listen.https.map((address, index) => settle(address, https.item(index))),
     http: listen.http.map((address, index) => settle(address, http.item(index))),
+    proxyProtocolFrom: listen.proxyProtocol?.from ?? [],
+    trustedProxies: listen.trustedProxies,
   }
+}
+
+function resolveTimeouts({ drain, hello, handshake }: ConfigSettings['timeouts']): Config['timeouts'] {
+  return { drainMs: drain, helloMs: hello, handshakeMs: handshake }
 }
 
 const nowhere = new Refusal('give https or http an address, such as ":443"', { found: 'found no address to listen on' })

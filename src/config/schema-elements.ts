@@ -71,6 +71,18 @@ export function onOff() {
   return z.union([z.boolean(), text(format)], { error: () => format.allowed })
 }
 
+/** A whole number; as text, where it comes from the environment. */
+export function count({ atLeast, atMost }: { readonly atLeast: number; readonly atMost: number }) {
+  const allowed = `allowed: a whole number from ${atLeast} to ${atMost}`
+  const digits = text({
+    allowed,
+    schema: { pattern: '^\\d+$' },
+    read: (written) => (/^\d{1,9}$/.test(written) ? Number(written) : new Refusal(allowed)),
+  })
+  const error = () => allowed
+  return z.union([z.int({ error }), digits], { error }).pipe(z.number().min(atLeast, { error }).max(atMost, { error }))
+}
+
 /** Reports a refusal from within a zod schema; `refusalOf` finds it again. */
 export function refuse(context: z.core.$RefinementCtx, refusal: Refusal, path: (string | number)[] = []): void {
   context.addIssue({ code: 'custom', message: refusal.allowed, params: { refusal }, path })

@@ -3,6 +3,7 @@ import { keyKinds } from '../pki/key-kind.ts'
 import { logLevels } from '../telemetry/log.ts'
 import { DAY_MS, durationFormat, SECOND_MS } from './duration.ts'
 import { listenAddressFormat } from './listen-address.ts'
+import { networkFormat } from './network.ts'
 import {
   directoryFormat,
   emailFormat,
@@ -14,7 +15,7 @@ import {
 } from './plain-formats.ts'
 import { Refusal } from './problem.ts'
 import { redirectTargetFormat } from './redirect-target.ts'
-import { distinctList, list, mapping, onOff, refuse, text } from './schema-elements.ts'
+import { count, distinctList, list, mapping, onOff, refuse, text } from './schema-elements.ts'
 import { siteNameFormat } from './site-name.ts'
 import { choiceFormat, wordsFormat } from './text-format.ts'
 import { upstreamFormat } from './upstream-url.ts'
@@ -174,13 +175,41 @@ export type IssuerSettings = z.output<typeof issuer>
 
 const listenList = list(listenAddressFormat, { atLeast: 0 })
 
-const listen = mapping(
-  'listen',
+const listen = mapping('listen', {
+  https: listenList.prefault([':443']).describe('Where HTTPS is served; [] for nowhere.'),
+  http: listenList.prefault([':80']).describe('Where plain HTTP is served; [] for nowhere.'),
+  proxyProtocol: mapping('proxyProtocol', {
+    from: list(networkFormat, { atLeast: 1 }).describe(
+      'Peers whose connections begin with a PROXY protocol header (v1 or v2); one without is closed.',
+    ),
+  })
+    .optional()
+    .describe('For load balancers that tell who the client is in that way.'),
+  trustedProxies: list(networkFormat, { atLeast: 0 })
+    .prefault([])
+    .describe(
+      'Proxies whose X-Forwarded-* and Forwarded are believed; what everybody else says of itself is replaced. Their ' +
+        'connections do not count for limits.connectionsPerAddress.',
+    ),
+})
+
+/** Far beyond what a process can have open: a typing error. */
+const MAX_CONNECTIONS = 1_000_000
+
+const limits = mapping(
+  'limits',
   {
-    https: listenList.prefault([':443']).describe('Where HTTPS is served; [] for nowhere.'),
-    http: listenList.prefault([':80']).describe('Where plain HTTP is served; [] for nowhere.'),
+    connections: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
+      .prefault(50_000)
+      .describe('Open at a time in each worker; one more is reset, so that a load balancer tries elsewhere.'),
+    connectionsPerAddress: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
+      .prefault(256)
+      .describe('Of one client address in each worker. Browsers open six and share them; a school shares an address.'),
+    handshakes: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
+      .prefault(1024)
+      .describe('TLS handshakes that are not finished, in each worker; beyond it the oldest makes room.'),
   },
-  { later: ['proxyProtocol', 'trustedProxies'] },
+  { later: ['header', 'headerFields'] },
 )
 
 const timeouts = mapping(
@@ -190,8 +219,14 @@ const timeouts = mapping(
     drain: text(durationFormat({ atLeast: '0s', atMost: '1d' }))
       .prefault('10s')
       .describe('How long requests in flight may finish when a worker stops.'),
+    hello: text(durationFormat({ atLeast: '100ms', atMost: '1h' }))
+      .prefault('5s')
+      .describe('From a connection to its whole ClientHello, or PROXY header. Honest clients send it at once.'),
+    handshake: text(durationFormat({ atLeast: '100ms', atMost: '1h' }))
+      .prefault('10s')
+      .describe('For the whole TLS handshake, the ClientHello included. nginx allows 60s.'),
   },
-  { later: ['hello', 'handshake', 'header', 'body', 'idle', 'write'] },
+  { later: ['header', 'body', 'idle', 'write'] },
 )
 
 const defaults = mapping(
@@ -243,6 +278,7 @@ export const configSchema = mapping(
     fallback: text(siteNameFormat)
       .optional()
       .describe('The name whose certificate clients get that send no server name; they are refused unless set.'),
+    limits: limits.prefault({}).describe('How much a worker process takes on.'),
     timeouts: timeouts.prefault({}).describe('How long things may take.'),
     issuers: z
       .record(z.string(), issuer, { error: () => 'allowed: a mapping of names to issuers' })
@@ -255,7 +291,7 @@ export const configSchema = mapping(
       .describe('Files with more sites, relative to this one.'),
     log: log.prefault({}).describe('What is logged, and how.'),
   },
-  { later: ['limits', 'dns', 'metrics', 'admin', 'notify'] },
+  { later: ['dns', 'metrics', 'admin', 'notify'] },
 ).meta({ title: 'Castellan', description: 'The config of Castellan, a reverse proxy that keeps its own certificates.' })
 
 /** An included file: sites and nothing else. */

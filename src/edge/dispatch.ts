@@ -1,8 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { Log } from '../telemetry/log.ts'
+import { AddressSet } from './address-set.ts'
 import { respondWithError } from './error-page.ts'
 import type { Exchange, Outcome } from './exchange.ts'
+import { type Origin, originOf } from './forwarding.ts'
 import { type Host, parseHost } from './host.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
@@ -28,6 +30,7 @@ export class Dispatch {
   readonly #router: Router
   readonly #fallback: SiteSnapshot | undefined
   readonly #failures: QuietLog
+  readonly #trustedProxies: AddressSet
 
   constructor(options: DispatchOptions) {
     this.#options = options
@@ -35,25 +38,27 @@ export class Dispatch {
     const { fallback } = options.snapshot
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#failures = new QuietLog(options.log)
+    this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
   }
 
   handle(exchange: Exchange): void {
     const startedAt = performance.now()
+    const origin = originOf(exchange.request, exchange.client, this.#trustedProxies)
     const host = parseHost(exchange.request.authority)
     const site = host === undefined ? undefined : this.#siteFor(host, exchange)
-    exchange.onEnd((outcome) => this.#record(exchange, site, startedAt, outcome))
+    exchange.onEnd((outcome) => this.#record(exchange, origin, site, startedAt, outcome))
 
     if (this.#options.http01.handle(exchange)) return
     // RFC 9112 §3.2: 400 for a request without a Host that can be read.
     if (host === undefined) return respondWithError(exchange, 400)
     if (site === undefined) return respondWithError(exchange, 404)
     if (!isCertified(exchange, host, site)) return respondWithError(exchange, 421)
-    applyHsts(exchange, site.hsts)
+    applyHsts(exchange, origin.scheme, site.hsts)
     if (site.action.type === 'redirect') return redirect(exchange, site.action.to, site.action.status)
-    if (site.redirectToHttps && exchange.request.scheme === 'http') return this.#redirectToHttps(exchange, host)
+    if (site.redirectToHttps && origin.scheme === 'http') return this.#redirectToHttps(exchange, host)
     const { upstream } = site.action
     const { connections } = this.#options
-    forward(exchange, upstream, { connections, onFailure: (error) => this.#failures.warn(site.name, error) })
+    forward(exchange, upstream, { origin, connections, onFailure: (error) => this.#failures.warn(site.name, error) })
   }
 
   #siteFor(host: Host, { client }: Exchange): SiteSnapshot | undefined {
@@ -68,9 +73,15 @@ export class Dispatch {
     )
   }
 
-  #record({ request, client }: Exchange, site: SiteSnapshot | undefined, startedAt: number, outcome: Outcome): void {
+  #record(
+    { request }: Exchange,
+    { clientAddress }: Origin,
+    site: SiteSnapshot | undefined,
+    startedAt: number,
+    outcome: Outcome,
+  ): void {
     this.#options.accessLog?.({
-      client: client.address,
+      client: clientAddress,
       site: site?.name,
       host: request.authority,
       method: request.method,

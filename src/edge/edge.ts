@@ -1,11 +1,13 @@
 import type { Server, Socket } from 'node:net'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { Log } from '../telemetry/log.ts'
+import { Admission } from './admission.ts'
 import { Dispatch } from './dispatch.ts'
+import type { Endpoints } from './endpoints.ts'
 import type { ClientFacts } from './exchange.ts'
 import { Http1Server } from './http1/server.ts'
 import { Http2Server } from './http2/server.ts'
-import { type ListenerSpec, listen, plainAddress } from './listener.ts'
+import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
@@ -31,8 +33,7 @@ export class Edge {
   readonly #connections = new UpstreamConnections()
   readonly #snapshot: EdgeSnapshot
   readonly #listening: Server[] = []
-  readonly #open = new Set<Socket>()
-  #onIdle: (() => void) | undefined
+  readonly #admission: Admission
 
   constructor({ snapshot, log, accessLog, ticketSecrets }: EdgeOptions) {
     this.#snapshot = snapshot
@@ -45,7 +46,22 @@ export class Edge {
     })
     this.#http1 = new Http1Server((exchange) => dispatch.handle(exchange))
     this.#http2 = new Http2Server((exchange) => dispatch.handle(exchange))
-    this.#tls = new TlsAcceptor({ log, ticketSecrets, onConnection: (connection) => this.#serveTls(connection) })
+    const { limits, timeouts, proxyProtocolFrom, trustedProxies } = snapshot
+    this.#tls = new TlsAcceptor({
+      log,
+      ticketSecrets,
+      helloTimeoutMs: timeouts.helloMs,
+      handshakeTimeoutMs: timeouts.handshakeMs,
+      maxHandshakes: limits.handshakes,
+      onConnection: (connection) => this.#serveTls(connection),
+    })
+    this.#admission = new Admission({
+      limits,
+      proxyProtocolFrom,
+      trustedProxies,
+      headerTimeoutMs: timeouts.helloMs,
+      log,
+    })
   }
 
   /** Begins to accept. Rejects with ListenError for the first socket on which it cannot. */
@@ -81,42 +97,28 @@ export class Edge {
     this.#tls.close()
     this.#http1.drain()
     this.#http2.drain()
-    await this.#idleWithin(withinMs)
-    for (const socket of this.#open) socket.destroy()
+    await this.#admission.idleWithin(withinMs)
+    for (const socket of this.#admission.open) socket.destroy()
     this.#connections.close()
   }
 
-  #idleWithin(ms: number): Promise<void> {
-    if (this.#open.size === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      this.#onIdle = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
-  }
-
   #accept(socket: Socket, { protocol }: ListenerSpec): void {
-    this.#open.add(socket)
-    socket.once('close', () => {
-      this.#open.delete(socket)
-      if (this.#open.size === 0) this.#onIdle?.()
+    this.#admission.admit(socket, (endpoints) => {
+      if (protocol === 'https') this.#tls.accept(socket, endpoints)
+      else this.#http1.accept(socket, clientFacts(endpoints, undefined))
     })
-    if (protocol === 'https') this.#tls.accept(socket)
-    else this.#http1.accept(socket, clientFacts(socket, undefined))
   }
 
   #serveTls(connection: TlsConnection): void {
     const server = connection.protocol === 'h2' ? this.#http2 : this.#http1
-    server.accept(connection.socket, clientFacts(connection.socket, connection))
+    server.accept(connection.socket, clientFacts(connection.endpoints, connection))
   }
 }
 
-function clientFacts(socket: Socket, tls: TlsConnection | undefined): ClientFacts {
+function clientFacts({ clientAddress, localPort }: Endpoints, tls: TlsConnection | undefined): ClientFacts {
   return {
-    address: plainAddress(socket.remoteAddress),
-    localPort: socket.localPort,
+    address: clientAddress,
+    localPort,
     certificateNames: tls?.certificate.names,
     usesFallback: tls !== undefined && tls.serverName === undefined,
   }

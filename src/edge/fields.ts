@@ -54,3 +54,11 @@ export function isForwardingField(name: string): boolean {
   const folded = name.toLowerCase().replaceAll(/[_.]/g, '-')
   return folded === 'forwarded' || folded === 'x-real-ip' || folded.startsWith('x-forwarded-')
 }
+
+/** Those that we write ourselves. */
+const OURS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'])
+
+/** Whether such a field is to be believed of a proxy that tells the truth, as we have nothing better to say. */
+export function isBelievedOfProxy(name: string): boolean {
+  return !/[_.]/.test(name) && !OURS.has(name.toLowerCase())
+}

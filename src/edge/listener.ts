@@ -48,9 +48,3 @@ export function listen(
     })
   })
 }
-
-/** The address of the peer, and ours, as people write them: an IPv4 address as such on a dual-stack socket too. */
-export function plainAddress(address: string | undefined): string {
-  if (address === undefined) return ''
-  return address.startsWith('::ffff:') ? address.slice(7) : address
-}

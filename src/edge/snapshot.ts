@@ -9,6 +9,17 @@ export type EdgeSnapshot = {
   readonly accessLog: boolean
   /** Where redirects to HTTPS lead; undefined where HTTPS is not on a TCP port of ours. */
   readonly httpsPort: number | undefined
+  /** Networks whose connections begin with a PROXY protocol header, and `unix` for peers on Unix sockets. */
+  readonly proxyProtocolFrom: readonly string[]
+  /** Networks of proxies that tell the truth about their clients. */
+  readonly trustedProxies: readonly string[]
+  /** Of each worker process. */
+  readonly limits: {
+    readonly connections: number
+    readonly connectionsPerAddress: number
+    readonly handshakes: number
+  }
+  readonly timeouts: { readonly helloMs: number; readonly handshakeMs: number }
 }
 
 export type SiteSnapshot = {

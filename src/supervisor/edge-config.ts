@@ -9,6 +9,10 @@ export function edgeSnapshot(config: Config): EdgeSnapshot {
     fallback: config.fallback,
     accessLog: config.log.access,
     httpsPort: httpsPort(config.listen.https),
+    proxyProtocolFrom: config.listen.proxyProtocolFrom,
+    trustedProxies: config.listen.trustedProxies,
+    limits: config.limits,
+    timeouts: config.timeouts,
   }
 }
 

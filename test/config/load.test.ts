@@ -31,9 +31,12 @@ test('two lines are a config: everything else has a default', async () => {
     listen: {
       https: [{ type: 'tcp', host: undefined, port: 443 }],
       http: [{ type: 'tcp', host: undefined, port: 80 }],
+      proxyProtocolFrom: [],
+      trustedProxies: [],
     },
     fallback: undefined,
-    timeouts: { drainMs: 10_000 },
+    limits: { connections: 50_000, connectionsPerAddress: 256, handshakes: 1024 },
+    timeouts: { drainMs: 10_000, helloMs: 5_000, handshakeMs: 10_000 },
     sites: [
       {
         name: 'example.com',
@@ -293,6 +296,8 @@ test('config.example.yaml is what npm start runs, and loads without a warning', 
   assert.deepEqual(config.listen, {
     https: [{ type: 'tcp', host: undefined, port: 8443 }],
     http: [{ type: 'tcp', host: undefined, port: 8080 }],
+    proxyProtocolFrom: [],
+    trustedProxies: [],
   })
   assert.deepEqual(
     config.sites.map(({ name, action }) => [name, action]),
@@ -315,6 +320,20 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   )
   assert.equal(config.contact, 'ops@example.com')
   assert.equal(config.issuers.get('corporate')?.account, 'perIssuer')
+})
+
+test('limits, times and trusted networks are read, numbers also from the environment', async () => {
+  const yaml = `
+sites: { example.com: http://h }
+listen: { proxyProtocol: { from: 10.0.0.0/8 }, trustedProxies: ["2001:DB8::/32", "[FD00::1]", 192.0.2.7, unix] }
+limits: { connections: "\${MOST}", connectionsPerAddress: 64, handshakes: 100 }
+timeouts: { hello: 2s, handshake: 4s }
+`
+  const { config } = await loadGood(yaml, { MOST: '2000' })
+  assert.deepEqual(config.listen.proxyProtocolFrom, ['10.0.0.0/8'])
+  assert.deepEqual(config.listen.trustedProxies, ['2001:db8::/32', 'fd00::1', '192.0.2.7', 'unix'])
+  assert.deepEqual(config.limits, { connections: 2000, connectionsPerAddress: 64, handshakes: 100 })
+  assert.deepEqual(config.timeouts, { drainMs: 10_000, helloMs: 2_000, handshakeMs: 4_000 })
 })
 
 test('the error of a config has its code, every problem and a line for each', async () => {

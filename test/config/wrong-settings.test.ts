@@ -1,7 +1,7 @@
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const TOP =
-  'allowed: contact, acceptTerms, storage, workers, listen, fallback, timeouts, issuers, defaults, sites, include, log'
+  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log'
 const SITE = 'allowed: aliases, upstream, redirectTo, redirect, hsts, issuer, certificate'
 const LISTEN = 'allowed: ":443", "127.0.0.1:443", "[::1]:443", "unix:/run/castellan.sock", "fd:3"'
 const KEYS = 'allowed: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096'
@@ -37,10 +37,9 @@ const keys: Case[] = [
   ],
   ['a timeout that is to come', `${GOOD}timeouts: { idle: 75s }`, '2:13: timeouts.idle: not supported yet; remove it'],
   [
-    'listen settings that are to come',
-    `${GOOD}listen:\n  proxyProtocol: {}\n  trustedProxies: []`,
-    '3:3: listen.proxyProtocol: not supported yet; remove it',
-    '4:3: listen.trustedProxies: not supported yet; remove it',
+    'limits that are to come',
+    `${GOOD}limits: { headerFields: 100 }`,
+    '2:11: limits.headerFields: not supported yet; remove it',
   ],
   [
     'defaults that are to come',
@@ -52,7 +51,30 @@ const keys: Case[] = [
 
 testRefusals(keys)
 
+const NETWORK = 'allowed: a network or an address, such as "10.0.0.0/8", "::1", or unix for peers on Unix sockets'
+
 const values: Case[] = [
+  [
+    'networks that are none',
+    `${GOOD}listen:\n  trustedProxies: [10.0.0.0/33, 10.0.0/8, all, "::/0", "fe80::1%eth0"]`,
+    `3:20: listen.trustedProxies[0]: found "10.0.0.0/33", whose length is above 32; ${NETWORK}`,
+    `3:33: listen.trustedProxies[1]: found "10.0.0/8"; ${NETWORK}`,
+    `3:43: listen.trustedProxies[2]: found "all"; ${NETWORK}`,
+    `3:48: listen.trustedProxies[3]: found "::/0", which is everybody: anyone could claim to be anyone; ${NETWORK}`,
+    `3:56: listen.trustedProxies[4]: found "fe80::1%eth0"; ${NETWORK}`,
+  ],
+  [
+    'a PROXY protocol from nobody',
+    `${GOOD}listen: { proxyProtocol: { from: [] } }`,
+    `2:28: listen.proxyProtocol.from: found a list; at least one is needed; ${NETWORK}`,
+  ],
+  [
+    'limits that are no numbers of this kind',
+    `${GOOD}limits: { connections: 0, connectionsPerAddress: 1.5, handshakes: many }`,
+    '2:24: limits.connections: found 0; allowed: a whole number from 1 to 1000000',
+    '2:50: limits.connectionsPerAddress: found 1.5; allowed: a whole number from 1 to 1000000',
+    '2:67: limits.handshakes: found "many"; allowed: a whole number from 1 to 1000000',
+  ],
   [
     'a contact that is no e-mail address',
     `${GOOD}contact: ops`,

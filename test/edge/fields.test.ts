@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AddressSet } from '../../src/edge/address-set.ts'
 import type { ClientFacts, Exchange, RequestHead } from '../../src/edge/exchange.ts'
 import { endToEndFields, fieldValue, isForwardingField } from '../../src/edge/fields.ts'
+import { originOf } from '../../src/edge/forwarding.ts'
 import { requestFields } from '../../src/edge/upstream/request-fields.ts'
 
 const client: ClientFacts = {
@@ -11,7 +13,12 @@ const client: ClientFacts = {
   usesFallback: false,
 }
 
-function upstreamFields(fields: string[], head: Partial<RequestHead> = {}, body?: Exchange['body']): string[] {
+function upstreamFields(
+  fields: string[],
+  head: Partial<RequestHead> = {},
+  body?: Exchange['body'],
+  trusted: string[] = [],
+): string[] {
   const request: RequestHead = {
     method: 'GET',
     scheme: 'https',
@@ -22,7 +29,8 @@ function upstreamFields(fields: string[], head: Partial<RequestHead> = {}, body?
     upgrade: undefined,
     ...head,
   }
-  return requestFields({ request, client, body } as Exchange)
+  const origin = originOf(request, client, new AddressSet(trusted))
+  return requestFields({ request, client, body } as Exchange, origin)
 }
 
 test('order, case and duplicates of end-to-end fields are kept', () => {

@@ -5,7 +5,7 @@ import type { ClientFacts } from '../../src/edge/exchange.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
-import type { SiteSnapshot, UpstreamAddress } from '../../src/edge/snapshot.ts'
+import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress } from '../../src/edge/snapshot.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
@@ -19,17 +19,34 @@ export type Served = {
   close(): Promise<void>
 }
 
+/** Of a config that says no more than it must. */
+export const plainSnapshot: EdgeSnapshot = {
+  sites: [],
+  fallback: undefined,
+  accessLog: true,
+  httpsPort: 8443,
+  proxyProtocolFrom: [],
+  trustedProxies: [],
+  limits: { connections: 1000, connectionsPerAddress: 1000, handshakes: 100 },
+  timeouts: { helloMs: 5_000, handshakeMs: 10_000 },
+}
+
 /** The data plane without TLS, but with what TLS would have found out, so that HTTP can be looked at byte by byte. */
 export async function serve(
   sites: readonly SiteSnapshot[],
-  options: { protocol?: 'http/1.1' | 'h2'; client?: Partial<ClientFacts>; fallback?: string } = {},
+  options: {
+    protocol?: 'http/1.1' | 'h2'
+    client?: Partial<ClientFacts>
+    fallback?: string
+    trustedProxies?: string[]
+  } = {},
 ): Promise<Served> {
   const log = new RecordingLog()
   const accesses: AccessEntry[] = []
   const http01 = new Http01Answers()
   const connections = new UpstreamConnections()
   const dispatch = new Dispatch({
-    snapshot: { sites, fallback: options.fallback, accessLog: true, httpsPort: 8443 },
+    snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
     http01,
     connections,
     log,

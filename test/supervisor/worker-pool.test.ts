@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { ChallengeAnswer } from '../../src/challenges/challenge.ts'
 import type { FromWorker, ToWorker } from '../../src/supervisor/messages.ts'
 import { WorkerPool, type WorkerProcess, WorkerStartError } from '../../src/supervisor/worker-pool.ts'
+import { plainSnapshot } from '../edge/serve.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 
@@ -56,7 +57,7 @@ function startPool(count: number) {
     startMessage: () => ({
       type: 'start',
       listeners: [],
-      snapshot: { sites: [], fallback: undefined, accessLog: false, httpsPort: 443 },
+      snapshot: plainSnapshot,
       certificates: { put: [], remove: [], waiting: [] },
       ticketSecrets: ['c2VjcmV0'],
       log: { level: 'info', format: 'json' },

@@ -4,8 +4,9 @@ import type { Exchange } from '../exchange.ts'
  * RFC 6797 §7.2: said over TLS only, and on every response of the site, redirects and errors included. The operator's word
  * takes the place of the application's, as there must be just one such field.
  *
+ * @param scheme what the client speaks, perhaps with a proxy in front of us.
  * @param value the whole field value, settled when the config is loaded.
  */
-export function applyHsts(exchange: Exchange, value: string | undefined): void {
-  if (value !== undefined && exchange.request.scheme === 'https') exchange.setField('Strict-Transport-Security', value)
+export function applyHsts(exchange: Exchange, scheme: 'http' | 'https', value: string | undefined): void {
+  if (value !== undefined && scheme === 'https') exchange.setField('Strict-Transport-Security', value)
 }

@@ -4,7 +4,7 @@ import { describeError } from '../../errors.ts'
 import type { Log } from '../../telemetry/log.ts'
 import { Alert } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
-import { plainAddress } from '../listener.ts'
+import type { Endpoints } from '../endpoints.ts'
 import type { CertificateSnapshot, WaitingSnapshot } from '../snapshot.ts'
 import { speaksOurVersions } from './certificate-kind.ts'
 import { CertificateTable } from './certificate-table.ts'
@@ -18,6 +18,7 @@ import { WaitingNames } from './waiting-names.ts'
 /** A client with whom TLS is established. */
 export type TlsConnection = {
   readonly socket: TLSSocket
+  readonly endpoints: Endpoints
   /** As the client named it; undefined if it named none. */
   readonly serverName: string | undefined
   /** The one that it was shown. */
@@ -35,6 +36,8 @@ export type TlsAcceptorOptions = {
   readonly helloTimeoutMs?: number
   /** For the whole handshake, the ClientHello included; 10 s unless given. */
   readonly handshakeTimeoutMs?: number
+  /** Unfinished at a time; beyond these the oldest makes room. 1024 unless given. */
+  readonly maxHandshakes?: number
 }
 
 export type TlsState = {
@@ -49,7 +52,7 @@ const OUR_PROTOCOLS = ['h2', 'http/1.1']
 const HELLO_TIMEOUT_MS = 5_000
 /** One or two flights more (RFC 8446 §2, RFC 5246 §7.3). nginx allows 60 s. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
-/** Half-open handshakes are cheap to cause: beyond these the oldest makes room. */
+/** Half-open handshakes are cheap to cause. */
 const MAX_HANDSHAKES = 1024
 
 /** Brings connections through TLS, each with the certificate that its client can verify, and answers tls-alpn-01. */
@@ -90,14 +93,14 @@ export class TlsAcceptor {
     this.#challenges.withdraw(challenge)
   }
 
-  /** Takes a connection that has just been accepted. */
-  accept(socket: Socket): void {
+  /** Takes a connection that has just been accepted, and nothing of which has been read. */
+  accept(socket: Socket, endpoints: Endpoints): void {
     const { log, helloTimeoutMs = HELLO_TIMEOUT_MS, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS } = this.#options
-    const client = plainAddress(socket.remoteAddress)
+    const client = endpoints.clientAddress
     const handshake = new Handshake(socket, {
       helloTimeoutMs,
       handshakeTimeoutMs,
-      decide: (hello) => this.#decide(hello, socket),
+      decide: (hello) => this.#decide(hello, endpoints),
       onOver: (failure) => {
         this.#handshakes.delete(handshake)
         if (failure !== undefined) log.debug('handshake-failed', `A TLS handshake failed: ${failure}.`, { client })
@@ -110,7 +113,7 @@ export class TlsAcceptor {
       },
     })
     this.#handshakes.add(handshake)
-    if (this.#handshakes.size > MAX_HANDSHAKES) {
+    if (this.#handshakes.size > (this.#options.maxHandshakes ?? MAX_HANDSHAKES)) {
       const [oldest] = this.#handshakes
       oldest?.abort('it made room for newer ones')
     }
@@ -121,7 +124,7 @@ export class TlsAcceptor {
     for (const handshake of this.#handshakes) handshake.abort('the program stops')
   }
 
-  #decide(hello: ClientHello, socket: Socket): Decision {
+  #decide(hello: ClientHello, endpoints: Endpoints): Decision {
     if (!speaksOurVersions(hello)) return refuse(Alert.protocolVersion, 'the client speaks neither TLS 1.2 nor 1.3')
     const { serverName, protocols } = hello
     const answer = protocols.includes(ACME_TLS) && this.#challenges.context(serverName ?? '')
@@ -129,20 +132,20 @@ export class TlsAcceptor {
     if (answer) return { type: 'serve', context: answer, protocols: [ACME_TLS], onSecure: closeLingering }
     if (protocols.length > 0 && !protocols.some((protocol) => OUR_PROTOCOLS.includes(protocol)))
       return refuse(Alert.noApplicationProtocol, 'the client offers no protocol of ours')
-    const name = serverName ?? this.#nameForAddress(socket)
+    const name = serverName ?? this.#nameForAddress(endpoints)
     if (name === undefined)
       return refuse(Alert.unrecognizedName, 'the client names no server, and there is no fallback')
-    return this.#decideByName(name, hello)
+    return this.#decideByName(name, hello, endpoints)
   }
 
-  #decideByName(name: string, hello: ClientHello): Decision {
+  #decideByName(name: string, hello: ClientHello, endpoints: Endpoints): Decision {
     for (;;) {
       const choice = this.#table.choose(name, hello)
       switch (choice.type) {
         case 'certificate': {
           const context = this.#contextOf(choice.certificate, hello)
           if (context === undefined) continue
-          return this.#serve(context, choice.certificate, hello.serverName)
+          return this.#serve(context, choice.certificate, { serverName: hello.serverName, endpoints })
         }
         case 'unverifiable':
           return refuse(Alert.handshakeFailure, `the client can verify no certificate of ${name}`)
@@ -156,10 +159,14 @@ export class TlsAcceptor {
     }
   }
 
-  #serve(context: SecureContext, { id, names }: CertificateSnapshot, serverName: string | undefined): Decision {
+  #serve(
+    context: SecureContext,
+    { id, names }: CertificateSnapshot,
+    client: Pick<TlsConnection, 'serverName' | 'endpoints'>,
+  ): Decision {
     const onSecure = (socket: TLSSocket): void => {
       const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
-      this.#options.onConnection({ socket, serverName, certificate: { id, names }, protocol })
+      this.#options.onConnection({ ...client, socket, certificate: { id, names }, protocol })
     }
     return { type: 'serve', context, protocols: OUR_PROTOCOLS, onSecure }
   }
@@ -175,8 +182,7 @@ export class TlsAcceptor {
   }
 
   /** Who connects to an address names no server (RFC 6066 §3): the address itself may be a site. */
-  #nameForAddress(socket: Socket): string | undefined {
-    const address = plainAddress(socket.localAddress)
+  #nameForAddress({ localAddress: address }: Endpoints): string | undefined {
     return this.#table.has(address) || this.#waiting.has(address) ? address : this.#fallback
   }
 }

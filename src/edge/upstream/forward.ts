@@ -1,8 +1,9 @@
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { respondWithError } from '../error-page.ts'
 import type { Exchange } from '../exchange.ts'
 import { endToEndFields } from '../fields.ts'
+import type { Origin } from '../forwarding.ts'
 import type { UpstreamAddress } from '../snapshot.ts'
 import { formatUpstream, type UpstreamConnections } from './connections.ts'
 import { requestFields } from './request-fields.ts'
@@ -21,6 +22,7 @@ const MAX_RETRIES = 2
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 export type ForwardOptions = {
+  readonly origin: Origin
   readonly connections: UpstreamConnections
   /** Told when the upstream gave no usable response; the client has its answer already. */
   readonly onFailure: (error: UpstreamError) => void
@@ -34,9 +36,11 @@ export type ForwardOptions = {
 export function forward(
   exchange: Exchange,
   upstream: UpstreamAddress,
-  { connections, onFailure }: ForwardOptions,
+  { origin, connections, onFailure }: ForwardOptions,
 ): void {
   const name = formatUpstream(upstream)
+  const { method, target } = exchange.request
+  const head = { method, path: target, headers: requestFields(exchange, origin) }
   let current: ClientRequest | undefined
   let isEnded = false
   let isAnswered = false
@@ -54,7 +58,7 @@ export function forward(
   }
 
   const send = (retriesLeft: number): void => {
-    const request = beginRequest(exchange, upstream, connections, fail)
+    const request = beginRequest(connections, upstream, head, fail)
     if (request === undefined) return
     current = request
     watchTime(request, name)
@@ -71,8 +75,7 @@ export function forward(
     request.once('error', (cause) => {
       // A pooled connection that the upstream had closed: nothing was answered, so it is safe to ask again.
       const isStale = request.reusedSocket && !isAnswered && !isEnded
-      if (isStale && exchange.body === undefined && IDEMPOTENT.has(exchange.request.method) && retriesLeft > 0)
-        send(retriesLeft - 1)
+      if (isStale && exchange.body === undefined && IDEMPOTENT.has(method) && retriesLeft > 0) send(retriesLeft - 1)
       else if (!isAnswered) fail(cause)
     })
     if (exchange.body === undefined) request.end()
@@ -82,14 +85,13 @@ export function forward(
 }
 
 function beginRequest(
-  exchange: Exchange,
-  upstream: UpstreamAddress,
   connections: UpstreamConnections,
+  upstream: UpstreamAddress,
+  head: Pick<RequestOptions, 'method' | 'path' | 'headers'>,
   fail: (cause: unknown) => void,
 ): ClientRequest | undefined {
-  const { method, target } = exchange.request
   try {
-    return connections.request(upstream, { method, path: target, headers: requestFields(exchange) })
+    return connections.request(upstream, head)
   } catch (cause) {
     fail(cause)
     return undefined

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { endpointsOf } from '../../../src/edge/endpoints.ts'
 import type { CertificateSnapshot } from '../../../src/edge/snapshot.ts'
 import { TlsAcceptor, type TlsAcceptorOptions, type TlsConnection } from '../../../src/edge/tls/acceptor.ts'
 import {
@@ -57,7 +58,7 @@ export async function serveTls(
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
-    acceptor.accept(socket)
+    acceptor.accept(socket, endpointsOf(socket))
   })
   const port = await listen(server)
   return {
