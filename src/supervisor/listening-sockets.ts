@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { existsSync, unlinkSync } from 'node:fs'
+import { fstatSync, lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import type { ListenAddress } from '../config/listen-address.ts'
@@ -40,7 +40,7 @@ const IN_USE_RETRY_MS = 100
 
 /** Binds an address for the workers to inherit. Throws BindError. */
 export async function bindListeningSocket(address: ListenAddress, clock: Clock): Promise<ListeningSocket> {
-  if (address.type === 'fd') return { address, fd: address.fd, close: () => {} }
+  if (address.type === 'fd') return inherited(address)
   for (let retriesLeft = IN_USE_RETRIES; ; retriesLeft--) {
     const bound = address.type === 'unix' ? await bindPath(address.path) : await bindPort(address.host, address.port)
     if (typeof bound !== 'string') return { address, fd: bound.fd, close: () => closeSocket(bound, address) }
@@ -76,40 +76,98 @@ function bind(address: string, port: number, addressType: 4 | 6 | -1): BoundHand
   return getSystemErrorName(error)
 }
 
-/** A socket file outlives its program: one that nobody answers on is removed. */
-async function bindPath(path: string): Promise<BoundHandle | string> {
-  const bound = bind(path, -1, -1)
-  if (bound !== 'EADDRINUSE' || (await isAnswered(path))) return bound
-  unlinkSync(path)
-  return bind(path, -1, -1)
+/** A socket that whoever started this program left open for it. */
+function inherited(address: Extract<ListenAddress, { type: 'fd' }>): ListeningSocket {
+  const { fd } = address
+  if (isOpenSocket(fd)) return { address, fd, close: () => {} }
+  const message =
+    `fd:${fd} is not a socket: "listen" names a descriptor that whoever starts Castellan must have opened, as systemd does ` +
+    'for a .socket unit, from 3 on. Start it that way, or listen on an address, such as ":443".'
+  throw new BindError('address-not-usable', message, { fd })
 }
 
-function isAnswered(path: string): Promise<boolean> {
+function isOpenSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket()
+  } catch {
+    return false
+  }
+}
+
+/** A socket file outlives its program: one that nobody listens on is removed. Whatever else stands there is not ours. */
+async function bindPath(path: string): Promise<BoundHandle | string> {
+  const bound = bind(path, -1, -1)
+  if (bound !== 'EADDRINUSE') return bound
+  if (!isSocketFile(path)) return 'EEXIST'
+  const answer = await knock(path)
+  // EAGAIN: somebody listens, and has no room for one more.
+  if (answer === 'answered' || answer === 'EAGAIN') return 'EADDRINUSE'
+  if (answer !== 'ECONNREFUSED') return answer
+  return removeFile(path) ?? bind(path, -1, -1)
+}
+
+function isSocketFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
+}
+
+/** The name of the system's error if it could not be removed. */
+function removeFile(path: string): string | undefined {
+  try {
+    unlinkSync(path)
+    return undefined
+  } catch (error) {
+    return errorCode(error) ?? 'EIO'
+  }
+}
+
+/** Whether somebody listens on a socket file, or else the name of the system's error. */
+function knock(path: string): Promise<string> {
   return new Promise((resolve) => {
     const probe = net.connect(path, () => {
       probe.destroy()
-      resolve(true)
+      resolve('answered')
     })
-    probe.once('error', () => resolve(false))
+    probe.once('error', (error) => resolve(errorCode(error) ?? 'EIO'))
   })
 }
 
 function closeSocket(handle: BoundHandle, address: ListenAddress): void {
   handle.close()
-  if (address.type === 'unix' && existsSync(address.path)) unlinkSync(address.path)
+  if (address.type === 'unix' && isSocketFile(address.path)) removeFile(address.path)
 }
 
 /** Puts the system's error into one sentence that says what can be done about it. */
 export function bindError(address: Exclude<ListenAddress, { type: 'fd' }>, cause: string): BindError {
-  if (address.type === 'unix')
+  return address.type === 'unix' ? pathError(address.path, cause) : portError(address, cause)
+}
+
+function pathError(path: string, cause: string): BindError {
+  const facts = { path, cause }
+  if (cause === 'EADDRINUSE')
     return new BindError(
-      cause === 'EADDRINUSE' ? 'address-in-use' : 'address-not-usable',
-      cause === 'EADDRINUSE'
-        ? `Another program is listening on unix:${address.path}; stop it, or choose another path under "listen".`
-        : `Castellan cannot listen on unix:${address.path} (${cause}); choose a path under "listen" in a folder that exists and that this user may write to.`,
-      { path: address.path, cause },
+      'address-in-use',
+      `Another program is listening on unix:${path}; stop it, or choose another path under "listen".`,
+      facts,
     )
-  const { port, host } = address
+  if (cause === 'EEXIST')
+    return new BindError(
+      'address-in-use',
+      `${path} is there already and is not a socket, so it is left as it is; choose another path under "listen".`,
+      facts,
+    )
+  return new BindError(
+    'address-not-usable',
+    `Castellan cannot listen on unix:${path} (${cause}); ${ADVICE[cause] ?? 'choose a path under "listen" in a folder that exists and that this user may write to'}.`,
+    facts,
+  )
+}
+
+const TOO_MANY_FILES = 'too many files are open: raise the limit ("ulimit -n", or LimitNOFILE= for systemd)'
+
+/** What is no fault of the address. */
+const ADVICE: Readonly<Record<string, string>> = { EMFILE: TOO_MANY_FILES, ENFILE: TOO_MANY_FILES }
+
+function portError({ port, host }: Extract<ListenAddress, { type: 'tcp' }>, cause: string): BindError {
   const facts = { port, host, cause }
   if (cause === 'EADDRINUSE')
     return new BindError(
@@ -125,7 +183,7 @@ export function bindError(address: Exclude<ListenAddress, { type: 'fd' }>, cause
     )
   return new BindError(
     'address-not-usable',
-    `Castellan cannot listen on ${host ?? 'all addresses'}, port ${port} (${cause}); "listen" takes an address of this machine.`,
+    `Castellan cannot listen on ${host ?? 'all addresses'}, port ${port} (${cause}); ${ADVICE[cause] ?? '"listen" takes an address of this machine'}.`,
     facts,
   )
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -93,7 +93,7 @@ test('a Unix socket: stale ones are replaced, live ones are not, and ours is rem
     refused('address-in-use', /listening on unix:.*https\.sock/),
   )
   await new Promise((resolve) => server.close(resolve))
-  if (!existsSync(path)) writeFileSync(path, '')
+  assert.ok(existsSync(path))
   const second = await bindListeningSocket(address, impatient)
   second.close()
   assert.ok(!existsSync(path))
@@ -101,6 +101,38 @@ test('a Unix socket: stale ones are replaced, live ones are not, and ours is rem
   await assert.rejects(bindListeningSocket(nowhere, impatient), refused('address-not-usable', /a folder that exists/))
 })
 
+test('what is no socket is left as it is where a Unix socket should be', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'castellan-socket-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'file'), 'precious')
+  mkdirSync(join(folder, 'folder'))
+  symlinkSync('file', join(folder, 'link'))
+  for (const name of ['file', 'folder', 'link']) {
+    const path = join(folder, name)
+    await assert.rejects(
+      bindListeningSocket({ type: 'unix', path }, impatient),
+      refused('address-in-use', new RegExp(`${path} is there already and is not a socket`)),
+    )
+    assert.ok(existsSync(path), name)
+  }
+  assert.equal(readFileSync(join(folder, 'file'), 'utf8'), 'precious')
+})
+
 test('a descriptor that was handed over is passed on as it is', async () => {
-  assert.equal((await bindListeningSocket({ type: 'fd', fd: 3 }, impatient)).fd, 3)
+  const socket = await bindListeningSocket({ type: 'tcp', host: '127.0.0.1', port: await freePort() }, impatient)
+  assert.equal((await bindListeningSocket({ type: 'fd', fd: socket.fd }, impatient)).fd, socket.fd)
+  socket.close()
+})
+
+test('a descriptor that nobody handed over, or that is no socket, is said so', async () => {
+  for (const fd of [999_999, openSync(import.meta.filename, 'r')])
+    await assert.rejects(
+      bindListeningSocket({ type: 'fd', fd }, impatient),
+      refused('address-not-usable', new RegExp(`^fd:${fd} is not a socket.*systemd`)),
+    )
+})
+
+test('a want of descriptors is not laid to the address', () => {
+  for (const address of [{ type: 'tcp', host: undefined, port: 443 } as const, { type: 'unix', path: '/x' } as const])
+    assert.match(bindError(address, 'EMFILE').message, /ulimit -n/)
 })
