@@ -157,11 +157,12 @@ export class WorkerPool implements ChallengePublisher {
   async #replace(worker: WorkerProcess, cause: string): Promise<void> {
     const { clock, log } = this.#options
     const backoffMs = this.#crashes === 1 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (this.#crashes - 2), MAX_BACKOFF_MS)
+    const who = worker.pid === undefined ? 'A worker' : `Worker ${worker.pid}`
     const when = backoffMs === 0 ? 'now' : `in ${backoffMs / 1000} s`
     const others = this.#workers.size === 1 ? '1 other goes' : `${this.#workers.size} others go`
     log.error(
       'worker-exited',
-      `Worker ${worker.pid} ended unexpectedly (${cause}); ${others} on serving, a new one starts ${when}.`,
+      `${who} ended unexpectedly (${cause}); ${others} on serving, a new one starts ${when}.`,
       { pid: worker.pid, cause, backoffMs },
     )
     try {

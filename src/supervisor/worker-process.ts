@@ -1,4 +1,5 @@
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
+import { describeError } from '../errors.ts'
 import type { FromWorker } from './messages.ts'
 import type { WorkerProcess } from './worker-pool.ts'
 
@@ -12,7 +13,22 @@ export const FIRST_INHERITED_FD = 4
  * @param fds sockets that it inherits, from FIRST_INHERITED_FD on.
  */
 export function spawnWorker(program: string, fds: readonly number[]): WorkerProcess {
-  const child = fork(program, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds] })
+  try {
+    return asWorker(fork(program, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds] }))
+  } catch (error) {
+    return stillborn(error)
+  }
+}
+
+/** Some failures to start a process are thrown, others reported later: whoever keeps workers must not have to know. */
+function stillborn(error: unknown): WorkerProcess {
+  const onExit = (listener: (cause: string) => void): void => {
+    setImmediate(() => listener(`could not be started: ${describeError(error)}`))
+  }
+  return { pid: undefined, send: () => {}, onMessage: () => {}, onExit, kill: () => {} }
+}
+
+function asWorker(child: ChildProcess): WorkerProcess {
   return {
     pid: child.pid,
     send: (message) => {
