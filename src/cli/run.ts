@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { isatty } from 'node:tty'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
@@ -7,7 +9,9 @@ import { systemClock } from '../system/clock.ts'
 import { systemRandom } from '../system/random.ts'
 import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
+import { createLineWriter, linesLost } from '../telemetry/standard-output.ts'
 import { configArgument } from './config-argument.ts'
+import { StopSignals } from './stop-signals.ts'
 
 /** `castellan run [CONFIG]`: serves until SIGTERM or SIGINT. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -27,47 +31,30 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function serve(config: Config, log: Log, logFormat: LogFormat): Promise<number> {
-  const stopped = Promise.withResolvers<number>()
-  const running = startCastellan({
-    config,
+  let running: Running | undefined
+  using signals = new StopSignals({
     log,
-    logFormat,
-    clock: systemClock,
-    random: systemRandom,
-    program: process.argv[1]!,
+    now: () => performance.now(),
+    onTerminal: isatty(0),
+    // Workers that this leaves behind notice, and go.
+    onSecond: () => {
+      running?.kill()
+      process.exit(1)
+    },
   })
-  const stop = stopOnSignals(running, log, stopped)
+  const { asked } = signals
   try {
-    await running
-    return await stopped.promise
-  } finally {
-    for (const signal of STOP_SIGNALS) process.off(signal, stop)
+    const program = process.argv[1]!
+    const surroundings = { clock: systemClock, random: systemRandom, program, signal: asked }
+    running = await startCastellan({ config, log, logFormat, ...surroundings })
+    if (!asked.aborted) await once(asked, 'abort')
+    await running.stop()
+  } catch (error) {
+    // Stopped while it was starting: all that had been taken is given back.
+    if (!asked.aborted || error !== asked.reason) throw error
   }
-}
-
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
-
-/** The first signal drains, the second ends at once: an operator who asks twice means it. */
-function stopOnSignals(starting: Promise<Running>, log: Log, stopped: PromiseWithResolvers<number>): () => void {
-  let isStopping = false
-  const stop = (): void => {
-    if (isStopping) {
-      log.warn('killed', 'Ending at once, as asked twice.')
-      void starting.then((running) => running.kill()).finally(() => process.exit(1))
-      return
-    }
-    isStopping = true
-    log.info('stopping', 'Finishing what is being served. A second signal ends at once.')
-    starting
-      .then((running) => running.stop())
-      .then(() => {
-        log.info('stopped', 'Stopped.')
-        stopped.resolve(0)
-      })
-      .catch(stopped.reject)
-  }
-  for (const signal of STOP_SIGNALS) process.on(signal, stop)
-  return stop
+  log.info('stopped', 'Stopped.')
+  return 0
 }
 
 function formatForOutput(): LogFormat {
@@ -75,10 +62,9 @@ function formatForOutput(): LogFormat {
 }
 
 function createLog(config: Config, format: LogFormat): Log {
-  const write = (line: string): void => {
-    process.stdout.write(line)
-  }
-  return createLineLog({ level: config.log.level, format, clock: systemClock, write })
+  const write = createLineWriter(process.stdout, (lines) => log.warn(...linesLost(lines)))
+  const log = createLineLog({ level: config.log.level, format, clock: systemClock, write })
+  return log
 }
 
 function listProblems({ problems }: ConfigError): string {

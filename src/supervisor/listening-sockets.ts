@@ -38,14 +38,18 @@ const createServerHandle = (net as unknown as { _createServerHandle: CreateServe
 const IN_USE_RETRIES = 20
 const IN_USE_RETRY_MS = 100
 
-/** Binds an address for the workers to inherit. Throws BindError. */
-export async function bindListeningSocket(address: ListenAddress, clock: Clock): Promise<ListeningSocket> {
+/** Binds an address for the workers to inherit. Throws BindError, or the signal's reason. */
+export async function bindListeningSocket(
+  address: ListenAddress,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<ListeningSocket> {
   if (address.type === 'fd') return inherited(address)
   for (let retriesLeft = IN_USE_RETRIES; ; retriesLeft--) {
     const bound = address.type === 'unix' ? await bindPath(address.path) : await bindPort(address.host, address.port)
     if (typeof bound !== 'string') return { address, fd: bound.fd, close: () => closeSocket(bound, address) }
     if (bound !== 'EADDRINUSE' || retriesLeft === 0) throw bindError(address, bound)
-    await clock.sleep(IN_USE_RETRY_MS)
+    await clock.sleep(IN_USE_RETRY_MS, signal)
   }
 }
 

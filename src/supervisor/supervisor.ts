@@ -13,7 +13,6 @@ import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.ts'
 import { createIssuers } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
-import { keepServingWithoutOutput } from './standard-output.ts'
 import { TicketRotation } from './ticket-rotation.ts'
 import { trustHint } from './trust-hint.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -28,6 +27,8 @@ export type SupervisorOptions = {
   readonly random: Random
   /** The script that starts this program, for the workers. */
   readonly program: string
+  /** Ends the start, if that is still going on. */
+  readonly signal: AbortSignal
 }
 
 /** A program that serves. */
@@ -40,11 +41,10 @@ export type Running = {
 
 /**
  * Brings the two halves up, in the order in which they can fail: storage, ports, the certificates that the storage holds,
- * workers; what is missing is then issued while they serve. Throws StorageError, BindError or WorkerStartError, having given
- * back what it had taken.
+ * workers; what is missing is then issued while they serve. Throws StorageError, BindError, WorkerStartError
+ * or the signal's reason, having given back what it had taken.
  */
 export async function startCastellan(options: SupervisorOptions): Promise<Running> {
-  keepServingWithoutOutput()
   const taken = new AsyncDisposableStack()
   try {
     return await start(options, taken)
@@ -55,10 +55,10 @@ export async function startCastellan(options: SupervisorOptions): Promise<Runnin
 }
 
 async function start(options: SupervisorOptions, taken: AsyncDisposableStack): Promise<Running> {
-  const { config, log, clock, random } = options
+  const { config, log, clock, random, signal } = options
   const storage = await openFileStorage({ folder: config.storage.folder, log, clock })
   taken.defer(() => storage.close())
-  const sockets = await bindAll(config, clock, taken)
+  const sockets = await bindAll(options, taken)
   const internal = await openInternalIssuer({ storage, clock, log, label: `Castellan internal CA, ${hostname()}` })
 
   const board = new CertificateBoard()
@@ -79,16 +79,19 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   board.update(certificates.state)
   tickets.start((secrets) => pool.changeTicketSecrets(secrets))
   taken.defer(() => tickets.stop())
-  await pool.start()
+  await pool.start(signal)
   announce(config, log)
   await announceInternalCa(config, internal, log)
   return { stop: () => taken.disposeAsync(), kill: () => pool.kill() }
 }
 
-async function bindAll({ listen }: Config, clock: Clock, taken: AsyncDisposableStack): Promise<ListeningSocket[]> {
+async function bindAll(
+  { config: { listen }, clock, signal }: SupervisorOptions,
+  taken: AsyncDisposableStack,
+): Promise<ListeningSocket[]> {
   const sockets: ListeningSocket[] = []
   for (const address of [...listen.https, ...listen.http]) {
-    const socket = await bindListeningSocket(address, clock)
+    const socket = await bindListeningSocket(address, clock, signal)
     taken.defer(() => socket.close())
     sockets.push(socket)
   }

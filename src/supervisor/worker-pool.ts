@@ -50,12 +50,13 @@ type Waiting = { readonly id: number; readonly workers: Set<WorkerProcess>; read
 export class WorkerPool implements ChallengePublisher {
   readonly #options: WorkerPoolOptions
   readonly #workers = new Set<WorkerProcess>()
+  /** Those that accept connections. */
+  readonly #accepting = new Set<WorkerProcess>()
   readonly #challenges = new Map<string, ChallengeSnapshot>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #stopping = new AbortController()
   readonly #ready = Promise.withResolvers<void>()
   readonly #gone = Promise.withResolvers<void>()
-  #readyCount = 0
   #nextId = 1
   #crashes = 0
 
@@ -63,8 +64,13 @@ export class WorkerPool implements ChallengePublisher {
     this.#options = options
   }
 
-  /** Starts all workers and resolves when each accepts connections. Rejects with WorkerStartError if one cannot listen. */
-  start(): Promise<void> {
+  /**
+   * Starts all workers and resolves when all accept connections at once. Rejects with WorkerStartError if one cannot listen,
+   * and with the signal's reason as soon as it is aborted: workers that crash again and again would be waited for in vain.
+   */
+  start(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    signal.addEventListener('abort', () => this.#ready.reject(signal.reason), { once: true })
     for (let started = 0; started < this.#options.count; started++) this.#spawn()
     return this.#ready.promise
   }
@@ -128,7 +134,7 @@ export class WorkerPool implements ChallengePublisher {
     switch (message.type) {
       case 'ready':
         this.#options.log.debug('worker-ready', `Worker ${worker.pid} accepts connections.`)
-        return this.#countReady()
+        return this.#accepts(worker)
       case 'listen-failed':
         return this.#ready.reject(new WorkerStartError('listen-failed', message.message, { address: message.address }))
       case 'done':
@@ -138,13 +144,14 @@ export class WorkerPool implements ChallengePublisher {
     }
   }
 
-  #countReady(): void {
-    this.#readyCount++
-    if (this.#readyCount === this.#options.count) this.#ready.resolve()
+  #accepts(worker: WorkerProcess): void {
+    this.#accepting.add(worker)
+    if (this.#accepting.size === this.#options.count) this.#ready.resolve()
   }
 
   #exited(worker: WorkerProcess, cause: string, livedMs: number): void {
     this.#workers.delete(worker)
+    this.#accepting.delete(worker)
     for (const id of [...this.#waiting.keys()]) this.#done(worker, id)
     if (this.#stopping.signal.aborted) {
       if (this.#workers.size === 0) this.#gone.resolve()

@@ -6,8 +6,8 @@ import { systemClock } from '../system/clock.ts'
 import { createAccessLog } from '../telemetry/access-log.ts'
 import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log } from '../telemetry/log.ts'
+import { createLineWriter, linesLost } from '../telemetry/standard-output.ts'
 import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './messages.ts'
-import { keepServingWithoutOutput } from './standard-output.ts'
 
 /**
  * The life of a worker process: told everything by the supervisor, it serves until told to drain, or until the supervisor
@@ -19,13 +19,13 @@ export function runWorker(): void {
     if (running === undefined) process.exit(0)
     void running.drain().then(() => process.exit(0))
   }
-  // Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
-  process.on('SIGINT', () => {})
-  keepServingWithoutOutput()
+  // Ctrl-C and the like reach every process of the terminal or group; the supervisor decides what they mean. Unheard,
+  // SIGUSR1 would open Node's debugger, and with it every key, to whoever is on this machine.
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {})
   process.on('SIGTERM', drain)
   process.once('disconnect', drain)
   process.on('uncaughtException', (error) => {
-    const log = running?.log ?? createLineLog({ level: 'error', format: 'json', clock: systemClock, write })
+    const log = running?.log ?? createWorkerLog({ level: 'error', format: 'json' }).log
     log.error('worker-exception', `A worker met an error that it did not expect: ${describeError(error)}.`, {
       stack: error.stack,
     })
@@ -48,14 +48,14 @@ class RunningWorker {
   #draining: Promise<void> | undefined
 
   constructor(start: StartMessage) {
-    const { level, format } = start.log
+    const { log, write } = createWorkerLog(start.log)
     this.#start = start
-    this.log = createLineLog({ level, format, clock: systemClock, write, facts: { worker: process.pid } })
+    this.log = log
     this.#edge = new Edge({
       snapshot: start.snapshot,
       ticketSecrets: start.ticketSecrets,
       log: this.log,
-      accessLog: createAccessLog(format, systemClock, write),
+      accessLog: createAccessLog(start.log.format, systemClock, write),
     })
     this.#changeCertificates(start.certificates)
     for (const challenge of start.challenges) this.#edge.publishChallenge(challenge)
@@ -105,11 +105,13 @@ class RunningWorker {
   }
 }
 
+function createWorkerLog({ level, format }: StartMessage['log']): { log: Log; write: (line: string) => void } {
+  const write = createLineWriter(process.stdout, (lines) => log.warn(...linesLost(lines)))
+  const log = createLineLog({ level, format, clock: systemClock, write, facts: { worker: process.pid } })
+  return { log, write }
+}
+
 function send(message: FromWorker): void {
   // Without a supervisor there is nobody to tell, and the worker drains as soon as it notices.
   if (process.connected) process.send?.(message, () => {})
-}
-
-function write(line: string): void {
-  process.stdout.write(line)
 }

@@ -64,8 +64,9 @@ function startPool(count: number) {
       drainMs: 10_000,
     }),
   })
-  const started = pool.start()
-  return { pool, workers, clock, log, started }
+  const asked = new AbortController()
+  const started = pool.start(asked.signal)
+  return { pool, workers, clock, log, started, asked }
 }
 
 const answer: ChallengeAnswer = { type: 'http-01', name: 'a.test', token: 't', keyAuthorization: 't.k' }
@@ -90,6 +91,33 @@ test('has started when every worker accepts connections', async () => {
   assert.equal(await isSettled(started), false)
   workers[1]!.say({ type: 'ready' })
   await started
+})
+
+test('a worker that takes the place of another is not counted twice', async () => {
+  const { workers, started, clock } = startPool(2)
+  workers[0]!.say({ type: 'ready' })
+  workers[0]!.exit('signal SIGSEGV')
+  await clock.advance(0)
+  workers[2]!.say({ type: 'ready' })
+  assert.equal(await isSettled(started), false)
+  workers[1]!.say({ type: 'ready' })
+  await started
+})
+
+test('whoever asks to stop need not wait for workers that never come to accept', async () => {
+  const { pool, workers, started, clock, asked } = startPool(1)
+  for (let crash = 0; crash < 5; crash++) {
+    workers.at(-1)!.exit('exit code 1')
+    await clock.advance(30_000)
+  }
+  assert.equal(await isSettled(started), false)
+  const enough = new Error('enough')
+  asked.abort(enough)
+  await assert.rejects(started, (error) => error === enough)
+  const stopped = pool.stop(10_000)
+  workers.at(-1)!.exit('exit code 0')
+  await stopped
+  assert.equal(workers.length, 6)
 })
 
 test('a worker that cannot listen ends the start with its reason', async () => {

@@ -1,0 +1,61 @@
+import type { Log } from '../telemetry/log.ts'
+
+type Options = {
+  readonly log: Log
+  /** Milliseconds from any start, which no clock's change moves. */
+  readonly now: () => number
+  /** The program hangs on a terminal: its end is the program's. */
+  readonly onTerminal: boolean
+  /** The operator asks a second time. */
+  readonly onSecond: () => void
+}
+
+/** npm and others pass on a Ctrl-C that the terminal has sent to all: twice within this time is asked once. */
+const ECHO_MS = 500
+
+/** Other servers take these as orders. Node would end at once, or open its debugger to everybody on this machine. */
+const ORDERS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
+
+/** The operator's wish to stop, as signals tell it. Nobody else may end this process while it listens. */
+export class StopSignals implements Disposable {
+  readonly #options: Options
+  readonly #asked = new AbortController()
+  readonly #listeners = new Map<NodeJS.Signals, (signal: NodeJS.Signals) => void>()
+  #askedAt = 0
+
+  constructor(options: Options) {
+    this.#options = options
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) this.#listeners.set(signal, () => this.#stop())
+    for (const signal of ORDERS) this.#listeners.set(signal, () => this.#refuse(signal))
+    if (options.onTerminal) this.#listeners.set('SIGHUP', () => this.#stop())
+    for (const [signal, listener] of this.#listeners) process.on(signal, listener)
+  }
+
+  /** Aborted when the operator asks for the first time. */
+  get asked(): AbortSignal {
+    return this.#asked.signal
+  }
+
+  [Symbol.dispose](): void {
+    for (const [signal, listener] of this.#listeners) process.off(signal, listener)
+  }
+
+  #stop(): void {
+    const { log, now, onSecond } = this.#options
+    if (!this.#asked.signal.aborted) {
+      this.#askedAt = now()
+      log.info('stopping', 'Finishing what is being served. A second signal ends at once.')
+      this.#asked.abort()
+    } else if (now() - this.#askedAt >= ECHO_MS) {
+      log.warn('killed', 'Ending at once, as asked twice.')
+      onSecond()
+    }
+  }
+
+  #refuse(signal: NodeJS.Signals): void {
+    const message =
+      `${signal} changes nothing: a config that has changed, or a log that was moved, is taken up by a restart. ` +
+      'SIGTERM stops Castellan.'
+    this.#options.log.warn('signal-ignored', message, { signal })
+  }
+}
