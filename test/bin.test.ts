@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
@@ -56,6 +66,29 @@ test('wrong arguments are said in a line, with exit code 2', () => {
     const { stderr, status } = castellan(...args)
     assert.match(stderr, /^castellan: .*\n$/)
     assert.equal(status, 2)
+  }
+})
+
+test("--help after a command is no mistake, and a mistake is told without the parser's advice", () => {
+  for (const command of ['run', 'validate']) {
+    const { stdout, status } = castellan(command, '--help')
+    assert.match(stdout, /castellan run \[CONFIG\]/)
+    assert.equal(status, 0)
+  }
+  assert.equal(castellan('run', '--foo').stderr, "castellan: Unknown option '--foo'; usage: castellan run [CONFIG]\n")
+})
+
+test('a config where the command should be leads to "run"', () => {
+  assert.match(castellan('my.yaml').stderr, /^castellan: .* did you mean "castellan run my\.yaml"\? .*\n$/)
+})
+
+test('a reader who goes away, or a full disk, is no reason for a stack trace', {
+  skip: !existsSync('/dev/full'),
+}, () => {
+  for (const output of ['"$@" | true', '"$@" > /dev/full']) {
+    const args = ['-c', output, 'sh', process.execPath, PROGRAM, 'help']
+    const { stderr } = spawnSync('sh', args, { encoding: 'utf8' })
+    assert.equal(stderr, '')
   }
 })
 

@@ -19,7 +19,9 @@ export function configArgument(command: string, args: readonly string[]): string
     if (files.length <= 1) return files[0] ?? DEFAULT_CONFIG
     process.stderr.write(`castellan: "${command}" takes one config file, not ${files.length}: ${files.join(', ')}\n`)
   } catch (error) {
-    process.stderr.write(`castellan: ${describeError(error)}; usage: castellan ${command} [CONFIG]\n`)
+    // What follows explains the parser rather than the mistake.
+    const [mistake] = describeError(error).split('. ')
+    process.stderr.write(`castellan: ${mistake}; usage: castellan ${command} [CONFIG]\n`)
   }
   return undefined
 }
