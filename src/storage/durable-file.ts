@@ -15,9 +15,12 @@ export function isTemporary(name: string): boolean {
   return TEMPORARY.test(name)
 }
 
-/** Opens for reading. A symbolic link is not followed (ELOOP): whoever can plant one must not choose what we read. */
+/**
+ * Opens for reading. A symbolic link is not followed (ELOOP): whoever can plant one must not choose what we read. Nor is
+ * the writer of a named pipe waited for (O_NONBLOCK).
+ */
 export function openPrivateFile(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
 }
 
 /** The whole file. */

@@ -9,6 +9,7 @@ const ADVICE: Record<string, string> = {
   ENOSPC: 'the disk is full: make room',
   EDQUOT: "this user's quota is used up: make room",
   EIO: 'the disk fails: look at the system log, and have the backup at hand',
+  ENOENT: 'a symbolic link leads nowhere, or a folder was removed: put it back, or name another folder under "storage"',
   ELOOP: 'it is a symbolic link or lies beyond one, which is not followed: put what it points to in its place',
   EISDIR: 'it is a folder where a file is expected: move it away',
   EEXIST: 'it is a file where a folder is expected: move it away, or name another folder under "storage"',

@@ -12,6 +12,7 @@ import {
 import { isAbsent, LinkError, unreadable, unwritable } from './file-fault.ts'
 import { entriesBelow } from './folder-entries.ts'
 import { FolderLock } from './folder-lock.ts'
+import { refuseForeignFolder } from './foreign-folder.ts'
 import { inspectFolder, tighten } from './inspection.ts'
 import { type Storage, StorageError } from './storage.ts'
 
@@ -38,6 +39,7 @@ export async function openFileStorage({ folder, clock, log }: FileStorageOptions
 async function prepareRoot(root: string, log: Log): Promise<void> {
   try {
     await makePrivateFolder(root)
+    await refuseForeignFolder(root)
     const folder = await open(root, 'r')
     try {
       await tighten(folder, root, PRIVATE_FOLDER_MODE, log)

@@ -7,7 +7,7 @@ import { LinkError } from './file-fault.ts'
 import { StorageError } from './storage.ts'
 
 /** SQLite's own files, and ours that says who has the lock. Neither can be a key: keys have no capitals. */
-const LOCK_FILE = '.LOCK'
+export const LOCK_FILE = '.LOCK'
 const HOLDER_FILE = '.LOCK-HOLDER'
 
 /** A second database in this process would share SQLite's lock table, so folders taken by this process are kept here. */
@@ -34,7 +34,7 @@ export class FolderLock implements Disposable {
     if (taken.has(folder)) throw inUse(folder)
     let database: DatabaseSync | undefined
     try {
-      for (const name of [LOCK_FILE, HOLDER_FILE]) refuseLink(join(folder, name))
+      for (const name of [LOCK_FILE, HOLDER_FILE]) refuseOther(join(folder, name))
       database = new DatabaseSync(join(folder, LOCK_FILE))
       database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
       chmodSync(join(folder, LOCK_FILE), 0o600)
@@ -60,9 +60,14 @@ export class FolderLock implements Disposable {
   }
 }
 
-/** Planted while the folder was open to others, it would have us write to a file of somebody's choice. */
-function refuseLink(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw new LinkError(path)
+/**
+ * Planted while the folder was open to others, a link would have us write to a file of somebody's choice, and a named pipe
+ * would have us wait for ever.
+ */
+function refuseOther(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats?.isSymbolicLink()) throw new LinkError(path)
+  if (stats?.isFile() === false) throw new Error(`${path} is not a file: move it away`)
 }
 
 /** https://www.sqlite.org/rescode.html#busy */

@@ -29,7 +29,12 @@ export interface Storage {
   close(): Promise<void>
 }
 
-export type StorageErrorCode = 'storage-in-use' | 'storage-unreadable' | 'storage-unwritable' | 'storage-key-invalid'
+export type StorageErrorCode =
+  | 'storage-in-use'
+  | 'storage-foreign'
+  | 'storage-unreadable'
+  | 'storage-unwritable'
+  | 'storage-key-invalid'
 
 /** What went wrong with the storage, and at which file or key (`facts.path`). */
 export class StorageError extends CastellanError {

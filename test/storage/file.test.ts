@@ -21,6 +21,7 @@ import { openFileStorage } from '../../src/storage/file.ts'
 import { type Storage, StorageError, type StorageErrorCode } from '../../src/storage/storage.ts'
 import { systemClock } from '../../src/system/clock.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
+import { missing } from '../programs.ts'
 import { storageContract } from './contract.ts'
 
 const top = await mkdtemp(join(tmpdir(), 'castellan-storage-'))
@@ -61,6 +62,7 @@ test('folders are 0700 and files 0600, whatever the umask', async () => {
 
 test('what was open to others is closed to them, with a warning', async () => {
   const folder = await newFolder()
+  await (await open(folder)).close()
   mkdirSync(join(folder, 'accounts'))
   writeFileSync(join(folder, 'accounts/ca'), 'x')
   chmodSync(join(folder, 'accounts/ca'), 0o644)
@@ -73,6 +75,43 @@ test('what was open to others is closed to them, with a warning', async () => {
   const again = new RecordingLog()
   await (await open(folder, again)).close()
   assert.equal(again.entries.length, 0)
+})
+
+test('a folder of others is refused, and nothing in it is closed to them', async () => {
+  const folder = await newFolder()
+  mkdirSync(join(folder, 'bin'))
+  writeFileSync(join(folder, 'bin/tool'), '#!/bin/sh\n')
+  writeFileSync(join(folder, 'castellan.yaml'), 'storage: .\n')
+  for (const path of ['', 'bin', 'bin/tool']) chmodSync(join(folder, path), 0o755)
+  chmodSync(join(folder, 'castellan.yaml'), 0o644)
+  await fails(open(folder), 'storage-foreign', /bin, castellan\.yaml.*Name a folder of its own.*chmod -R go= /s)
+  for (const path of ['', 'bin', 'bin/tool']) assert.equal(statSync(join(folder, path)).mode & 0o777, 0o755, path)
+  assert.deepEqual(readdirSync(folder).sort(), ['bin', 'castellan.yaml'])
+})
+
+test('a folder restored from a backup without its lock, an empty one and one kept by a mark are not foreign', async () => {
+  const folder = await newFolder()
+  chmodSync(folder, 0o755)
+  writeFileSync(join(folder, '.gitkeep'), '', { mode: 0o644 })
+  mkdirSync(join(folder, 'certificates'), { mode: 0o700 })
+  writeFileSync(join(folder, 'certificates/a.test'), 'x', { mode: 0o600 })
+  const storage = await open(folder)
+  assert.equal(String(await storage.get('certificates/a.test')), 'x')
+  await storage.close()
+})
+
+test('a named pipe in the place of a value or of the lock is not waited for', { skip: missing('mkfifo') }, async () => {
+  const folder = await newFolder()
+  spawnSync('mkfifo', [join(folder, 'a')])
+  const storage = await open(folder)
+  assert.equal((await storage.get('a'))?.length, 0)
+  await storage.close()
+  for (const name of ['.LOCK', '.LOCK-HOLDER']) {
+    await rm(join(folder, name))
+    spawnSync('mkfifo', [join(folder, name)])
+    await fails(open(folder), 'storage-unwritable', /is not a file: move it away/)
+    await rm(join(folder, name))
+  }
 })
 
 test('what is being written is never listed, and no key is taken for its remains', async () => {
@@ -192,7 +231,7 @@ function asNobody(folder: string): string {
 test('a file that may not be read: refuses to open, and says which', async () => {
   const folder = await newFolder()
   chmodSync(top, 0o755)
-  mkdirSync(join(folder, 'certificates'))
+  mkdirSync(join(folder, 'certificates'), { mode: 0o700 })
   writeFileSync(join(folder, 'certificates/a.test'), 'x')
   chmodSync(join(folder, 'certificates/a.test'), 0o000)
   if (process.getuid?.() === 0) for (const path of ['', 'certificates']) chownSync(join(folder, path), 65534, 65534)
