@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { LineCounter, parseDocument, type YAMLError } from 'yaml'
 import { type ConfigProblem, formatPath, type Path, type Refusal, showValue } from './problem.ts'
-import { secretKeys } from './schema.ts'
+import { secretHolders, secretKeys } from './schema.ts'
 import type { Environment } from './substitution.ts'
 import type { TextFile } from './text-file.ts'
 import { type Place, readValues, type Values } from './yaml-values.ts'
@@ -83,12 +83,18 @@ export class Spot {
   problem(refusal: Refusal, at?: number): ConfigProblem {
     const { place, exists } = this.document.place(this.path)
     if (!exists) return this.#report(at ?? place.key ?? place.value, refusal, refusal.found ?? 'found nothing')
-    const secret = this.path.some((key) => typeof key === 'string' && secretKeys.has(key))
+    const secret = this.#mayBeSecret()
     const shown = secret ? 'a value' : showValue(place.written ?? this.value)
     // What stands in a mapping or a list may be lines below the key that a problem is about.
     const offset = at ?? (place.children === undefined ? place.value : (place.key ?? place.value))
     const hint = secret || place.written !== undefined ? undefined : refusal.hint
     return this.#report(offset, refusal, foundText(refusal, shown), hint)
+  }
+
+  #mayBeSecret(): boolean {
+    const isText = typeof this.value !== 'object'
+    if (isText && secretHolders.has(String(this.path.at(-1)))) return true
+    return this.path.some((key) => typeof key === 'string' && secretKeys.has(key))
   }
 
   /** A problem with the key that leads here. */

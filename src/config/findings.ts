@@ -15,6 +15,11 @@ export class Findings {
     this.files = files
   }
 
+  /** However many they are: a file that is no config has as many as it has lines. */
+  report(problems: readonly ConfigProblem[]): void {
+    for (const problem of problems) this.problems.push(problem)
+  }
+
   refuse(spot: Spot, refusal: Refusal): void {
     this.problems.push(spot.problem(refusal))
   }

@@ -65,12 +65,12 @@ function open<T>(
 ): Opened<T> | undefined {
   const reading = readDocument(names, content, findings.env)
   if ('problems' in reading) {
-    findings.problems.push(...reading.problems)
+    findings.report(reading.problems)
     return undefined
   }
   const { document } = reading
   const { settings, problems } = checkForm(document, schema)
-  findings.problems.push(...problems)
+  findings.report(problems)
   return { document, settings }
 }
 

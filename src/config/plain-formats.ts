@@ -43,6 +43,11 @@ export const storageFormat: TextFormat<string> = {
   read(text) {
     if (/^(rediss?|postgres(ql)?):\/\//i.test(text))
       return new Refusal(STORAGE_ALLOWED, { found: `found a database, which is ${NOT_SUPPORTED_YET} as storage` })
+    if (/^~(\/|$)/.test(text))
+      return new Refusal(STORAGE_ALLOWED, {
+        fault: 'but ~ is only replaced by a shell',
+        hint: `did you mean "${text.replace('~', `\${HOME}`)}"?`,
+      })
     if (text.trim() === '' || /^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return new Refusal(STORAGE_ALLOWED)
     return text
   },

@@ -75,13 +75,16 @@ export const NOT_SUPPORTED_YET = 'not supported yet'
 /** Long enough for any name or URL that makes sense, short enough for a terminal. */
 const MAX_SHOWN_CHARACTERS = 100
 
-/** A value in words, for `found`. User names and passwords in URLs are blotted out. */
+/**
+ * A value in words, for `found`. User names and passwords before a host are blotted out, also where a slash in the password
+ * or the lack of a scheme keeps the text from being a URL.
+ */
 export function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'
   if (typeof value !== 'string') return String(value)
-  const masked = value.replace(/\/\/[^/\s]*@/g, '//***@')
+  const masked = value.replace(/\/\/\S*@/g, '//***@').replace(/^(?!mailto:)[^\s:/]*:(?!\/\/)\S*@/, '***@')
   const short = masked.length > MAX_SHOWN_CHARACTERS ? `${masked.slice(0, MAX_SHOWN_CHARACTERS)}…` : masked
   return JSON.stringify(short)
 }

@@ -85,14 +85,14 @@ function checkFallback(name: string | undefined, claims: SiteClaims, spot: Spot,
 }
 
 function resolveListen(listen: ConfigSettings['listen'], spot: Spot, findings: Findings): Config['listen'] {
-  const places = new Map<string, Spot>()
-  const settle = (address: ListenAddress, place: Spot): ListenAddress => {
-    const settled =
-      address.type === 'unix' ? { ...address, path: absoluteSocket(address.path, place, findings) } : address
-    const first = places.get(JSON.stringify(settled))
-    if (first !== undefined) findings.refuse(place, addressTaken(first))
-    else places.set(JSON.stringify(settled), place)
-    return settled
+  const settled: { readonly address: ListenAddress; readonly place: Spot }[] = []
+  const settle = (written: ListenAddress, place: Spot): ListenAddress => {
+    const address =
+      written.type === 'unix' ? { ...written, path: absoluteSocket(written.path, place, findings) } : written
+    const first = settled.find((other) => collide(other.address, address))
+    if (first !== undefined) findings.refuse(place, addressTaken(first.place))
+    settled.push({ address, place })
+    return address
   }
   const [https, http] = [spot.at('https'), spot.at('http')]
   if (listen.https.length === 0 && listen.http.length === 0) findings.refuse(spot, nowhere)
@@ -106,6 +106,13 @@ function resolveListen(listen: ConfigSettings['listen'], spot: Spot, findings: F
 
 function resolveTimeouts({ drain, hello, handshake }: ConfigSettings['timeouts']): Config['timeouts'] {
   return { drainMs: drain, helloMs: hello, handshakeMs: handshake }
+}
+
+/** The same address, or the same port of one address and of every address. */
+function collide(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.type === 'tcp' && b.type === 'tcp')
+    return a.port === b.port && (a.host === b.host || a.host === undefined || b.host === undefined)
+  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 const nowhere = new Refusal('give https or http an address, such as ":443"', { found: 'found no address to listen on' })

@@ -23,6 +23,9 @@ import { upstreamFormat } from './upstream-url.ts'
 /** Keys whose values are secrets: no problem repeats them. */
 export const secretKeys: ReadonlySet<string> = new Set(['hmacKey'])
 
+/** Mappings with a secret in them: text in the place of one may be that secret. */
+export const secretHolders: ReadonlySet<string> = new Set(['externalAccount'])
+
 /** HSTS without a max-age of its own: what the Integration Guide of Let's Encrypt recommends. */
 const HSTS_DEFAULT_MAX_AGE = '60d'
 

@@ -96,6 +96,11 @@ const values: Case[] = [
     '2:10: storage: found a database, which is not supported yet as storage; allowed: a folder, such as "./data"',
   ],
   [
+    'a storage folder that only a shell would find',
+    `${GOOD}storage: ~/data`,
+    `2:10: storage: found "~/data", but ~ is only replaced by a shell; did you mean "\${HOME}/data"? allowed: a folder, such as "./data"`,
+  ],
+  [
     'storage with settings',
     `${GOOD}storage: { url: x }`,
     '2:1: storage: found a mapping; storage with settings of its own is not supported yet; allowed: a folder, such as "./data"',
@@ -201,6 +206,11 @@ const addresses: Case[] = [
     'an address twice',
     `${GOOD}listen: { https: "[::1]:443", http: [":80", "[0::1]:443"] }`,
     '2:45: listen.http[1]: found "[0::1]:443", but that address is taken already at castellan.yaml:2:11; listen on each address once',
+  ],
+  [
+    'a port on every address and on one',
+    `${GOOD}listen: { https: [":443", "127.0.0.1:443"] }`,
+    '2:27: listen.https[1]: found "127.0.0.1:443", but that address is taken already at castellan.yaml:2:19; listen on each address once',
   ],
   [
     'no address at all',
