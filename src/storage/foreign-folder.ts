@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { shellWord } from '../system/shell-word.ts'
 import { LOCK_FILE } from './folder-lock.ts'
 import { StorageError } from './storage.ts'
 
@@ -24,7 +25,7 @@ export async function refuseForeignFolder(root: string): Promise<void> {
     'storage-foreign',
     `The storage folder ${root} holds what Castellan did not make and others may use (${open.join(', ')}): it keeps keys ` +
       'and closes all that is there to everyone but its owner. Name a folder of its own under "storage". If this is its ' +
-      `own, from a backup say, close it first: chmod -R go= ${root}`,
+      `own, from a backup say, close it first: chmod -R go= ${shellWord(root)}`,
     { path: root, open },
   )
 }

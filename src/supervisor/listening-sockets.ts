@@ -5,6 +5,7 @@ import { getSystemErrorName } from 'node:util'
 import type { ListenAddress } from '../config/listen-address.ts'
 import { CastellanError, errorCode } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
+import { shellWord } from '../system/shell-word.ts'
 
 /** A socket that is bound and not yet listening: each worker inherits it and listens on it. */
 export type ListeningSocket = {
@@ -182,7 +183,7 @@ function portError({ port, host }: Extract<ListenAddress, { type: 'tcp' }>, caus
   if (cause === 'EACCES' || cause === 'EPERM')
     return new BindError(
       'address-not-permitted',
-      `Port ${port} needs a privilege that this user does not have; give it to the program with "sudo setcap cap_net_bind_service=+ep ${process.execPath}", let systemd start it with AmbientCapabilities=CAP_NET_BIND_SERVICE or pass the socket as "fd:3", or choose a port from 1024 up, such as ":8443", under "listen".`,
+      `Port ${port} needs a privilege that this user does not have; give it to the program with "sudo setcap cap_net_bind_service=+ep ${shellWord(process.execPath)}", let systemd start it with AmbientCapabilities=CAP_NET_BIND_SERVICE or pass the socket as "fd:3", or choose a port from 1024 up, such as ":8443", under "listen".`,
       facts,
     )
   return new BindError(
