@@ -1,4 +1,5 @@
 import { CastellanError } from '../errors.ts'
+import { escapeControls } from '../telemetry/line-log.ts'
 
 /** One thing wrong with the config (or, among warnings, worth a second thought), in words that say what to do. */
 export type ConfigProblem = {
@@ -13,10 +14,13 @@ export type ConfigProblem = {
   readonly allowed: string
 }
 
-/** `castellan.yaml:4:3: sites."a.example".upsteam: unknown key; did you mean "upstream"? allowed: …` */
+/**
+ * `castellan.yaml:4:3: sites."a.example".upsteam: unknown key; did you mean "upstream"? allowed: …`: one line, in which
+ * nothing that stood in the file, or in its name, gives orders to a terminal or turns the direction of the text.
+ */
 export function formatProblem({ file, line, column, key, found, allowed }: ConfigProblem): string {
   const place = line === undefined ? file : `${file}:${line}:${column}`
-  return `${place}: ${key === undefined ? '' : `${key}: `}${found}; ${allowed}`
+  return escapeControls(`${place}: ${key === undefined ? '' : `${key}: `}${found}; ${allowed}`)
 }
 
 /** The config cannot be used. Its message has a line for each problem, in the order of the file. */

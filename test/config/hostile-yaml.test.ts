@@ -86,3 +86,10 @@ test('a file of any size is not read', async () => {
   const huge = Buffer.alloc(16 * 1024 * 1024 + 1, '#')
   assert.match((await problemsOf({ 'castellan.yaml': huge })).join(), /cannot be read: it is larger than 16 MiB/)
 })
+
+test('what turns the direction of text, or gives orders to a terminal, is shown and not obeyed', async () => {
+  const [bidi] = await problemsOf('sites: { "a\u202eb.example": http://h }')
+  assert.match(bidi!, /sites\."a\\u202eb\.example": found "a\\u202eb\.example"/)
+  const [control] = await problemsOf('sites: { "a\\x9bb.example": http://h }')
+  assert.match(control!, /"a\\u009bb\.example"/)
+})
