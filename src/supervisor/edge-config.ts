@@ -8,7 +8,7 @@ export function edgeSnapshot(config: Config): EdgeSnapshot {
     sites: config.sites.map(siteSnapshot),
     fallback: config.fallback,
     accessLog: config.log.access,
-    httpsPort: httpsPort(config.listen.https),
+    httpsPort: firstPort(config.listen.https),
     proxyProtocolFrom: config.listen.proxyProtocolFrom,
     trustedProxies: config.listen.trustedProxies,
     limits: config.limits,
@@ -25,8 +25,8 @@ function formatHsts({ maxAgeSeconds, includeSubdomains, preload }: HstsPolicy): 
   return `max-age=${maxAgeSeconds}${includeSubdomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`
 }
 
-/** The first port at which HTTPS is reached; undefined if there is none of ours. */
-export function httpsPort(addresses: readonly ListenAddress[]): number | undefined {
+/** The first port among these addresses; undefined if there is none of ours. */
+export function firstPort(addresses: readonly ListenAddress[]): number | undefined {
   for (const address of addresses) if (address.type === 'tcp') return address.port
   return undefined
 }
@@ -45,9 +45,9 @@ export function formatListenAddress(address: ListenAddress): string {
   }
 }
 
-/** What to open in a browser. */
-export function formatOrigin(name: string, https: readonly ListenAddress[]): string {
-  const port = httpsPort(https)
+/** What to open in a browser: over plain HTTP only where nothing else is served. */
+export function formatOrigin(name: string, { https, http }: Config['listen']): string {
+  const [scheme, port, usual] = https.length > 0 ? ['https', firstPort(https), 443] : ['http', firstPort(http), 80]
   const host = name.includes(':') ? `[${name}]` : name
-  return port === undefined || port === 443 ? `https://${host}` : `https://${host}:${port}`
+  return port === undefined || port === usual ? `${scheme}://${host}` : `${scheme}://${host}:${port}`
 }

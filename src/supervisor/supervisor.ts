@@ -151,7 +151,7 @@ function whatIsWanted({ sites }: Config) {
 const MAX_ANNOUNCED = 10
 
 function announce({ sites, listen }: Config, log: Log): void {
-  const origins = sites.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen.https))
+  const origins = sites.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen))
   const more = sites.length > MAX_ANNOUNCED ? ` and ${sites.length - MAX_ANNOUNCED} more` : ''
   log.info('serving', `Serving ${origins.join(', ')}${more}.`)
 }
@@ -160,8 +160,8 @@ async function announceInternalCa({ sites, listen }: Config, internal: InternalI
   const site = sites.find(
     ({ name, issuers, files }) => files.length === 0 && issuersFor(name, issuers).includes(INTERNAL_ISSUER),
   )
-  if (site === undefined) return
+  if (site === undefined || listen.https.length === 0) return
   const { location } = await internal.rootCertificate()
-  for (const sentence of trustHint(location, formatOrigin(site.name, listen.https)))
+  for (const sentence of trustHint(location, formatOrigin(site.name, listen)))
     log.info('internal-ca', sentence, { location })
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CertificateBoard } from '../../src/supervisor/certificate-board.ts'
-import { formatOrigin, httpsPort } from '../../src/supervisor/edge-config.ts'
+import { firstPort, formatOrigin } from '../../src/supervisor/edge-config.ts'
 import { trustHint } from '../../src/supervisor/trust-hint.ts'
 
 const certificate = (id: string) => ({ id, names: ['a.test'], chain: `chain ${id}`, privateKey: `key ${id}` })
@@ -24,11 +24,15 @@ test('workers are told what has changed, and a new one everything', () => {
 
 test('an origin is what one opens in a browser', () => {
   const tcp = (port: number) => [{ type: 'tcp', host: undefined, port } as const]
-  assert.equal(formatOrigin('a.test', tcp(443)), 'https://a.test')
-  assert.equal(formatOrigin('a.test', tcp(8443)), 'https://a.test:8443')
-  assert.equal(formatOrigin('fd00::1', tcp(8443)), 'https://[fd00::1]:8443')
-  assert.equal(formatOrigin('a.test', []), 'https://a.test')
-  assert.equal(httpsPort([{ type: 'unix', path: '/x' }, ...tcp(8443)]), 8443)
+  assert.equal(formatOrigin('a.test', { https: tcp(443), http: tcp(8080) }), 'https://a.test')
+  assert.equal(formatOrigin('a.test', { https: tcp(8443), http: tcp(8080) }), 'https://a.test:8443')
+  assert.equal(formatOrigin('fd00::1', { https: tcp(8443), http: tcp(8080) }), 'https://[fd00::1]:8443')
+  const unix = { type: 'unix', path: '/x.sock' } as const
+  assert.equal(formatOrigin('a.test', { https: [unix], http: tcp(8080) }), 'https://a.test')
+  // Where HTTPS is off, nothing answers there.
+  assert.equal(formatOrigin('a.test', { https: [], http: tcp(8080) }), 'http://a.test:8080')
+  assert.equal(formatOrigin('a.test', { https: [], http: tcp(80) }), 'http://a.test')
+  assert.equal(firstPort([{ type: 'unix', path: '/x' }, ...tcp(8443)]), 8443)
 })
 
 test('the hint on how to trust the internal CA names its file and a command for this kind of machine', () => {
