@@ -46,7 +46,7 @@ export function formatListenAddress(address: ListenAddress): string {
 }
 
 /** What to open in a browser: over plain HTTP only where nothing else is served. */
-export function formatOrigin(name: string, { https, http }: Config['listen']): string {
+export function formatOrigin(name: string, { https, http }: Pick<Config['listen'], 'https' | 'http'>): string {
   const [scheme, port, usual] = https.length > 0 ? ['https', firstPort(https), 443] : ['http', firstPort(http), 80]
   const host = name.includes(':') ? `[${name}]` : name
   return port === undefined || port === usual ? `${scheme}://${host}` : `${scheme}://${host}:${port}`
