@@ -13,6 +13,7 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
 A public CA wants its terms accepted (acceptTerms: true). config.example.yaml shows every key.
 
 SIGTERM and SIGINT (Ctrl-C) finish what is being served and exit; a second one exits at once.
+SIGUSR1 begins new log files after the former ones were moved.
 SIGHUP changes nothing, unless the terminal closes: restart to use a config that has changed.
 Exit codes: 0 well, 1 failed, 2 used wrongly.
 `

@@ -11,7 +11,7 @@ import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
 import { createLineWriter, linesLost } from '../telemetry/standard-output.ts'
 import { configArgument } from './config-argument.ts'
-import { StopSignals } from './stop-signals.ts'
+import { Signals } from './signals.ts'
 
 /** `castellan run [CONFIG]`: serves until SIGTERM or SIGINT. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -32,10 +32,11 @@ export async function run(args: readonly string[]): Promise<number> {
 
 async function serve(config: Config, log: Log, logFormat: LogFormat): Promise<number> {
   let running: Running | undefined
-  using signals = new StopSignals({
+  using signals = new Signals({
     log,
     now: () => performance.now(),
     onTerminal: isatty(0),
+    onReopen: () => running?.reopenLogs(),
     // Workers that this leaves behind notice, and go.
     onSecond: () => {
       running?.kill()

@@ -1,4 +1,5 @@
 import type { KeyKind } from '../pki/key-kind.ts'
+import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { UpstreamAddress } from './upstream-url.ts'
@@ -32,7 +33,18 @@ export type Config = {
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */
   readonly sites: readonly Site[]
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat | 'auto'; readonly access: boolean }
+  readonly log: {
+    readonly level: LogLevel
+    readonly format: LogFormat | 'auto'
+    /** undefined: none. Its format is the log's own unless one is given. */
+    readonly access: AccessLogConfig | undefined
+  }
+}
+
+export type AccessLogConfig = {
+  /** Absolute; undefined for standard output. */
+  readonly file: string | undefined
+  readonly format: AccessFormat | undefined
 }
 
 export type AcmeIssuerConfig = {

@@ -57,7 +57,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
     timeouts: resolveTimeouts(settings.timeouts),
     issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),
     sites,
-    log: settings.log,
+    log: { ...settings.log, access: resolveAccessLog(settings.log.access, document.folder) },
   }
 }
 
@@ -102,6 +102,13 @@ function resolveListen(listen: ConfigSettings['listen'], spot: Spot, findings: F
     proxyProtocolFrom: listen.proxyProtocol?.from ?? [],
     trustedProxies: listen.trustedProxies,
   }
+}
+
+function resolveAccessLog(access: ConfigSettings['log']['access'], folder: string): Config['log']['access'] {
+  if (access === false) return undefined
+  if (access === true) return { file: undefined, format: undefined }
+  const file = access.file === undefined ? undefined : resolve(folder, access.file)
+  return { file, format: access.format ?? (file === undefined ? undefined : 'json') }
 }
 
 function resolveTimeouts({ drain, hello, handshake }: ConfigSettings['timeouts']): Config['timeouts'] {

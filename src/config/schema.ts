@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { keyKinds } from '../pki/key-kind.ts'
+import { accessFormats } from '../telemetry/access-log.ts'
 import { logLevels } from '../telemetry/log.ts'
 import { DAY_MS, durationFormat, SECOND_MS } from './duration.ts'
 import { listenAddressFormat } from './listen-address.ts'
@@ -249,12 +250,31 @@ const defaults = mapping(
   { later: SITE_KEYS_LATER },
 )
 
+const ACCESS_ALLOWED = 'allowed: on, off, or a mapping with file, format'
+
 const log = mapping('log', {
   level: text(choiceFormat(logLevels)).prefault('info').describe('The least that is logged.'),
   format: text(choiceFormat(['auto', 'text', 'json']))
     .prefault('auto')
     .describe('auto: text on a terminal, JSON elsewhere.'),
-  access: onOff().prefault(true).describe('A line for each request.'),
+  access: z
+    .union(
+      [
+        z.boolean(),
+        text(switchFormat(ACCESS_ALLOWED)),
+        mapping('log.access', {
+          file: text(filePath('./access.log'))
+            .optional()
+            .describe('Written instead of standard output; opened anew on SIGUSR1.'),
+          format: text(choiceFormat(accessFormats))
+            .optional()
+            .describe("json in a file, else the log's own, unless set."),
+        }),
+      ],
+      { error: () => ACCESS_ALLOWED },
+    )
+    .prefault(true)
+    .describe('A line for each request.'),
 })
 
 /** The config file, from which its type, its checks, its defaults and its JSON Schema come. */

@@ -80,7 +80,7 @@ export class Dispatch {
     startedAt: number,
     outcome: Outcome,
   ): void {
-    this.#options.accessLog?.({
+    const entry = {
       client: clientAddress,
       site: site?.name,
       host: request.authority,
@@ -90,7 +90,8 @@ export class Dispatch {
       status: outcome.status,
       bytes: outcome.bytes,
       durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
-    })
+    }
+    this.#options.accessLog?.(entry, request.fields)
   }
 }
 

@@ -7,7 +7,7 @@ export function edgeSnapshot(config: Config): EdgeSnapshot {
   return {
     sites: config.sites.map(siteSnapshot),
     fallback: config.fallback,
-    accessLog: config.log.access,
+    accessLog: config.log.access !== undefined,
     httpsPort: firstPort(config.listen.https),
     proxyProtocolFrom: config.listen.proxyProtocolFrom,
     trustedProxies: config.listen.trustedProxies,

@@ -1,6 +1,7 @@
 import type { ListenerSpec } from '../edge/listener.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
+import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 
 /** What changed among the certificates: those that are new, the ids of those that are gone, and who still waits. */
@@ -18,6 +19,8 @@ export type StartMessage = {
   readonly challenges: readonly ChallengeSnapshot[]
   readonly ticketSecrets: TicketSecrets
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
+  /** The file is undefined for standard output. */
+  readonly accessLog: { readonly file: string | undefined; readonly format: AccessFormat }
   readonly drainMs: number
 }
 
@@ -28,6 +31,7 @@ export type ToWorker =
   | { readonly type: 'ticket-secrets'; readonly secrets: TicketSecrets }
   | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
+  | { readonly type: 'reopen-logs' }
   | { readonly type: 'drain' }
 
 /** From a worker to the control plane. */

@@ -9,6 +9,7 @@ import { openFileStorage } from '../storage/file.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
+import { LogFile } from '../telemetry/log-file.ts'
 import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.ts'
 import { createIssuers } from './issuers.ts'
@@ -35,13 +36,15 @@ export type SupervisorOptions = {
 export type Running = {
   /** Stops accepting, lets the workers finish within the drain time, and gives everything back. */
   stop(): Promise<void>
+  /** Goes on in new log files, after the former ones were moved. */
+  reopenLogs(): void
   /** Ends the workers at once. */
   kill(): void
 }
 
 /**
  * Brings the two halves up, in the order in which they can fail: storage, ports, the certificates that the storage holds,
- * workers; what is missing is then issued while they serve. Throws StorageError, BindError, WorkerStartError
+ * workers; what is missing is then issued while they serve. Throws LogFileError, StorageError, BindError, WorkerStartError
  * or the signal's reason, having given back what it had taken.
  */
 export async function startCastellan(options: SupervisorOptions): Promise<Running> {
@@ -56,6 +59,7 @@ export async function startCastellan(options: SupervisorOptions): Promise<Runnin
 
 async function start(options: SupervisorOptions, taken: AsyncDisposableStack): Promise<Running> {
   const { config, log, clock, random, signal } = options
+  if (config.log.access?.file !== undefined) LogFile.check(config.log.access.file)
   const storage = await openFileStorage({ folder: config.storage.folder, log, clock })
   taken.defer(() => storage.close())
   const sockets = await bindAll(options, taken)
@@ -82,7 +86,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   await pool.start(signal)
   announce(config, log)
   await announceInternalCa(config, internal, log)
-  return { stop: () => taken.disposeAsync(), kill: () => pool.kill() }
+  return { stop: () => taken.disposeAsync(), reopenLogs: () => pool.reopenLogs(), kill: () => pool.kill() }
 }
 
 async function bindAll(
@@ -121,6 +125,7 @@ function createPool(
       certificates: board.all(),
       ticketSecrets: tickets.secrets,
       log: { level: config.log.level, format: logFormat },
+      accessLog: { file: config.log.access?.file, format: config.log.access?.format ?? logFormat },
       drainMs: config.timeouts.drainMs,
     }),
     clock,

@@ -85,6 +85,11 @@ export class WorkerPool implements ChallengePublisher {
     for (const worker of this.#workers) worker.send({ type: 'ticket-secrets', secrets })
   }
 
+  /** Lets all workers go on in new files, after an operator has moved the former ones away. */
+  reopenLogs(): void {
+    for (const worker of this.#workers) worker.send({ type: 'reopen-logs' })
+  }
+
   async publish(answer: ChallengeAnswer): Promise<void> {
     const challenge = toSnapshot(answer)
     this.#challenges.set(challengeKey(challenge), challenge)

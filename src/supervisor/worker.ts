@@ -6,6 +6,7 @@ import { systemClock } from '../system/clock.ts'
 import { createAccessLog } from '../telemetry/access-log.ts'
 import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log } from '../telemetry/log.ts'
+import { LogFile } from '../telemetry/log-file.ts'
 import { createLineWriter, linesLost } from '../telemetry/standard-output.ts'
 import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './messages.ts'
 
@@ -44,6 +45,7 @@ class RunningWorker {
   readonly log: Log
   readonly #start: StartMessage
   readonly #edge: Edge
+  readonly #accessFile: LogFile | undefined
   readonly #certificates = new Map<string, CertificateSnapshot>()
   #draining: Promise<void> | undefined
 
@@ -51,11 +53,13 @@ class RunningWorker {
     const { log, write } = createWorkerLog(start.log)
     this.#start = start
     this.log = log
+    const { file, format } = start.accessLog
+    if (file !== undefined) this.#accessFile = new LogFile(file, (message) => log.error('log-file-trouble', message))
     this.#edge = new Edge({
       snapshot: start.snapshot,
       ticketSecrets: start.ticketSecrets,
       log: this.log,
-      accessLog: createAccessLog(start.log.format, systemClock, write),
+      accessLog: createAccessLog(format, systemClock, this.#accessFile?.write ?? write),
     })
     this.#changeCertificates(start.certificates)
     for (const challenge of start.challenges) this.#edge.publishChallenge(challenge)
@@ -82,6 +86,8 @@ class RunningWorker {
         return this.#changeCertificates(message.change)
       case 'ticket-secrets':
         return this.#edge.useTicketSecrets(message.secrets)
+      case 'reopen-logs':
+        return this.#accessFile?.reopen()
       case 'publish-challenge':
         this.#edge.publishChallenge(message.challenge)
         return send({ type: 'done', id: message.id })
@@ -94,7 +100,7 @@ class RunningWorker {
   }
 
   drain(): Promise<void> {
-    this.#draining ??= this.#edge.drain(this.#start.drainMs)
+    this.#draining ??= this.#edge.drain(this.#start.drainMs).then(() => this.#accessFile?.flushed())
     return this.#draining
   }
 

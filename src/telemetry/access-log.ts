@@ -1,6 +1,9 @@
 import type { Clock } from '../system/clock.ts'
 import { escapeControls, formatJson } from './line-log.ts'
-import type { LogFormat } from './log.ts'
+
+/** `combined` is what nginx and Apache call so; `json` and `text` are those of the log. */
+export const accessFormats = ['json', 'text', 'combined'] as const
+export type AccessFormat = (typeof accessFormats)[number]
 
 /** One request as it ended. */
 export type AccessEntry = {
@@ -20,23 +23,62 @@ export type AccessEntry = {
   readonly durationMs: number
 }
 
-/** Takes one entry for each request. */
-export type AccessLog = (entry: AccessEntry) => void
+/** Takes one entry for each request. `fields` are the request's: name, value, name, value. */
+export type AccessLog = (entry: AccessEntry, fields: readonly string[]) => void
 
-/** A line for each request: JSON, or what a person at a terminal reads at a glance. */
-export function createAccessLog(format: LogFormat, clock: Clock, write: (line: string) => void): AccessLog {
-  const formatLine = format === 'json' ? jsonLine : textLine
-  return (entry) => write(formatLine(new Date(clock.now()).toISOString(), entry))
+type FormatLine = (now: number, entry: AccessEntry, fields: readonly string[]) => string
+
+/** A line for each request. */
+export function createAccessLog(format: AccessFormat, clock: Clock, write: (line: string) => void): AccessLog {
+  const formatLine = lineFormats[format]
+  return (entry, fields) => write(formatLine(clock.now(), entry, fields))
 }
 
-function jsonLine(time: string, entry: AccessEntry): string {
-  return formatJson({ time, level: 'info', event: 'request', ...entry })
+const lineFormats: Record<AccessFormat, FormatLine> = { json: jsonLine, text: textLine, combined: combinedLine }
+
+function jsonLine(now: number, entry: AccessEntry): string {
+  return formatJson({ time: new Date(now).toISOString(), level: 'info', event: 'request', ...entry })
 }
 
+/** What a person at a terminal reads at a glance. */
 function textLine(
-  time: string,
+  now: number,
   { client, host, method, target, version, status, bytes, durationMs }: AccessEntry,
 ): string {
+  const time = new Date(now).toISOString().slice(0, 19)
   const what = escapeControls(`${method} ${host}${target}`)
-  return `${time.slice(0, 19)}Z ${status} ${what} HTTP/${version} ${bytes} B ${durationMs.toFixed(1)} ms ${client}\n`
+  return `${time}Z ${status} ${what} HTTP/${version} ${bytes} B ${durationMs.toFixed(1)} ms ${client}\n`
+}
+
+/** `%h - - [%t] "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`: https://httpd.apache.org/docs/2.4/logs.html#combined */
+function combinedLine(
+  now: number,
+  { client, method, target, version, status, bytes }: AccessEntry,
+  fields: readonly string[],
+): string {
+  const request = `${method} ${target} HTTP/${version === '2' ? '2.0' : version}`
+  const quoted = [request, fieldOf(fields, 'referer'), fieldOf(fields, 'user-agent')].map(quote)
+  return `${client || '-'} - - [${combinedTime(now)}] ${quoted[0]} ${status} ${bytes} ${quoted[1]} ${quoted[2]}\n`
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** `24/Nov/2026:12:00:00 +0000` */
+function combinedTime(now: number): string {
+  const iso = new Date(now).toISOString()
+  return `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1]}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`
+}
+
+function fieldOf(fields: readonly string[], name: string): string {
+  for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) return fields[at + 1]!
+  return '-'
+}
+
+/** As nginx escapes: what could end the value or the line, byte by byte; what comes from a request has no other characters. */
+function quote(text: string): string {
+  const escaped = text.replace(/["\\]|[^ -~]/g, (character) => {
+    const byte = character.charCodeAt(0) & 0xff
+    return `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  })
+  return `"${escaped}"`
 }

@@ -50,7 +50,7 @@ test('two lines are a config: everything else has a default', async () => {
         issuers: undefined,
       },
     ],
-    log: { level: 'info', format: 'auto', access: true },
+    log: { level: 'info', format: 'auto', access: { file: undefined, format: undefined } },
   })
 })
 
@@ -265,7 +265,10 @@ log: { level: "\${LEVEL:-warn}", access: "\${ACCESS}" }
 sites: { a.example: { upstream: "http://\${HOST:-app}:3000", redirect: false } }
 `
   const { config } = await loadGood(yaml, { WORKERS: '3', ACCESS: 'false', HOST: '' })
-  assert.deepEqual([config.acceptTerms, config.workers, config.log.level, config.log.access], [true, 3, 'warn', false])
+  assert.deepEqual(
+    [config.acceptTerms, config.workers, config.log.level, config.log.access],
+    [true, 3, 'warn', undefined],
+  )
   assert.deepEqual(config.sites[0]?.action, { type: 'proxy', upstream: { scheme: 'http', host: 'app', port: 3000 } })
   assert.equal(config.sites[0]?.redirectToHttps, false)
 })
@@ -320,6 +323,18 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   )
   assert.equal(config.contact, 'ops@example.com')
   assert.equal(config.issuers.get('corporate')?.account, 'perIssuer')
+})
+
+test('the access log goes to standard output as the log does, or to a file as JSON, or is off', async () => {
+  const site = 'sites: { example.com: http://h }'
+  const accessOf = async (access: string) => {
+    const { config } = await loadGood(`${site}\nlog: { access: ${access} }`)
+    return { ...config.log, folder: config.folder }
+  }
+  assert.equal((await accessOf('off')).access, undefined)
+  const { access, folder } = await accessOf('{ file: logs/access.log }')
+  assert.deepEqual(access, { file: resolve(folder, 'logs/access.log'), format: 'json' })
+  assert.deepEqual((await accessOf('{ format: combined }')).access, { file: undefined, format: 'combined' })
 })
 
 test('limits, times and trusted networks are read, numbers also from the environment', async () => {

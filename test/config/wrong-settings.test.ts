@@ -64,6 +64,11 @@ const values: Case[] = [
     `3:56: listen.trustedProxies[4]: found "fe80::1%eth0"; ${NETWORK}`,
   ],
   [
+    'an access log in a format that nobody knows',
+    `${GOOD}log: { access: { format: common } }`,
+    '2:26: log.access.format: found "common"; allowed: json, text, combined',
+  ],
+  [
     'a PROXY protocol from nobody',
     `${GOOD}listen: { proxyProtocol: { from: [] } }`,
     `2:28: listen.proxyProtocol.from: found a list; at least one is needed; ${NETWORK}`,
@@ -135,7 +140,7 @@ const values: Case[] = [
     `${GOOD}log:\n  level: inf\n  format: xml\n  access: onn`,
     '3:10: log.level: found "inf"; did you mean "info"? allowed: debug, info, warn, error',
     '4:11: log.format: found "xml"; allowed: auto, text, json',
-    '5:11: log.access: found "onn"; did you mean "on"? allowed: on, off, true, false',
+    '5:11: log.access: found "onn"; did you mean "on"? allowed: on, off, or a mapping with file, format',
   ],
   [
     'a list in place of a mapping',

@@ -61,6 +61,7 @@ function startPool(count: number) {
       certificates: { put: [], remove: [], waiting: [] },
       ticketSecrets: ['c2VjcmV0'],
       log: { level: 'info', format: 'json' },
+      accessLog: { file: undefined, format: 'json' },
       drainMs: 10_000,
     }),
   })

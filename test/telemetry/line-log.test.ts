@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createAccessLog } from '../../src/telemetry/access-log.ts'
 import { createLineLog } from '../../src/telemetry/line-log.ts'
 import type { LogFormat, LogLevel } from '../../src/telemetry/log.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
@@ -11,7 +10,7 @@ function record(format: LogFormat, level: LogLevel = 'info') {
   const write = (line: string): void => {
     lines.push(line)
   }
-  return { lines, log: createLineLog({ level, format, clock, write, facts: { worker: 7 } }), clock, write }
+  return { lines, log: createLineLog({ level, format, clock, write, facts: { worker: 7 } }) }
 }
 
 test('a JSON entry is one object on one line, with time, level, event, message and facts', () => {
@@ -50,46 +49,11 @@ test('entries below the level are not written', () => {
 
 for (const format of ['text', 'json'] as const)
   test(`nothing from outside starts a line or speaks to the terminal (${format})`, () => {
-    const { lines, log, clock, write } = record(format)
+    const { lines, log } = record(format)
     const evil = 'a\r\n2026 ERROR fake\u001b[2J\u009b31m\u2028\u202e'
     log.info('event', evil, { name: evil })
-    createAccessLog(
-      format,
-      clock,
-      write,
-    )({
-      client: '192.0.2.1',
-      site: undefined,
-      host: evil,
-      method: 'GET',
-      target: `/${evil}`,
-      version: '2',
-      status: 404,
-      bytes: 0,
-      durationMs: 1,
-    })
     for (const line of lines) {
       assert.equal(line.indexOf('\n'), line.length - 1)
       assert.doesNotMatch(line.slice(0, -1), /[\p{Cc}\u2028\u202e]/u)
     }
   })
-
-test('an access entry is one line that a person reads at a glance', () => {
-  const { lines, clock, write } = record('text')
-  createAccessLog(
-    'text',
-    clock,
-    write,
-  )({
-    client: '192.0.2.1',
-    site: 'a.test',
-    host: 'a.test:8443',
-    method: 'GET',
-    target: '/x?y',
-    version: '1.1',
-    status: 200,
-    bytes: 12,
-    durationMs: 1.26,
-  })
-  assert.equal(lines[0], '2026-11-24T12:00:00Z 200 GET a.test:8443/x?y HTTP/1.1 12 B 1.3 ms 192.0.2.1\n')
-})

@@ -6,6 +6,8 @@ type Options = {
   readonly now: () => number
   /** The program hangs on a terminal: its end is the program's. */
   readonly onTerminal: boolean
+  /** The logs were moved, and new ones are to be begun. */
+  readonly onReopen: () => void
   /** The operator asks a second time. */
   readonly onSecond: () => void
 }
@@ -14,10 +16,10 @@ type Options = {
 const ECHO_MS = 500
 
 /** Other servers take these as orders. Node would end at once, or open its debugger to everybody on this machine. */
-const ORDERS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
+const ORDERS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR2']
 
-/** The operator's wish to stop, as signals tell it. Nobody else may end this process while it listens. */
-export class StopSignals implements Disposable {
+/** What the operator wishes by signals. Nobody else may end this process while it listens. */
+export class Signals implements Disposable {
   readonly #options: Options
   readonly #asked = new AbortController()
   readonly #listeners = new Map<NodeJS.Signals, (signal: NodeJS.Signals) => void>()
@@ -27,6 +29,7 @@ export class StopSignals implements Disposable {
     this.#options = options
     for (const signal of ['SIGTERM', 'SIGINT'] as const) this.#listeners.set(signal, () => this.#stop())
     for (const signal of ORDERS) this.#listeners.set(signal, () => this.#refuse(signal))
+    this.#listeners.set('SIGUSR1', () => options.onReopen())
     if (options.onTerminal) this.#listeners.set('SIGHUP', () => this.#stop())
     for (const [signal, listener] of this.#listeners) process.on(signal, listener)
   }
@@ -54,8 +57,8 @@ export class StopSignals implements Disposable {
 
   #refuse(signal: NodeJS.Signals): void {
     const message =
-      `${signal} changes nothing: a config that has changed, or a log that was moved, is taken up by a restart. ` +
-      'SIGTERM stops Castellan.'
+      `${signal} changes nothing: a config that has changed is taken up by a restart. ` +
+      'SIGUSR1 begins new log files, and SIGTERM stops Castellan.'
     this.#options.log.warn('signal-ignored', message, { signal })
   }
 }
