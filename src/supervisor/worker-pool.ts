@@ -30,7 +30,7 @@ export class WorkerStartError extends CastellanError {
   declare readonly code: 'listen-failed'
 }
 
-/** A worker that dies is replaced at once the first time, then after 1, 2, 4 … seconds. */
+/** A worker that dies is replaced at once the first time, then after 1, 2, 4 … seconds; the last one after 1 at most. */
 const FIRST_BACKOFF_MS = 1_000
 const MAX_BACKOFF_MS = 30_000
 /** Who has served this long has shown that it can: the next crash counts as a first one. */
@@ -168,7 +168,7 @@ export class WorkerPool implements ChallengePublisher {
 
   async #replace(worker: WorkerProcess, cause: string): Promise<void> {
     const { clock, log } = this.#options
-    const backoffMs = this.#crashes === 1 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (this.#crashes - 2), MAX_BACKOFF_MS)
+    const backoffMs = this.#backoffMs()
     const who = worker.pid === undefined ? 'A worker' : `Worker ${worker.pid}`
     const when = backoffMs === 0 ? 'now' : `in ${backoffMs / 1000} s`
     const others = this.#workers.size === 1 ? '1 other goes' : `${this.#workers.size} others go`
@@ -184,6 +184,13 @@ export class WorkerPool implements ChallengePublisher {
       return
     }
     this.#spawn()
+  }
+
+  #backoffMs(): number {
+    if (this.#crashes === 1) return 0
+    // To wait longer while nobody serves would only lengthen the outage.
+    const max = this.#workers.size === 0 ? FIRST_BACKOFF_MS : MAX_BACKOFF_MS
+    return Math.min(FIRST_BACKOFF_MS * 2 ** (this.#crashes - 2), max)
   }
 
   /** Sends a question to all workers and resolves when each has answered, is gone or has been silent for long. */

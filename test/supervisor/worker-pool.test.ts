@@ -94,6 +94,16 @@ test('has started when every worker accepts connections', async () => {
   await started
 })
 
+test('while nobody serves, the next worker starts within a second, however many have crashed', async () => {
+  const { workers, clock } = startPool(1)
+  for (let crash = 0; crash < 10; crash++) {
+    const count: number = workers.length
+    workers.at(-1)!.exit('exit code 1')
+    await clock.advance(1_000)
+    assert.equal(workers.length, count + 1)
+  }
+})
+
 test('a worker that takes the place of another is not counted twice', async () => {
   const { workers, started, clock } = startPool(2)
   workers[0]!.say({ type: 'ready' })
