@@ -17,11 +17,17 @@ export type LogLine = { readonly event: string; readonly level: string; readonly
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  const [port] = await freePorts(1)
+  return port!
+}
+
+/** Ports that were free a moment ago, all at once: one that was let go may be the next that the system gives. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer())
+  for (const server of servers) await new Promise<void>((resolve) => server.listen(0, resolve))
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  for (const server of servers) await new Promise((resolve) => server.close(resolve))
+  return ports
 }
 
 /** A folder for one test, with a config in it. */
@@ -36,7 +42,7 @@ export type Place = {
 
 export async function makePlace(): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'castellan-e2e-'))
-  const [httpsPort, httpPort] = [await freePort(), await freePort()]
+  const [httpsPort, httpPort] = (await freePorts(2)) as [number, number]
   const head = `storage: ./data
 listen: { https: "127.0.0.1:${httpsPort}", http: "127.0.0.1:${httpPort}" }
 log: { format: json, level: debug }
