@@ -25,13 +25,15 @@ export type CertificatesOptions = {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  /** Called with the whole state whenever it has changed, but not for the first one. */
-  readonly onChange: (state: CertificatesState) => void
+  /** Called whenever the state has changed, but not for the first one. The state is put together when it is asked for. */
+  readonly onChange: (state: () => CertificatesState) => void
 }
 
 /** One certificate that should exist, and how it stands with it. */
 type Item = {
   readonly wanted: WantedCertificate
+  /** Equal for certificates of the same names. */
+  readonly names: string
   held: StoredCertificate | undefined
   /** What serves its names as long as it is not there. */
   standIns: readonly StandIn[]
@@ -85,6 +87,7 @@ export class Certificates {
     this.#options = options
     this.#items = wanted.map((each) => ({
       wanted: each,
+      names: [...each.names].sort().join(),
       held: undefined,
       standIns: [],
       saveAgainAt: undefined,
@@ -141,7 +144,7 @@ export class Certificates {
     while (!this.#own.isEmpty && !this.#stopping.signal.aborted) {
       await this.#sleep(OWN_FILES_INTERVAL_MS, Promise.withResolvers<void>())
       if (this.#stopping.signal.aborted) return
-      if (await this.#own.refresh()) this.#options.onChange(this.state)
+      if (await this.#own.refresh()) this.#options.onChange(() => this.state)
     }
   }
 
@@ -170,7 +173,7 @@ export class Certificates {
     due.sort((a, b) => a.step.at - b.step.at)
     const begun = due.filter(({ item, step }) => this.#begin(item, step))
     // What its names wait for is another thing now.
-    if (begun.some(({ item }) => item.held === undefined)) this.#options.onChange(this.state)
+    if (begun.some(({ item }) => item.held === undefined)) this.#options.onChange(() => this.state)
     return next - now
   }
 
@@ -181,8 +184,8 @@ export class Certificates {
 
   /** Unless others of the same names, or too many, are at it: whoever ends wakes the loop, which comes back to this one. */
   #begin(item: Item, step: Order): boolean {
-    const names = sameNames(item)
-    const issuer = item.wanted.issuers[0]!
+    const { names, wanted } = item
+    const issuer = wanted.issuers[0]!
     const isFull = [...this.#busy.values()].filter((running) => running.issuer === issuer).length >= MAX_CONCURRENT
     if (isFull || this.#busy.has(names)) return false
     item.orderedSince = this.#options.clock.now()
@@ -218,7 +221,7 @@ export class Certificates {
     item.standIns = []
     await this.#attempts.succeed(wanted.id)
     this.#progress.received(wanted, issued, type)
-    this.#options.onChange(this.state)
+    this.#options.onChange(() => this.state)
   }
 
   async #fail(item: Item, type: Order['type'], error: unknown): Promise<void> {
@@ -234,7 +237,7 @@ export class Certificates {
     const serving = item.held ?? item.standIns[0]?.stored
     this.#progress.failed(wanted, { type, serving, reason, nextAt, alsoWaiting })
     item.orderedSince = undefined
-    this.#options.onChange(this.state)
+    this.#options.onChange(() => this.state)
   }
 
   /** Those for other keys that would be ordered now, for the same names and from the same issuers. */
@@ -247,7 +250,7 @@ export class Certificates {
     return this.#items.filter(
       (other) =>
         other !== item &&
-        sameNames(other) === sameNames(item) &&
+        other.names === item.names &&
         other.wanted.issuers.join() === item.wanted.issuers.join() &&
         isDue(other),
     )
@@ -308,10 +311,6 @@ function servedBy({ wanted, held, standIns }: Item): HeldCertificate[] {
 function toHeld({ id }: WantedCertificate, stored: StoredCertificate, names: readonly string[]): HeldCertificate {
   const { certificate, chain, privateKey } = stored
   return { id: `${id}:${certificate.fingerprint}`, names, chain, privateKey }
-}
-
-function sameNames({ wanted }: Item): string {
-  return [...wanted.names].sort().join()
 }
 
 /** Who would be asked, and as what. */

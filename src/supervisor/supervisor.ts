@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
 import { startCertificates } from '../certificates/renewal.ts'
+import type { CertificatesState } from '../certificates/state.ts'
 import { wantedCertificates } from '../certificates/wanted.ts'
 import type { Config, Site } from '../config/config.ts'
 import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
@@ -14,6 +15,7 @@ import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.ts'
 import { createIssuers } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
+import { throttle } from './throttle.ts'
 import { TicketRotation } from './ticket-rotation.ts'
 import { trustHint } from './trust-hint.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -68,6 +70,12 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const board = new CertificateBoard()
   const tickets = new TicketRotation(clock, randomBytes)
   const pool = createPool(options, sockets, { board, tickets })
+  let current: (() => CertificatesState) | undefined
+  const tellWorkers = throttle(
+    () => current && pool.changeCertificates(board.update(current())),
+    CHANGE_INTERVAL_MS,
+    clock,
+  )
   const certificates = await startCertificates({
     ...whatIsWanted(config),
     issuers: createIssuers(config, internal, { storage, publisher: pool, clock, random, log }),
@@ -75,7 +83,10 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
     clock,
     random,
     log,
-    onChange: (state) => pool.changeCertificates(board.update(state)),
+    onChange: (state) => {
+      current = state
+      tellWorkers()
+    },
   })
   taken.defer(async () => {
     await Promise.all([certificates.stop(), pool.stop(config.timeouts.drainMs)])
@@ -151,6 +162,9 @@ function whatIsWanted({ sites }: Config) {
     ownFiles: sites.filter(isOwn).map(({ name, names, files }) => ({ site: name, names, files })),
   }
 }
+
+/** With thousands of names to be certified, each change told by itself would cost more than the certificates. */
+const CHANGE_INTERVAL_MS = 200
 
 /** More sites than a person reads are counted. */
 const MAX_ANNOUNCED = 10

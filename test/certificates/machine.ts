@@ -56,7 +56,7 @@ export class Machine {
       clock: this.localClock,
       random: () => this.random,
       log: this.log,
-      onChange: (state) => this.states.push(state),
+      onChange: (state) => this.states.push(state()),
     })
   }
 
