@@ -1,0 +1,27 @@
+import { download } from './download.ts'
+import { http1 } from './http1.ts'
+import { http1With128 } from './http1-128.ts'
+import { http2 } from './http2.ts'
+import { http2Single } from './http2-single.ts'
+import { idle } from './idle.ts'
+import { newConnection } from './new-connection.ts'
+import { resumption } from './resumption.ts'
+import type { Scenario } from './scenario.ts'
+import { start } from './start.ts'
+import { upload } from './upload.ts'
+import { websocket } from './websocket.ts'
+
+/** In the order of the table's rows. */
+export const scenarios: readonly Scenario[] = [
+  http1,
+  http1With128,
+  http2,
+  http2Single,
+  newConnection,
+  resumption,
+  download,
+  upload,
+  websocket,
+  idle,
+  start,
+]

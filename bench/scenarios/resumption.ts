@@ -1,0 +1,55 @@
+import type { TLSSocket } from 'node:tls'
+import { BenchError } from '../bench-error.ts'
+import type { Reading } from '../figures.ts'
+import { closeConnection, connectTls, get } from '../load/connection.ts'
+import { inParallel } from '../load/in-parallel.ts'
+import type { Server } from '../server.ts'
+import { SITE_NAME } from '../site.ts'
+import { cpuSecondsEach, type Scenario } from './scenario.ts'
+
+const CONNECTIONS = 2_000
+const AT_ONCE = 16
+
+/** Clients that come back: a session of their last visit (RFC 8446 §2.2), and one request. */
+export const resumption: Scenario = {
+  name: 'resumption',
+  metrics: [{ name: 'cpu', title: 'resumed connection and a request', unit: 'µs' }],
+  protocol: 'http/1.1',
+  origin: 'static',
+  siteNames: [SITE_NAME],
+  fresh: false,
+  async measure(server: Server): Promise<Reading> {
+    const sessions: (Buffer | undefined)[] = []
+    await inParallel(AT_ONCE, AT_ONCE, async (visitor) => {
+      sessions[visitor] = (await visit(server, undefined)).session
+    })
+    return { cpu: 1e6 * (await cpuSecondsEach(server, () => comeBack(server, sessions))) }
+  },
+}
+
+/** Throws BenchError `not-resumed` unless every session is. */
+async function comeBack(server: Server, sessions: (Buffer | undefined)[]): Promise<number> {
+  await inParallel(sessions.length, sessions.length, async (visitor) => {
+    for (let visits = 0; visits < CONNECTIONS / AT_ONCE; visits++) {
+      const { isResumed, session } = await visit(server, sessions[visitor])
+      if (!isResumed) throw new BenchError('not-resumed', 'it does not resume every session')
+      sessions[visitor] = session ?? sessions[visitor]
+    }
+  })
+  return CONNECTIONS
+}
+
+type Visit = { readonly isResumed: boolean; readonly session: Buffer | undefined }
+
+async function visit({ port }: Server, session: Buffer | undefined): Promise<Visit> {
+  const socket: TLSSocket = await connectTls({ port, name: SITE_NAME, session })
+  let next: Buffer | undefined
+  // Tickets come after the handshake and ahead of the answer (RFC 8446 §4.6.1).
+  socket.on('session', (ticket) => {
+    next = ticket
+  })
+  await get(socket, SITE_NAME)
+  const isResumed = socket.isSessionReused()
+  await closeConnection(socket)
+  return { isResumed, session: next }
+}
