@@ -84,8 +84,11 @@ export class Program {
 
   /** Throws BenchError `program-failed` if it cannot even be started. */
   static async start({ program, args, env = {} }: Command, folder: string): Promise<Program> {
-    const options = { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] as const }
-    const child = spawn(program, args, { ...options, stdio: [...options.stdio] })
+    const child = spawn(program, args, {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     try {
       await once(child, 'spawn')
     } catch (cause) {

@@ -26,8 +26,15 @@ const contexts = new Map<string, SecureContext>(
   ]),
 )
 
+/** As nginx keeps them; Node's own 5 s are over before all connections of the scenario `idle` are open. */
+const KEEP_ALIVE_MS = 75_000
+
 const server = createServer(
-  { SNICallback: (name, done) => done(null, contexts.get(name)), minVersion: 'TLSv1.2' },
+  {
+    SNICallback: (name, done) => done(null, contexts.get(name)),
+    minVersion: 'TLSv1.2',
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  },
   (request, response) => proxy.web(request, response),
 )
 server.on('upgrade', (request, socket, head) => proxy.ws(request, socket, head))
