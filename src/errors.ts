@@ -36,7 +36,13 @@ export function describeError(error: unknown): string {
     if (!sentences.some((sentence) => sentence.includes(message))) sentences.push(message)
     current = current.cause
   }
-  return sentences.join(': ')
+  if (sentences.length === 0) return ''
+  return sentences.reduce((text, sentence) => `${text}${/[.!?]$/.test(text) ? ' ' : ': '}${sentence}`)
+}
+
+/** With a full stop, if it has none, for another sentence to follow. */
+export function asSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 /** Node gives an empty message when every address of a name refused; the reasons are inside. */

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { describeError, errorCode } from '../errors.ts'
+import { trustedAuthorities } from '../system/authorities.ts'
 import type { Clock } from '../system/clock.ts'
 import { AcmeError } from './acme-error.ts'
 import { abortable, withDeadline } from './deadline.ts'
@@ -141,7 +142,7 @@ async function readBody(incoming: IncomingMessage, host: string): Promise<string
 }
 
 function secureContext(trust: string | undefined): SecureContext {
-  return createSecureContext(trust === undefined ? {} : { ca: [...getCACertificates('default'), trust] })
+  return createSecureContext({ ca: [...trustedAuthorities(), ...(trust === undefined ? [] : [trust])] })
 }
 
 /** OpenSSL's verification errors and Node's own check of the name, as they appear in `error.code`. */
@@ -154,9 +155,7 @@ function connectionFailed(host: string, cause: unknown): AcmeError {
     // After a semicolon comes Node's advice on its own command line.
     const [verdict] = reason.split(';')
     const advice = 'If this CA is your own, give its root certificate as the issuer’s “trust”.'
-    return new AcmeError('acme-untrusted', `The certificate of ${host} is not trusted: ${verdict}. ${advice}`, facts, {
-      cause,
-    })
+    return new AcmeError('acme-untrusted', `The certificate of ${host} is not trusted: ${verdict}. ${advice}`, facts)
   }
   return new AcmeError('acme-unreachable', `The ACME server ${host} cannot be reached: ${reason}.`, facts, { cause })
 }

@@ -1,4 +1,4 @@
-import { CastellanError, describeError } from '../errors.ts'
+import { asSentence, CastellanError, describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Progress } from './progress.ts'
@@ -14,7 +14,9 @@ export class IssuanceError extends CastellanError {
 
   constructor(failures: readonly { issuer: string; error: unknown }[]) {
     const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
-    super('issuance-failed', reasons.join(' '), { issuers: failures.map(({ issuer }) => issuer) })
+    super('issuance-failed', [...reasons.slice(0, -1).map(asSentence), reasons.at(-1)].join(' '), {
+      issuers: failures.map(({ issuer }) => issuer),
+    })
     this.retryAfterMs = Math.min(...failures.map(({ error }) => retryAfterOf(error)))
     this.concernsNames = failures.every(({ error }) => concernsNames(error))
   }

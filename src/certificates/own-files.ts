@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
-import { CastellanError, describeError, type Facts } from '../errors.ts'
+import { asSentence, CastellanError, describeError, type Facts } from '../errors.ts'
 import { type Certificate, coversName, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
@@ -153,7 +153,7 @@ export class OwnCertificates {
 
 function complaint(site: string, { certificate, key, content }: Pair, error: unknown, end: string): string {
   const serving = content === undefined ? 'There is none to serve for it' : 'The former one serves on'
-  return `${certificate} and ${key} cannot be used for ${site}: ${describeError(error)} ${serving} until ${end}.`
+  return `${certificate} and ${key} cannot be used for ${site}: ${asSentence(describeError(error))} ${serving} until ${end}.`
 }
 
 function factsOf(site: string, { certificate, key }: Pair): Facts {

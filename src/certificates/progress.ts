@@ -1,4 +1,4 @@
-import { describeError, type Facts } from '../errors.ts'
+import { asSentence, describeError, type Facts } from '../errors.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -35,7 +35,7 @@ export class Progress {
 
   /** One issuer gave none, and another is asked within the same try. */
   passedOn(wanted: WantedCertificate, issuer: string, error: unknown, next: string): void {
-    const message = `${issuer} did not give ${describe(wanted)}: ${describeError(error)} Now ${next} is asked.`
+    const message = `${issuer} did not give ${describe(wanted)}: ${asSentence(describeError(error))} Now ${next} is asked.`
     this.#log.warn('certificate-passed-on', message, { ...factsOf(wanted), issuer, next })
   }
 
@@ -53,7 +53,7 @@ export class Progress {
     const left = serving === undefined ? 0 : serving.certificate.notAfter - now
     const message = [
       `Could not ${type === 'issue' ? 'get' : 'renew'} ${describe(wanted)}.`,
-      reason,
+      asSentence(reason),
       `The next try is in ${spokenDuration(nextAt - now)}, at ${spokenTime(nextAt)}.`,
       ...(alsoWaiting.length === 0 ? [] : [`So long the ${alsoWaiting.join(' and ')} one is not ordered either.`]),
       meanwhile(serving, left),
@@ -64,7 +64,7 @@ export class Progress {
   }
 
   notStored(wanted: WantedCertificate, error: unknown): void {
-    const message = `Could not store ${describe(wanted)}: ${describeError(error)} It serves from memory, and is stored as soon as that is possible; a restart before that orders it again.`
+    const message = `Could not store ${describe(wanted)}: ${asSentence(describeError(error))} It serves from memory, and is stored as soon as that is possible; a restart before that orders it again.`
     this.#log.error('certificate-not-stored', message, factsOf(wanted))
   }
 }

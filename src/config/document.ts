@@ -190,11 +190,16 @@ const SYNTAX_REASONS: Partial<Record<YAMLError['code'], string>> = {
   RESOURCE_EXHAUSTION: 'far too deep a nesting',
 }
 
+const SYNTAX_ADVICE: Partial<Record<YAMLError['code'], string>> = {
+  MULTIPLE_DOCS: 'a config is one document: remove the line ---, or give the rest a file of its own',
+  TAB_AS_INDENT: 'indent with spaces',
+}
+
 function syntaxProblem(file: string, error: YAMLError, lines: LineCounter): ConfigProblem {
   const { line, col } = lines.linePos(error.pos[0])
   // Some messages end in the text that was found, which may be a secret.
   const reason = SYNTAX_REASONS[error.code] ?? error.message.replace(/: ".*$/s, '')
-  const allowed = 'check indentation, quotes and brackets here and on the line before'
+  const allowed = SYNTAX_ADVICE[error.code] ?? 'check indentation, quotes and brackets here and on the line before'
   return { file, line, column: col, key: undefined, found: `found what is not YAML: ${reason}`, allowed }
 }
 

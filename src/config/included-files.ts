@@ -1,4 +1,4 @@
-import { glob } from 'node:fs/promises'
+import { glob, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'
@@ -23,13 +23,15 @@ export async function includedFiles(
   const paths = new Map<string, Spot>()
   for (const [index, pattern] of patterns.entries()) {
     const place = spot.item(index)
-    for (const path of await matches(pattern, dirname(config.path), place, findings)) paths.set(path, place)
+    const found = await matches(pattern, dirname(config.path), place, findings)
+    if (found?.length === 0 && !(await hasFolder(pattern, dirname(config.path)))) findings.warn(place, noFolder)
+    for (const path of found ?? []) paths.set(path, place)
   }
   paths.delete(config.path)
   return [...paths].map(([path, place]) => ({ names: { path, file: displayName(path, config) }, spot: place }))
 }
 
-async function matches(pattern: string, folder: string, spot: Spot, findings: Findings): Promise<string[]> {
+async function matches(pattern: string, folder: string, spot: Spot, findings: Findings): Promise<string[] | undefined> {
   if (!GLOB.test(pattern)) return [resolve(folder, pattern)]
   try {
     const found = await Array.fromAsync(glob(pattern, { cwd: folder }))
@@ -41,9 +43,25 @@ async function matches(pattern: string, folder: string, spot: Spot, findings: Fi
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     findings.refuse(spot, new Refusal('allowed: a path or a glob', { fault: `which cannot be searched: ${reason}` }))
-    return []
+    return undefined
   }
 }
+
+/** A folder without files is a beginning, but one that is not there a typing error. */
+async function hasFolder(pattern: string, folder: string): Promise<boolean> {
+  const steps = pattern.split('/')
+  const plain = steps.slice(
+    0,
+    steps.findIndex((step) => GLOB.test(step)),
+  )
+  return (
+    (
+      await stat(resolve(folder, plain.join('/') || (pattern.startsWith('/') ? '/' : '.'))).catch(() => undefined)
+    )?.isDirectory() === true
+  )
+}
+
+const noFolder = new Refusal('nothing is included from it', { fault: 'whose folder is not there' })
 
 /** Named as the config is: relative to the working directory if that is how the operator gave it. */
 function displayName(path: string, config: DocumentNames): string {

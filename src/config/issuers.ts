@@ -8,6 +8,9 @@ export const builtInDirectories: ReadonlyMap<string, string> = new Map([
   ['google', 'https://dv.acme-v02.api.pki.goog/directory'],
 ])
 
+/** Those of them that give certificates only to accounts that are known to them already (RFC 8555 §7.3.4). */
+export const externalAccountIssuers: ReadonlySet<string> = new Set(['zerossl', 'google'])
+
 /** The CA in the data folder. */
 export const INTERNAL_ISSUER = 'internal'
 

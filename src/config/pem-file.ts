@@ -1,3 +1,5 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { Refusal } from './problem.ts'
 import type { TextFiles } from './text-file.ts'
 
@@ -21,6 +23,27 @@ export async function readPem(path: string, kind: PemKind, files: TextFiles): Pr
   if ('fault' in content) return new Refusal(ALLOWED[kind], { fault: `but ${path} cannot be read: ${content.fault}` })
   const fault = kind === 'certificate' ? certificateFault(content.text) : keyFault(content.text)
   return fault === undefined ? content.text : new Refusal(ALLOWED[kind], { fault: `but ${path} ${fault}` })
+}
+
+/** What is wrong with a PEM key for a PEM certificate, in words that follow `which`; undefined if they are a pair. */
+export function pairFault(certificate: string, key: string): string | undefined {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+      ? undefined
+      : 'is the key of another certificate'
+  } catch {
+    return 'cannot be read together with its certificate: one of them is damaged'
+  }
+}
+
+/** The names of a PEM certificate, as `wanted` has them, that it is not good for. */
+export function uncoveredNames(certificate: string, wanted: readonly string[]): string[] {
+  const x509 = new X509Certificate(certificate)
+  const covers = (name: string): boolean =>
+    isIP(name) === 0
+      ? x509.checkHost(name.replace(/^\*/, 'a'), { subject: 'never' }) !== undefined
+      : x509.checkIP(name) !== undefined
+  return wanted.filter((name) => !covers(name))
 }
 
 function certificateFault(text: string): string | undefined {

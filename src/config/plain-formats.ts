@@ -74,6 +74,14 @@ export const workersFormat: TextFormat<number | 'auto'> = {
   },
 }
 
+/** What YAML 1.1 read as a boolean; to accept them would mean to guess what `y` is elsewhere. */
+const FORMER_WORDS = new Map([
+  ['yes', 'on'],
+  ['y', 'on'],
+  ['no', 'off'],
+  ['n', 'off'],
+])
+
 const SWITCH_WORDS = new Map([
   ['on', true],
   ['true', true],
@@ -93,7 +101,9 @@ export function switchFormat(
       const state = SWITCH_WORDS.get(text)
       if (state !== undefined) return state
       if (later.includes(text)) return new Refusal(allowed, { fault: `which is ${NOT_SUPPORTED_YET}` })
-      return new Refusal(allowed, { hint: didYouMean(text, SWITCH_WORDS.keys()) })
+      const former = FORMER_WORDS.get(text.toLowerCase())
+      const hint = former === undefined ? didYouMean(text, SWITCH_WORDS.keys()) : `did you mean "${former}"?`
+      return new Refusal(allowed, { hint })
     },
   }
 }

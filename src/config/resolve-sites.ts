@@ -5,7 +5,7 @@ import type { Spot } from './document.ts'
 import { formatDuration, SECOND_MS } from './duration.ts'
 import type { Findings } from './findings.ts'
 import { builtInDirectories, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
-import { type PemKind, readPem } from './pem-file.ts'
+import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { checkRedirect } from './redirect-loop.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
@@ -41,14 +41,15 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   const { defaults, findings } = around
   const action = resolveAction(settings, own, spot, around)
   const issuers = settings.issuer ?? defaults.issuer
-  const files = await resolveFiles(settings, spot, findings)
+  const names = own.map((claim) => claim.name)
+  const files = await resolveFiles(settings, names, spot, findings)
   checkIssuers(settings, own, spot, around)
   if (settings.hsts) warnOfHsts(settings.hsts, spot.at('hsts'), findings)
   const name = own[0]?.name
   if (action === undefined || name === undefined) return undefined
   return {
     name,
-    names: own.map((claim) => claim.name),
+    names,
     action,
     redirectToHttps: settings.redirect ?? defaults.redirect,
     hsts: (settings.hsts ?? defaults.hsts) || undefined,
@@ -83,23 +84,58 @@ function absoluteUpstream(upstream: UpstreamAddress, spot: Spot, findings: Findi
   return { scheme: 'unix', path: absoluteSocket(upstream.path, place, findings) }
 }
 
-async function resolveFiles(settings: SiteSettings, spot: Spot, findings: Findings): Promise<CertificateFile[]> {
-  const files: CertificateFile[] = []
-  for (const [index, { certificate, key }] of (settings.certificate?.files ?? []).entries()) {
-    const place = spot.at('certificate', 'files', index)
-    files.push({
-      certificate: await resolvePem(certificate, 'certificate', place.at('certificate'), findings),
-      key: await resolvePem(key, 'private key', place.at('key'), findings),
-    })
-  }
-  return files
+async function resolveFiles(
+  settings: SiteSettings,
+  names: readonly string[],
+  spot: Spot,
+  findings: Findings,
+): Promise<CertificateFile[]> {
+  const filesSpot = spot.at('certificate', 'files')
+  const pairs = await Promise.all(
+    (settings.certificate?.files ?? []).map((pair, index) => resolvePair(pair, filesSpot.item(index), findings)),
+  )
+  const readable = pairs.flatMap(({ text }) => text ?? [])
+  const missing = names.filter((name) => readable.every((text) => uncoveredNames(text, [name]).length > 0))
+  if (readable.length > 0 && missing.length > 0)
+    findings.warn(
+      filesSpot,
+      new Refusal('clients refuse it there', { found: `no certificate covers ${missing.join(', ')}` }),
+    )
+  return pairs.map(({ file }) => file)
 }
 
-async function resolvePem(path: string, kind: PemKind, spot: Spot, findings: Findings): Promise<string> {
+/** The text is the certificate's, if that and its key can be used. */
+async function resolvePair(
+  { certificate, key }: CertificateFile,
+  spot: Spot,
+  findings: Findings,
+): Promise<{ readonly file: CertificateFile; readonly text: string | undefined }> {
+  const [certificateFile, keyFile] = [
+    await resolvePem(certificate, 'certificate', spot.at('certificate'), findings),
+    await resolvePem(key, 'private key', spot.at('key'), findings),
+  ]
+  const file = { certificate: certificateFile.path, key: keyFile.path }
+  if (certificateFile.text === undefined || keyFile.text === undefined) return { file, text: undefined }
+  const fault = pairFault(certificateFile.text, keyFile.text)
+  if (fault === undefined) return { file, text: certificateFile.text }
+  findings.refuse(
+    spot.at('key'),
+    new Refusal(`allowed: the private key of ${certificate}`, { fault: `which ${fault}` }),
+  )
+  return { file, text: undefined }
+}
+
+async function resolvePem(
+  path: string,
+  kind: PemKind,
+  spot: Spot,
+  findings: Findings,
+): Promise<{ readonly path: string; readonly text: string | undefined }> {
   const absolute = resolve(spot.document.folder, path)
   const pem = await readPem(absolute, kind, findings.files)
-  if (pem instanceof Refusal) findings.refuse(spot, pem)
-  return absolute
+  if (!(pem instanceof Refusal)) return { path: absolute, text: pem }
+  findings.refuse(spot, pem)
+  return { path: absolute, text: undefined }
 }
 
 function checkIssuers(settings: SiteSettings, own: readonly Claim[], spot: Spot, around: Surroundings): void {

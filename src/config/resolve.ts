@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
-import type { Config } from './config.ts'
+import type { Config, Site } from './config.ts'
 import type { Document, DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'
-import { builtInDirectories, INTERNAL_ISSUER } from './issuers.ts'
+import { builtInDirectories, externalAccountIssuers, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
 import type { ListenAddress } from './listen-address.ts'
 import { Refusal } from './problem.ts'
 import { checkIssuerNames, resolveIssuers } from './resolve-issuers.ts'
@@ -42,6 +42,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   const noneNamed = document.spot('sites').value === undefined || settings.sites !== undefined
   if (entries.length === 0 && noneNamed && parts.complete) findings.refuse(document.spot('sites'), noSites)
   const sites = await resolveSites(entries, claims, { defaults, listen: settings.listen, knownIssuers, findings })
+  checkAccounts(sites, settings, document, findings)
   if (parts.complete) checkFallback(settings.fallback, claims, document.spot('fallback'), findings)
 
   return {
@@ -71,6 +72,33 @@ function siteEntries({ document, settings, included }: ConfigParts): SiteEntry[]
     const sites = new Map(Object.entries(file.sites ?? {}))
     return keysAt(spot).map((key) => ({ key, spot: spot.at(key), settings: sites.get(key) }))
   })
+}
+
+/** What a public CA asks of its customers before it gives anything, so that it is said here and not by the CA. */
+function checkAccounts(
+  sites: readonly Site[],
+  { acceptTerms, issuers }: ConfigSettings,
+  document: Document,
+  findings: Findings,
+): void {
+  const asked = new Set(
+    sites
+      .filter(({ files }) => files.length === 0)
+      .flatMap((site) => site.names.flatMap((name) => issuersFor(name, site.issuers))),
+  )
+  const publicOnes = [...builtInDirectories.keys()].filter((name) => asked.has(name))
+  if (publicOnes.length > 0 && !acceptTerms)
+    findings.warn(
+      document.spot('acceptTerms'),
+      new Refusal('read its terms of service, then set acceptTerms: true', {
+        found: `${publicOnes.join(' and ')} will issue nothing`,
+      }),
+    )
+  for (const name of publicOnes) {
+    if (!externalAccountIssuers.has(name) || issuers[name]?.externalAccount !== undefined) continue
+    const found = `${name} will issue nothing: it wants an account that you have there already`
+    findings.warn(document.spot('issuers', name), new Refusal('give externalAccount with kid and hmacKey', { found }))
+  }
 }
 
 /** The keys that a mapping has in the file, whether or not its values were accepted. */

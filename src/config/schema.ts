@@ -89,8 +89,15 @@ const siteCertificate = mapping(
     keys: certificateKeys.optional(),
     grouping: grouping.optional(),
     files: z
-      .array(certificateFile, { error: () => 'allowed: a list of mappings with certificate and key' })
-      .min(1, { error: () => 'at least one is needed; allowed: a list of mappings with certificate and key' })
+      .union(
+        [
+          certificateFile.transform((file) => [file]),
+          z
+            .array(certificateFile)
+            .min(1, { error: () => 'at least one is needed; allowed: a list of mappings with certificate and key' }),
+        ],
+        { error: () => 'allowed: a list of mappings with certificate and key' },
+      )
       .optional()
       .describe('Certificates of your own, reread when they change; none is then asked for.'),
   },

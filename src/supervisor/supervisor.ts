@@ -96,6 +96,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   taken.defer(() => tickets.stop())
   await pool.start(signal)
   announce(config, log)
+  announceWaiting(certificates.state, log)
   await announceInternalCa(config, internal, log)
   return { stop: () => taken.disposeAsync(), reopenLogs: () => pool.reopenLogs(), kill: () => pool.kill() }
 }
@@ -173,6 +174,15 @@ function announce({ sites, listen }: Config, log: Log): void {
   const origins = sites.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen))
   const more = sites.length > MAX_ANNOUNCED ? ` and ${sites.length - MAX_ANNOUNCED} more` : ''
   log.info('serving', `Serving ${origins.join(', ')}${more}.`)
+}
+
+/** A name that is served but has no certificate is what a visitor complains of first. */
+function announceWaiting({ waiting }: CertificatesState, log: Log): void {
+  const names = [...new Set(waiting.flatMap((each) => each.names))]
+  if (names.length === 0) return
+  const more = names.length > MAX_ANNOUNCED ? ` and ${names.length - MAX_ANNOUNCED} more` : ''
+  const message = `No certificate yet for ${names.slice(0, MAX_ANNOUNCED).join(', ')}${more}: ${waiting[0]!.reason}.`
+  log.info('certificates-waiting', message, { names: names.slice(0, MAX_ANNOUNCED) })
 }
 
 async function announceInternalCa({ sites, listen }: Config, internal: InternalIssuer, log: Log): Promise<void> {

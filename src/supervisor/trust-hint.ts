@@ -3,7 +3,7 @@ import { shellWord } from '../system/shell-word.ts'
 /** How to make this machine trust a CA's certificate, in one command for each kind of system. */
 const COMMANDS: Partial<Record<NodeJS.Platform, (path: string) => string>> = {
   linux: (path) =>
-    `sudo cp ${shellWord(path)} /usr/local/share/ca-certificates/castellan.crt && sudo update-ca-certificates`,
+    `sudo install -m 644 ${shellWord(path)} /usr/local/share/ca-certificates/castellan.crt && sudo update-ca-certificates`,
   darwin: (path) =>
     `sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain ${shellWord(path)}`,
   win32: (path) => `certutil -addstore -f ROOT "${path}"`,

@@ -1,5 +1,5 @@
 import { closeSync, openSync, write } from 'node:fs'
-import { CastellanError, describeError, errorCode } from '../errors.ts'
+import { asSentence, CastellanError, describeError, errorCode } from '../errors.ts'
 
 /** The file of a log cannot be opened (`facts.path`). */
 export class LogFileError extends CastellanError {
@@ -99,7 +99,8 @@ export class LogFile {
   }
 
   #failed(error: unknown): void {
-    if (!this.#inTrouble) this.#onTrouble(`Lines of the log ${this.#path} are lost: ${describeError(error)}`)
+    if (!this.#inTrouble)
+      this.#onTrouble(`Lines of the log ${this.#path} are lost: ${asSentence(describeError(error))}`)
     this.#inTrouble = true
   }
 

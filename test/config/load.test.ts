@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { test } from 'node:test'
 import type { Site } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { ConfigError } from '../../src/config/problem.ts'
+import { ConfigError, type ConfigProblem, formatProblem } from '../../src/config/problem.ts'
 import { load, loadGood } from './config-folder.ts'
+import { makePair } from './pem-pair.ts'
 
-const CERTIFICATE = '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n'
-const PRIVATE_KEY = '-----BEGIN EC PRIVATE KEY-----\nx\n-----END EC PRIVATE KEY-----\n'
+const { certificate: CERTIFICATE, key: PRIVATE_KEY } = await makePair('a.example', '*.example.com')
 
 const APP = { scheme: 'http', host: 'localhost', port: 3000 } as const
+
+/** As a person reads it, without the folder. */
+function problemLine(problem: ConfigProblem): string {
+  return formatProblem({ ...problem, file: basename(problem.file) })
+}
 
 async function siteOf(yaml: string): Promise<Site> {
   const [first] = (await loadGood(yaml)).config.sites
@@ -22,7 +27,9 @@ test('two lines are a config: everything else has a default', async () => {
   const { config, warnings } = await loadGood('sites:\n  example.com: http://localhost:3000\n')
   const { file, folder, issuers, ...rest } = config
   assert.equal(file, resolve(folder, 'castellan.yaml'))
-  assert.deepEqual(warnings, [])
+  assert.deepEqual(warnings.map(problemLine), [
+    'castellan.yaml:1:1: acceptTerms: letsencrypt will issue nothing; read its terms of service, then set acceptTerms: true',
+  ])
   assert.deepEqual(rest, {
     contact: undefined,
     acceptTerms: false,
@@ -207,6 +214,32 @@ test('wildcards are served from files, from the internal CA, and where no public
   assert.equal(sites.length, 4)
 })
 
+test('what a public CA asks beforehand is said, once for each, and only where one is asked', async () => {
+  const warningsOf = async (yaml: string): Promise<string[]> => (await loadGood(yaml)).warnings.map(problemLine)
+  const site = (name: string, issuer: string): string => `  ${name}: { upstream: http://h, issuer: ${issuer} }\n`
+  assert.deepEqual(await warningsOf(`sites:\n  localhost: http://h\n${site('a.example.com', 'internal')}`), [])
+  assert.deepEqual(await warningsOf(`acceptTerms: on\nsites: { a.example.com: http://h, b.example.com: http://h }`), [])
+  const account = 'it wants an account that you have there already; give externalAccount with kid and hmacKey'
+  assert.deepEqual(
+    await warningsOf(
+      `acceptTerms: on\nissuers: { google: { externalAccount: { kid: a, hmacKey: YQ } } }\nsites:\n${site('a.example.com', '[zerossl, google]')}`,
+    ),
+    [`castellan.yaml:2:1: issuers.zerossl: zerossl will issue nothing: ${account}`],
+  )
+})
+
+test('a name that none of the own files covers, and an include from nowhere, are worth a warning', async () => {
+  const yaml = `include: nowhere/*.yaml
+sites:
+  b.example: { upstream: http://h, aliases: [a.example], certificate: { files: { certificate: a.crt, key: a.key } } }
+`
+  const { warnings } = await loadGood({ 'castellan.yaml': yaml, 'a.crt': CERTIFICATE, 'a.key': PRIVATE_KEY })
+  assert.deepEqual(warnings.map(problemLine), [
+    'castellan.yaml:1:10: include: found "nowhere/*.yaml", whose folder is not there; nothing is included from it',
+    'castellan.yaml:3:73: sites."b.example".certificate.files: no certificate covers b.example; clients refuse it there',
+  ])
+})
+
 test('the fallback is one of the names, also an alias', async () => {
   const yaml = 'fallback: WWW.a.example\nsites: { a.example: { upstream: http://h, aliases: [www.a.example] } }'
   assert.equal((await loadGood(yaml)).config.fallback, 'www.a.example')
@@ -314,7 +347,7 @@ test('what config.example.yaml explains in comments loads as well', async () => 
     .split('\n')
     .slice(1)
     .flatMap((line) => /^# ( *[\w.-]+:(?: .*)?)$/.exec(line)?.[1] ?? [])
-  const files = { 'castellan.yaml': commented.join('\n'), 'corp-root.pem': CERTIFICATE }
+  const files = { 'castellan.yaml': commented.join('\n'), 'corp-root.pem': CERTIFICATE, 'sites.d/.keep': '' }
   const { config, warnings } = await loadGood(files, { EAB_KEY: 'c2VjcmV0' })
   assert.deepEqual(warnings, [])
   assert.deepEqual(

@@ -1,3 +1,4 @@
+import { makePair } from './pem-pair.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const TOP =
@@ -42,12 +43,12 @@ const documents: Case[] = [
   [
     'tabs',
     `sites:\n\ta.example: ${APP}`,
-    `2:1: found what is not YAML: Tabs are not allowed as indentation; ${SYNTAX}`,
+    `2:1: found what is not YAML: Tabs are not allowed as indentation; indent with spaces`,
   ],
   [
     'a second document',
     `${GOOD}---\nworkers: 2`,
-    `2:1: found what is not YAML: a second document after ---; ${SYNTAX}`,
+    `2:1: found what is not YAML: a second document after ---; a config is one document: remove the line ---, or give the rest a file of its own`,
   ],
   [
     'an alias for nothing',
@@ -68,6 +69,7 @@ const documents: Case[] = [
 
 testRefusals(documents)
 
+const [pair, other] = [await makePair('a.example'), await makePair('a.example')]
 const pemKey = '-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n'
 const pemCertificate = '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n'
 const ownFiles = siteWith('certificate:\n      files: [{ certificate: my.crt, key: my.key }]')
@@ -83,6 +85,16 @@ const otherFiles: Case[] = [
     { 'castellan.yaml': ownFiles, 'my.crt': pemKey, 'my.key': pemCertificate },
     `5:30: sites."a.example".certificate.files[0].certificate: found "my.crt", but my.crt holds a private key (are certificate and key swapped?); ${CERTIFICATE}`,
     `5:43: sites."a.example".certificate.files[0].key: found "my.key", but my.key holds a certificate (are certificate and key swapped?); ${KEY}`,
+  ],
+  [
+    'the key of another certificate',
+    { 'castellan.yaml': ownFiles, 'my.crt': pair.certificate, 'my.key': other.key },
+    '5:43: sites."a.example".certificate.files[0].key: found "my.key", which is the key of another certificate; allowed: the private key of my.crt',
+  ],
+  [
+    'a damaged certificate',
+    { 'castellan.yaml': ownFiles, 'my.crt': pemCertificate, 'my.key': pair.key },
+    '5:43: sites."a.example".certificate.files[0].key: found "my.key", which cannot be read together with its certificate: one of them is damaged; allowed: the private key of my.crt',
   ],
   [
     'files without PEM, and an encrypted key',

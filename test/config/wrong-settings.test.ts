@@ -69,6 +69,12 @@ const values: Case[] = [
     '2:26: log.access.format: found "common"; allowed: json, text, combined',
   ],
   [
+    'words that others take for a switch, which mean the one that is meant',
+    `${GOOD}acceptTerms: no\ndefaults: { redirect: Y }`,
+    '2:14: acceptTerms: found "no"; did you mean "off"? allowed: on, off, true, false',
+    '3:23: defaults.redirect: found "Y"; did you mean "on"? allowed: on, off, true, false',
+  ],
+  [
     'a PROXY protocol from nobody',
     `${GOOD}listen: { proxyProtocol: { from: [] } }`,
     `2:28: listen.proxyProtocol.from: found a list; at least one is needed; ${NETWORK}`,
@@ -93,7 +99,7 @@ const values: Case[] = [
   [
     'terms that are neither accepted nor not',
     `${GOOD}acceptTerms: yes`,
-    '2:14: acceptTerms: found "yes"; allowed: on, off, true, false',
+    '2:14: acceptTerms: found "yes"; did you mean "on"? allowed: on, off, true, false',
   ],
   [
     'a database as storage, without its password',

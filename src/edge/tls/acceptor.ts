@@ -64,6 +64,7 @@ export class TlsAcceptor {
   readonly #waiting: WaitingNames
   readonly #handshakes = new Set<Handshake>()
   #fallback: string | undefined
+  #hasNotedNameless = false
 
   constructor(options: TlsAcceptorOptions) {
     this.#options = options
@@ -133,6 +134,7 @@ export class TlsAcceptor {
     if (protocols.length > 0 && !protocols.some((protocol) => OUR_PROTOCOLS.includes(protocol)))
       return refuse(Alert.noApplicationProtocol, 'the client offers no protocol of ours')
     const name = serverName ?? this.#nameForAddress(endpoints)
+    if (name === undefined) this.#noteNameless(endpoints)
     if (name === undefined)
       return refuse(Alert.unrecognizedName, 'the client names no server, and there is no fallback')
     return this.#decideByName(name, hello, endpoints)
@@ -169,6 +171,16 @@ export class TlsAcceptor {
       this.#options.onConnection({ ...client, socket, certificate: { id, names }, protocol })
     }
     return { type: 'serve', context, protocols: OUR_PROTOCOLS, onSecure }
+  }
+
+  /** Once: it is the first thing that who tries an address meets, and the daily bread of scanners. */
+  #noteNameless({ clientAddress }: Endpoints): void {
+    if (this.#hasNotedNameless) return
+    this.#hasNotedNameless = true
+    const message =
+      `A client at ${clientAddress || 'a Unix socket'} named no server and was refused, as all such clients are. ` +
+      'To give them a certificate, make the address a site or name one in "fallback".'
+    this.#options.log.info('client-nameless', message, { client: clientAddress })
   }
 
   /** undefined where OpenSSL does not take it; the table then offers it no more. */

@@ -79,11 +79,18 @@ for (const [what, options, alert] of [
     const { port, log } = await served(t, dual, greet)
     assert.deepEqual(await ask(port, options as ConnectionOptions), { error: alert })
     assert.deepEqual(
-      log.entries.filter(({ level }) => level !== 'debug'),
+      log.entries.filter(({ level, event }) => level !== 'debug' && event !== 'client-nameless'),
       [],
       'strangers do not fill the log',
     )
   })
+
+test('that clients without a name are refused is said once', async (t) => {
+  const { port, log } = await served(t, dual, greet)
+  for (let times = 0; times < 3; times++) await ask(port, { servername: '' })
+  assert.equal(log.of('client-nameless').length, 1)
+  assert.match(log.of('client-nameless')[0]!.message, /127\.0\.0\.1 named no server .* "fallback"/)
+})
 
 test('a client that can verify nothing of ours gets handshake_failure', { skip: missing('openssl') }, async (t) => {
   const { port } = await served(t, [await certificate('rsa-2048', 'a.test')], greet)
