@@ -49,6 +49,9 @@ type UsablePair = Pair & { content: Content }
 /** A chain may have 64 KiB and a key 16; this leaves room for what tools write around them. */
 const MAX_FILE_BYTES = 1024 * 1024
 
+/** Reading is mostly waiting for the disk; each needs two descriptors at the most. */
+const SITES_AT_A_TIME = 32
+
 const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** The operator's own certificates, read again whenever their files change. */
@@ -89,14 +92,20 @@ export class OwnCertificates {
   /** Reads those whose files have changed, and says whether anything else is held now. Never rejects. */
   async refresh(): Promise<boolean> {
     let hasChanged = false
-    for (const site of this.#sites) {
-      const changed: UsablePair[] = []
-      for (const pair of site.pairs) if (await this.#refreshPair(site, pair)) changed.push(pair as UsablePair)
-      // Once all are read: what one of them lacks, another may have.
-      for (const pair of changed) this.#remark(site, pair)
-      hasChanged ||= changed.length > 0
+    for (let at = 0; at < this.#sites.length; at += SITES_AT_A_TIME) {
+      const some = this.#sites.slice(at, at + SITES_AT_A_TIME)
+      const changes = await Promise.all(some.map((site) => this.#refreshSite(site)))
+      hasChanged ||= changes.includes(true)
     }
     return hasChanged
+  }
+
+  async #refreshSite(site: Site): Promise<boolean> {
+    const changed: UsablePair[] = []
+    for (const pair of site.pairs) if (await this.#refreshPair(site, pair)) changed.push(pair as UsablePair)
+    // Once all are read: what one of them lacks, another may have.
+    for (const pair of changed) this.#remark(site, pair)
+    return changed.length > 0
   }
 
   async #refreshPair(site: Site, pair: Pair): Promise<boolean> {

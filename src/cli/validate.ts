@@ -7,7 +7,7 @@ export async function validate(args: readonly string[]): Promise<number> {
   const file = configArgument('validate', args)
   if (file === undefined) return 2
   try {
-    const { config, warnings } = await loadConfig({ file, env: process.env })
+    const { config, warnings } = await loadConfig({ file, env: process.env, isThorough: true })
     for (const warning of warnings) process.stdout.write(`warning: ${formatProblem(warning)}\n`)
     const sites = config.sites.length === 1 ? '1 site' : `${config.sites.length} sites`
     process.stdout.write(`${file} is good: ${sites}\n`)

@@ -9,10 +9,13 @@ export class Findings {
   readonly warnings: ConfigProblem[] = []
   readonly env: Environment
   readonly files: TextFiles
+  /** Certificates and keys are tried together, too, which takes a second for some thousands of them. */
+  readonly isThorough: boolean
 
-  constructor(env: Environment, files: TextFiles) {
+  constructor(env: Environment, files: TextFiles, isThorough: boolean) {
     this.env = env
     this.files = files
+    this.isThorough = isThorough
   }
 
   /** However many they are: a file that is no config has as many as it has lines. */

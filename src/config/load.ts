@@ -17,13 +17,16 @@ export type LoadedConfig = {
   readonly warnings: readonly ConfigProblem[]
 }
 
+export type LoadOptions = { readonly file: string; readonly env: Environment; readonly isThorough?: boolean }
+
 /**
  * Reads the config file, its included files, and the secrets and PEM files that they name. `file` may be relative to
- * the working directory, and problems then name it so; `env` is what variables are taken from.
+ * the working directory, and problems then name it so; `env` is what variables are taken from. If `isThorough`, own
+ * certificates and keys are also tried together: a program that starts does that later, and serves without a bad one.
  * Throws ConfigError `config-invalid` with every problem that could be found.
  */
-export async function loadConfig({ file, env }: { file: string; env: Environment }): Promise<LoadedConfig> {
-  const findings = new Findings(env, new TextFiles())
+export async function loadConfig({ file, env, isThorough = false }: LoadOptions): Promise<LoadedConfig> {
+  const findings = new Findings(env, new TextFiles(), isThorough)
   const names = { file, path: resolve(file) }
   const main = open(names, await findings.files.read(names.path), configSchema, findings)
   if (main?.settings === undefined) throw new ConfigError(file, findings.problems)

@@ -70,8 +70,7 @@ export function keyKindOf(key: KeyObject): KeyKind | undefined {
 
 /** DER, SubjectPublicKeyInfo, of a public key or of a private key's public half. */
 export function publicKeyInfo(key: KeyObject): Buffer {
-  const publicKey = key.type === 'private' ? createPublicKey(key) : key
-  return publicKey.export({ type: 'spki', format: 'der' })
+  return publicHalf(key).export({ type: 'spki', format: 'der' })
 }
 
 /** SHA-256 of the SubjectPublicKeyInfo in hex: equal for the two halves of one key, and safe to log. */
@@ -84,5 +83,9 @@ export function publicKeyFingerprint(key: KeyObject): string {
  * must never be a certificate's (RFC 8555 §11.1).
  */
 export function isSameKey(a: KeyObject, b: KeyObject): boolean {
-  return publicKeyInfo(a).equals(publicKeyInfo(b))
+  return publicHalf(a).equals(publicHalf(b))
+}
+
+function publicHalf(key: KeyObject): KeyObject {
+  return key.type === 'private' ? createPublicKey(key) : key
 }

@@ -18,7 +18,7 @@ export async function load(files: Files, env: Readonly<Record<string, string>> =
       await mkdir(dirname(join(folder, name)), { recursive: true })
       await writeFile(join(folder, name), content)
     }
-    const loaded = await loadConfig({ file: join(folder, 'castellan.yaml'), env })
+    const loaded = await loadConfig({ file: join(folder, 'castellan.yaml'), env, isThorough: true })
     return { ...loaded, lines: loaded.warnings.map(formatProblem).map(relative) }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
