@@ -1,0 +1,241 @@
+import type { Duplex } from 'node:stream'
+import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
+import { Http2Connection } from './connection.ts'
+import { ErrorCode } from './error-code.ts'
+import { readTrailers } from './field-rules.ts'
+import { Flag, MAX_STREAM_ID } from './frame.ts'
+import type { DecodedFields } from './hpack/decoder.ts'
+import { connectionError, type Http2Error, streamError } from './http2-error.ts'
+import { type Http2Limits, SERVER_LIMITS } from './limits.ts'
+import { parsePriority } from './priority.ts'
+import { RequestReader } from './request-reader.ts'
+import { ServerStream } from './server-stream.ts'
+import { SettingId } from './settings.ts'
+import type { Sweep } from './sweep.ts'
+
+export type Http2ServerOptions = {
+  /** A connection whose TLS handshake chose `h2`, or one in clear text whose client knows (RFC 9113 §3.3). */
+  readonly socket: Duplex
+  readonly client: ClientFacts
+  /** What requests on this connection have, whatever they claim. */
+  readonly scheme: 'http' | 'https'
+  readonly sweep: Sweep
+  readonly onExchange: (exchange: Exchange) => void
+  /** Called once, when the socket has closed; with an error if one of either side was the reason. */
+  readonly onClose?: (error: Http2Error | undefined) => void
+  readonly limits?: Partial<Http2Limits>
+}
+
+/** What marks the PING that tells when a drain is known to the client; its acknowledgment repeats it. */
+const DRAIN_PING = Buffer.from('draining', 'latin1')
+
+const HEADERS_TOO_LARGE = 431
+const METHOD_NOT_ALLOWED = 405
+
+/**
+ * How far the connection has come with its end (RFC 9113 §6.8): `announced` when the client has been asked to open no more
+ * streams, `final` when it was told which of them we still serve.
+ */
+type Drain = { readonly stage: 'none' | 'announced' | 'final'; readonly since: number }
+
+/** HTTP/2 with a client. */
+export class Http2ServerConnection extends Http2Connection<ServerStream> {
+  readonly #client: ClientFacts
+  readonly #onExchange: (exchange: Exchange) => void
+  readonly #requests: RequestReader
+  /** The highest stream that we have done anything for. */
+  #lastServedId = 0
+  /** The highest that the client has opened. */
+  #lastStreamId = 0
+  #requestCount = 0
+  #drain: Drain = { stage: 'none', since: 0 }
+  /** RFC 9218 §7.1: for streams that are still idle. */
+  readonly #priorities = new Map<number, string>()
+
+  constructor({ socket, client, scheme, sweep, onExchange, onClose = () => {}, limits }: Http2ServerOptions) {
+    const all = { ...SERVER_LIMITS, ...limits }
+    super(
+      { socket, sweep, limits: all, onClose },
+      { peer: 'client', settings: serverSettings(all), credit: 'on-consumption' },
+    )
+    this.#client = client
+    this.#onExchange = onExchange
+    this.#requests = new RequestReader(scheme)
+  }
+
+  /** Lets what is under way end, and whatever the client sends before it knows, and closes (RFC 9113 §6.8). */
+  drain(): void {
+    if (this.isEnded || this.#drain.stage !== 'none') return
+    this.#drain = { stage: 'announced', since: this.sweptAt }
+    this.output.frames.goaway(MAX_STREAM_ID, ErrorCode.noError, '')
+    this.output.frames.ping(DRAIN_PING, 0, Flag.none)
+    this.output.schedule()
+  }
+
+  protected get lastPeerStreamId(): number {
+    return this.#lastServedId
+  }
+
+  /** A client's are odd (RFC 9113 §5.1.1); of ours there are none. */
+  protected isIdle(streamId: number): boolean {
+    return streamId > this.#lastStreamId || streamId % 2 === 0
+  }
+
+  protected onHeaders(streamId: number, section: DecodedFields, endsStream: boolean): void {
+    const stream = this.streams.get(streamId)
+    if (stream !== undefined) return this.#readTrailers(stream, section, endsStream)
+    if (!this.#opens(streamId)) return
+    this.#lastServedId = streamId
+    if (this.streams.size >= this.limits.maxConcurrentStreams) throw streamError('stream-refused', { streamId })
+    if (section.isTooLarge) return this.#refuse(streamId, HEADERS_TOO_LARGE, endsStream)
+    this.#serve(streamId, section.fields, endsStream)
+  }
+
+  protected onContent(stream: ServerStream, piece: Buffer): boolean {
+    return stream.contentArrived(piece)
+  }
+
+  protected onContentEnd(stream: ServerStream): void {
+    stream.contentEnded(NO_FIELDS)
+  }
+
+  protected onEndSent(stream: ServerStream): void {
+    if (stream.state.isClosed) stream.closing = 'ended'
+    else if (!stream.isTunnel) this.#declineRest(stream)
+    if (stream.state.isClosed) this.output.addEnded(stream)
+  }
+
+  protected onEndDelivered(stream: ServerStream): void {
+    this.forget(stream, stream.closing ?? 'ended')
+    stream.over('complete')
+    this.#endIfDrained()
+  }
+
+  protected onResetReceived(stream: ServerStream): void {
+    stream.over('aborted')
+    this.#endIfDrained()
+  }
+
+  protected onStreamFailed(stream: ServerStream, _error: Http2Error): void {
+    stream.over('aborted')
+    this.#endIfDrained()
+  }
+
+  protected onDrained(stream: ServerStream): void {
+    stream.drained()
+  }
+
+  /** The client will open no more streams; those that are open go on. */
+  protected onGoaway(): void {}
+
+  protected onSettings(): void {}
+
+  protected onPingAck(payload: Buffer): void {
+    if (this.#drain.stage === 'announced' && payload.equals(DRAIN_PING)) this.#finishDrain()
+  }
+
+  /** RFC 9218 §7.1. */
+  protected onPriorityUpdate(streamId: number, value: string): void {
+    if (streamId % 2 === 0) throw connectionError('priority-update-invalid', { streamId })
+    const stream = this.streams.get(streamId)
+    if (stream !== undefined) return this.sender.reprioritize(stream, parsePriority(value))
+    if (!this.isIdle(streamId)) return
+    this.#priorities.set(streamId, value)
+    if (this.#priorities.size + this.streams.size > this.limits.maxConcurrentStreams)
+      throw connectionError('priority-update-invalid', { streamId })
+  }
+
+  protected sweepStream(stream: ServerStream, now: number): void {
+    if (!stream.isContentOverdue(now, this.limits)) return
+    stream.timeOut()
+  }
+
+  protected sweepConnection(now: number): void {
+    if (this.#drain.stage === 'announced' && now - this.#drain.since >= this.limits.drainMs) this.#finishDrain()
+    if (this.streams.size === 0 && now - this.idleSince >= this.limits.idleMs) this.end(undefined)
+  }
+
+  /** Whether this opens a stream that is to be served. RFC 9113 §5.1.1 */
+  #opens(streamId: number): boolean {
+    if (streamId % 2 === 0) throw connectionError('stream-id-invalid', { streamId })
+    if (streamId > this.#lastStreamId) {
+      this.#lastStreamId = streamId
+      if (this.#drain.stage !== 'final') return true
+      // RFC 9113 §6.8: what comes beyond the final GOAWAY is discarded.
+      this.closedStreams.add(streamId, 'reset-sent')
+      return false
+    }
+    const closing = this.closedStreams.find(streamId)
+    if (closing === 'reset-sent') return false
+    throw connectionError(closing === undefined ? 'stream-id-invalid' : 'stream-closed', { streamId })
+  }
+
+  #serve(streamId: number, fields: readonly string[], endsStream: boolean): void {
+    const request = this.#requests.read(fields, endsStream)
+    if (request.head.method === 'CONNECT') return this.#refuse(streamId, METHOD_NOT_ALLOWED, endsStream)
+    const stream = new ServerStream(streamId, this.peerSettings.initialWindowSize, request, this.#client, this)
+    stream.state.open()
+    if (endsStream) stream.state.receiveEnd()
+    this.#prioritize(stream, request.priority)
+    this.streams.set(streamId, stream)
+    this.budgets.earn('priorities', 2)
+    this.budgets.earn('unknownFrames', 1)
+    if (++this.#requestCount >= this.limits.maxRequests) this.drain()
+    this.#onExchange(stream)
+    if (endsStream) stream.announceEnd()
+  }
+
+  /** RFC 9218 §7: what a PRIORITY_UPDATE says goes before what the request says. */
+  #prioritize(stream: ServerStream, field: string | undefined): void {
+    const value = this.#priorities.get(stream.id) ?? field
+    if (value !== undefined) stream.priority = parsePriority(value)
+    if (this.#priorities.size === 0) return
+    // RFC 9113 §5.1.1: lower ones that are still idle are closed by this.
+    for (const streamId of this.#priorities.keys()) if (streamId <= stream.id) this.#priorities.delete(streamId)
+  }
+
+  #readTrailers(stream: ServerStream, { fields, isTooLarge }: DecodedFields, endsStream: boolean): void {
+    // RFC 9113 §8.1.
+    if (!endsStream) throw streamError('trailers-unfinished')
+    if (stream.isTunnel) throw streamError('content-unexpected')
+    if (isTooLarge) throw streamError('fields-too-large')
+    stream.contentEnded(readTrailers(fields))
+  }
+
+  /** Answers a request that nobody else gets to see. It is charged like a reset, for it costs as much. */
+  #refuse(streamId: number, status: number, endsStream: boolean): void {
+    this.answer(streamId, [':status', String(status), 'content-length', '0'])
+    if (!endsStream) this.output.frames.rstStream(streamId, ErrorCode.noError)
+    this.closedStreams.add(streamId, endsStream ? 'ended' : 'reset-sent')
+    this.budgets.charge('resets')
+  }
+
+  /** The response is whole, so the rest of the request is of no use (RFC 9113 §8.1). */
+  #declineRest(stream: ServerStream): void {
+    this.output.frames.rstStream(stream.id, ErrorCode.noError)
+    stream.state.reset()
+    stream.closing = 'reset-sent'
+  }
+
+  /** After a round trip: what the client had sent by now is served, and nothing beyond (RFC 9113 §6.8). */
+  #finishDrain(): void {
+    this.#drain = { stage: 'final', since: this.sweptAt }
+    this.output.frames.goaway(this.#lastServedId, ErrorCode.noError, '')
+    this.output.schedule()
+    this.#endIfDrained()
+  }
+
+  #endIfDrained(): void {
+    if (this.#drain.stage === 'final' && this.streams.size === 0) this.end(undefined)
+  }
+}
+
+/** RFC 9113 §6.5.2; RFC 8441 §3; RFC 9218 §2.1. */
+function serverSettings(limits: Http2Limits): [number, number][] {
+  return [
+    [SettingId.maxConcurrentStreams, limits.maxConcurrentStreams],
+    [SettingId.maxHeaderListSize, limits.maxHeaderListBytes],
+    [SettingId.enableConnectProtocol, 1],
+    [SettingId.noRfc7540Priorities, 1],
+  ]
+}

@@ -1,0 +1,217 @@
+import {
+  type ClientFacts,
+  type Exchange,
+  type Fields,
+  NO_FIELDS,
+  type Outcome,
+  type RequestHead,
+  type RequestReceiver,
+  type ResponseHead,
+  UNKNOWN_LENGTH,
+} from '../exchange/exchange.ts'
+import { ErrorCode } from './error-code.ts'
+import { streamError } from './http2-error.ts'
+import type { Http2Limits } from './limits.ts'
+import { ProgressWatch } from './progress-watch.ts'
+import type { ReadRequest } from './request-reader.ts'
+import { Http2Stream } from './stream.ts'
+
+/** What a stream asks of its connection. */
+export interface ServerStreamHost {
+  sendHeaders(stream: ServerStream, pseudo: Fields, fields: Fields): void
+  sendContent(stream: ServerStream, piece: Buffer): boolean
+  endContent(stream: ServerStream, trailers: Fields | undefined): void
+  resumeContent(stream: ServerStream): void
+  reset(stream: ServerStream, errorCode: ErrorCode): void
+}
+
+const SWITCHING_PROTOCOLS = 101
+const OK = 200
+const NO_CONTENT = 204
+const NOT_MODIFIED = 304
+const REQUEST_TIMEOUT = 408
+
+/** RFC 8441 §5: what these would prove is proved by HTTP/2 itself. */
+const HTTP1_HANDSHAKE_FIELDS = new Set(['sec-websocket-accept', 'connection', 'upgrade'])
+
+/** Settled once: most responses have a status of 200. */
+const STATUS_FIELDS = Array.from({ length: 600 }, (_, status) => [':status', String(status)])
+
+/** A request from a client, and its response (RFC 9113 §8.1). */
+export class ServerStream extends Http2Stream implements Exchange {
+  readonly request: RequestHead
+  readonly client: ClientFacts
+  readonly contentLength: number
+  readonly expectsContinue: boolean
+  readonly #host: ServerStreamHost
+  #receiver: RequestReceiver | undefined
+  /** 0 before the final response. */
+  #status = 0
+  #isTunnel = false
+  /** The response has no content, whatever is written: to HEAD, 204 and 304 (RFC 9110 §6.4.1). */
+  #isWithoutContent = false
+  /** What the response still has to have, or UNKNOWN_LENGTH. */
+  #responseLeft = UNKNOWN_LENGTH
+  #hasResponseEnded = false
+  #receivedBytes = 0
+  #isOver = false
+  #pause: ProgressWatch | undefined
+  /** Since when content has been waited for, and how much had come by then. */
+  #contentSince: number | undefined
+  #contentBefore = 0
+
+  constructor(id: number, sendWindow: number, request: ReadRequest, client: ClientFacts, host: ServerStreamHost) {
+    super(id, sendWindow)
+    this.request = request.head
+    this.contentLength = request.contentLength
+    this.expectsContinue = request.expectsContinue && request.contentLength !== 0
+    this.client = client
+    this.#host = host
+  }
+
+  /** What follows is another protocol's, both ways, until each side has ended its own. */
+  get isTunnel(): boolean {
+    return this.#isTunnel
+  }
+
+  // The exchange.
+
+  receive(receiver: RequestReceiver): void {
+    this.#receiver = receiver
+  }
+
+  resume(): void {
+    this.#contentSince = undefined
+    this.#contentBefore = this.#receivedBytes
+    this.#host.resumeContent(this)
+  }
+
+  inform({ status, fields }: ResponseHead): void {
+    if (this.#isOver || this.#status !== 0 || status === SWITCHING_PROTOCOLS) return
+    this.#host.sendHeaders(this, statusFields(status), fields)
+  }
+
+  respond({ status, fields }: ResponseHead, contentLength: number): void {
+    if (this.#isOver || this.#status !== 0) return
+    this.#status = status
+    if (status === SWITCHING_PROTOCOLS) return this.#switchProtocols(fields)
+    this.#isWithoutContent = this.request.method === 'HEAD' || status === NO_CONTENT || status === NOT_MODIFIED
+    this.#responseLeft = this.#isWithoutContent ? UNKNOWN_LENGTH : contentLength
+    const isLengthSent = contentLength === UNKNOWN_LENGTH || status === NO_CONTENT || hasContentLength(fields)
+    const pseudo = isLengthSent ? statusFields(status) : withLength(status, contentLength)
+    this.#host.sendHeaders(this, pseudo, fields)
+  }
+
+  write(piece: Buffer): boolean {
+    if (this.#isOver || this.#hasResponseEnded || this.#status === 0 || this.#isWithoutContent) return true
+    if (this.#responseLeft !== UNKNOWN_LENGTH) {
+      if (piece.length > this.#responseLeft) {
+        this.abort()
+        return true
+      }
+      this.#responseLeft -= piece.length
+    }
+    return this.#host.sendContent(this, piece)
+  }
+
+  end(trailers?: Fields): void {
+    if (this.#isOver || this.#hasResponseEnded) return
+    if (this.#status === 0 || this.#responseLeft > 0) return this.abort()
+    this.#hasResponseEnded = true
+    this.#host.endContent(this, this.#isTunnel ? undefined : trailers)
+  }
+
+  abort(): void {
+    if (this.#isOver || this.state.isClosed) return
+    this.#host.reset(this, this.#isTunnel ? ErrorCode.connectError : ErrorCode.internalError)
+    this.over('aborted')
+  }
+
+  // What the connection tells.
+
+  /** Called once, after the request was handed on. */
+  announceEnd(): void {
+    this.#receiver?.onContentEnd(NO_FIELDS)
+  }
+
+  contentArrived(piece: Buffer): boolean {
+    this.#receivedBytes += piece.length
+    if (this.contentLength !== UNKNOWN_LENGTH && this.#receivedBytes > this.contentLength)
+      throw streamError('content-length-conflict', { announced: this.contentLength })
+    // Of what comes after the whole response, nothing is of use.
+    return this.#receiver === undefined || this.#hasEnded() || this.#receiver.onContent(piece)
+  }
+
+  contentEnded(trailers: Fields): void {
+    if (this.contentLength !== UNKNOWN_LENGTH && this.#receivedBytes !== this.contentLength)
+      throw streamError('content-length-conflict', { announced: this.contentLength, received: this.#receivedBytes })
+    if (!this.#hasEnded()) this.#receiver?.onContentEnd(trailers)
+  }
+
+  drained(): void {
+    if (!this.#isOver) this.#receiver?.onDrain()
+  }
+
+  /** The last event. */
+  over(result: Outcome['result']): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#receiver?.onEnd({ result, status: this.#status, bytes: this.sentBytes })
+    this.#receiver = undefined
+  }
+
+  /** Whether content that is waited for comes too slowly. To be asked at each sweep. */
+  isContentOverdue(now: number, limits: Http2Limits): boolean {
+    const isWaiting =
+      this.state.canReceive && this.#status === 0 && !this.isPaused && this.request.upgrade === undefined
+    if (!isWaiting) {
+      this.#contentSince = undefined
+      this.#contentBefore = this.#receivedBytes
+      return false
+    }
+    if (this.#contentSince === undefined) {
+      this.#contentSince = now
+      this.#pause = new ProgressWatch()
+    }
+    if (this.#pause!.isOverdue(now, true, this.#receivedBytes, 1, limits.contentPauseMs)) return true
+    const measuredMs = now - this.#contentSince - limits.contentGraceMs
+    return measuredMs > 0 && (this.#receivedBytes - this.#contentBefore) * 1000 < measuredMs * limits.contentMinRate
+  }
+
+  /** Answers 408 instead of whoever handles the request, who is told that it is over. */
+  timeOut(): void {
+    this.respond({ status: REQUEST_TIMEOUT, fields: NO_FIELDS }, 0)
+    this.end()
+    this.over('aborted')
+  }
+
+  /** RFC 8441 §5. */
+  #switchProtocols(fields: Fields): void {
+    if (this.request.upgrade === undefined) return this.abort()
+    this.#isTunnel = true
+    const kept: string[] = []
+    for (let at = 0; at < fields.length; at += 2)
+      if (!HTTP1_HANDSHAKE_FIELDS.has(fields[at]!.toLowerCase())) kept.push(fields[at]!, fields[at + 1]!)
+    this.#host.sendHeaders(this, statusFields(OK), kept)
+  }
+
+  #hasEnded(): boolean {
+    return this.#isOver || (this.#hasResponseEnded && !this.#isTunnel)
+  }
+}
+
+function statusFields(status: number): Fields {
+  return STATUS_FIELDS[status] ?? [':status', String(status)]
+}
+
+function withLength(status: number, contentLength: number): Fields {
+  return [':status', String(status), 'content-length', String(contentLength)]
+}
+
+function hasContentLength(fields: Fields): boolean {
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at]!
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return true
+  }
+  return false
+}

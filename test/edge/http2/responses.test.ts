@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { UNKNOWN_LENGTH } from '../../../src/edge/exchange/exchange.ts'
+import { type ClientScript, connectedClient, type Served, serveHello } from './client-script.ts'
+import { data, EH, ES, GET, get, headers, literals, ping, post, rstStream } from './frames.ts'
+
+// Responses as the client gets them (RFC 9113 §8.1, §8.3.2).
+
+async function served(frames: Buffer, serve: (served: Served) => void): Promise<[ClientScript, string[]]> {
+  const client = await connectedClient({ serve })
+  return [client, await client.send(frames)]
+}
+
+test('a response of one piece ends with it, and is told when it has left', async () => {
+  const [client, lines] = await served(get(1), serveHello)
+  assert.deepEqual(lines, ['HEADERS 1 :status=200 content-length=12 content-type=text/plain', 'DATA 1 12 ES'])
+  assert.equal(client.trace.contentOf(1), 'Hello World!')
+  assert.deepEqual(client.served[0]!.outcome, { result: 'complete', status: 200, bytes: 12 })
+  assert.deepEqual(client.served[0]!.events, ['content-end', 'end complete 200'])
+})
+
+test('Content-Length stands once, whoever wrote it', async () => {
+  const [, lines] = await served(get(1), ({ exchange }) => {
+    exchange.respond({ status: 200, fields: ['CONTENT-LENGTH', '0', 'x', '1'] }, 0)
+    exchange.end()
+  })
+  assert.deepEqual(lines, ['HEADERS 1 ES :status=200 content-length=0 x=1'])
+})
+
+test('content of unknown length, and trailers', async () => {
+  const [, lines] = await served(get(1), ({ exchange }) => {
+    exchange.respond({ status: 200, fields: [] }, UNKNOWN_LENGTH)
+    exchange.write(Buffer.from('abc'))
+    exchange.write(Buffer.from('de'))
+    exchange.end(['Grpc-Status', '0'])
+  })
+  assert.deepEqual(lines, ['HEADERS 1 :status=200', 'DATA 1 3', 'DATA 1 2', 'HEADERS 1 ES grpc-status=0'])
+})
+
+test('trailers without content', async () => {
+  const [, lines] = await served(get(1), ({ exchange }) => {
+    exchange.respond({ status: 200, fields: [] }, UNKNOWN_LENGTH)
+    exchange.end(['grpc-status', '5'])
+  })
+  assert.deepEqual(lines, ['HEADERS 1 :status=200', 'HEADERS 1 ES grpc-status=5'])
+})
+
+test('an end that comes later is a frame of its own', async () => {
+  const [client] = await served(get(1), ({ exchange }) => {
+    exchange.respond({ status: 200, fields: [] }, UNKNOWN_LENGTH)
+    exchange.write(Buffer.from('abc'))
+  })
+  client.served[0]!.exchange.end()
+  assert.deepEqual(await client.read(), ['DATA 1 0 ES'])
+})
+
+test('interim responses, and no 101 (§8.6)', async () => {
+  const [, lines] = await served(get(1), ({ exchange }) => {
+    exchange.inform({ status: 103, fields: ['link', '</a>'] })
+    exchange.inform({ status: 101, fields: [] })
+    exchange.respond({ status: 200, fields: [] }, 0)
+    exchange.inform({ status: 103, fields: [] })
+    exchange.end()
+  })
+  assert.deepEqual(lines, ['HEADERS 1 :status=103 link=</a>', 'HEADERS 1 ES :status=200 content-length=0'])
+})
+
+test('to HEAD, and with 204 and 304, nothing is written (RFC 9110 §6.4.1)', async () => {
+  const answer =
+    (status: number, length: number) =>
+    ({ exchange }: Served): void => {
+      exchange.respond({ status, fields: [] }, length)
+      exchange.write(Buffer.from('x'))
+      exchange.end()
+    }
+  const head = headers(1, literals(':method', 'HEAD', ...GET.slice(2)), EH | ES)
+  assert.deepEqual((await served(head, answer(200, 5)))[1], ['HEADERS 1 ES :status=200 content-length=5'])
+  assert.deepEqual((await served(get(1), answer(304, 5)))[1], ['HEADERS 1 ES :status=304 content-length=5'])
+  assert.deepEqual((await served(get(1), answer(204, 0)))[1], ['HEADERS 1 ES :status=204'])
+})
+
+test('a response that is broken off, or differs from its length, is reset', async () => {
+  const broken: ((served: Served) => void)[] = [
+    ({ exchange }) => exchange.abort(),
+    ({ exchange }) => exchange.end(),
+    ({ exchange }) => {
+      exchange.respond({ status: 200, fields: [] }, 5)
+      exchange.write(Buffer.from('abc'))
+      exchange.end()
+    },
+    ({ exchange }) => {
+      exchange.respond({ status: 200, fields: [] }, 2)
+      exchange.write(Buffer.from('abc'))
+    },
+    ({ exchange }) => exchange.respond({ status: 101, fields: [] }, UNKNOWN_LENGTH),
+  ]
+  for (const serve of broken) {
+    const [client, lines] = await served(get(1), serve)
+    assert.equal(lines.at(-1), 'RST_STREAM 1 INTERNAL_ERROR')
+    assert.ok(!lines.some((line) => line.includes(' ES')))
+    assert.equal(client.served[0]!.outcome!.result, 'aborted')
+    assert.deepEqual(await client.send(ping()), ['PING ACK 12345678'])
+  }
+})
+
+test('after the whole response the rest of the request is declined (§8.1)', async () => {
+  const [client, lines] = await served(post(1), serveHello)
+  assert.equal(lines.at(-1), 'RST_STREAM 1 NO_ERROR')
+  assert.deepEqual(client.served[0]!.events, ['end complete 200'])
+  assert.deepEqual(await client.send(data(1, 'late'), data(1, '', ES), ping()), ['PING ACK 12345678'])
+  assert.deepEqual(client.served[0]!.events, ['end complete 200'])
+})
+
+test('a field section that is larger than a frame is continued (§6.10)', async () => {
+  const value = 'v'.repeat(40_000)
+  const client = await connectedClient({
+    serve: ({ exchange }) => {
+      exchange.respond({ status: 200, fields: ['x-large', value] }, 0)
+      exchange.end()
+    },
+  })
+  client.socket.feed(get(1))
+  assert.deepEqual(await client.read(), [`HEADERS 1 :status=200 content-length=0 x-large=${value}`, 'DATA 1 0 ES'])
+})
+
+test('a reset that comes before the response has left aborts it', async () => {
+  const client = await connectedClient({ serve: serveHello })
+  client.socket.stopReading()
+  await client.send(get(1))
+  assert.deepEqual(client.served[0]!.events, ['content-end'])
+  await client.send(rstStream(1, 8))
+  assert.equal(client.served[0]!.events.at(-1), 'end aborted 200')
+  client.socket.startReading()
+  await client.read()
+  assert.equal(client.served[0]!.events.length, 2)
+})
+
+// RFC 8441: WebSocket over HTTP/2.
+
+const WEBSOCKET = [':method', 'CONNECT', ':protocol', 'websocket', ...GET.slice(2)]
+
+test('an extended CONNECT asks to upgrade, and 101 is sent as 200 (RFC 8441 §4, §5)', async () => {
+  const client = await connectedClient()
+  await client.send(headers(1, literals(...WEBSOCKET, 'sec-websocket-version', '13')))
+  const { exchange, events } = client.served[0]!
+  assert.equal(exchange.request.method, 'GET')
+  assert.equal(exchange.request.upgrade, 'websocket')
+  assert.equal(exchange.contentLength, UNKNOWN_LENGTH)
+  const fields = [
+    'Upgrade',
+    'websocket',
+    'Connection',
+    'Upgrade',
+    'Sec-WebSocket-Accept',
+    'x',
+    'Sec-WebSocket-Protocol',
+    'chat',
+  ]
+  exchange.respond({ status: 101, fields }, UNKNOWN_LENGTH)
+  exchange.write(Buffer.from('ours'))
+  assert.deepEqual(await client.read(), ['HEADERS 1 :status=200 sec-websocket-protocol=chat', 'DATA 1 4'])
+  await client.send(data(1, 'theirs'))
+  exchange.end()
+  assert.deepEqual(await client.read(), ['DATA 1 0 ES'])
+  await client.send(data(1, 'more'), data(1, '', ES))
+  assert.deepEqual(events, ['content 6', 'content 4', 'content-end'])
+})
+
+test('each side of a tunnel ends its own', async () => {
+  const client = await connectedClient()
+  await client.send(headers(1, literals(...WEBSOCKET)))
+  const { exchange, events } = client.served[0]!
+  exchange.respond({ status: 101, fields: [] }, UNKNOWN_LENGTH)
+  await client.send(data(1, 'last', ES))
+  exchange.write(Buffer.from('word'))
+  exchange.end()
+  assert.deepEqual((await client.read()).slice(-1), ['DATA 1 4 ES'])
+  assert.deepEqual(events, ['content 4', 'content-end', 'end complete 101'])
+})
+
+test('a tunnel that breaks is reset with CONNECT_ERROR, and has no trailers (§8.5)', async () => {
+  const client = await connectedClient()
+  await client.send(headers(1, literals(...WEBSOCKET)), headers(3, literals(...WEBSOCKET)))
+  for (const { exchange } of client.served) exchange.respond({ status: 101, fields: [] }, UNKNOWN_LENGTH)
+  await client.read()
+  client.served[0]!.exchange.abort()
+  const lines = await client.send(headers(3, literals('x', '1'), EH | ES))
+  assert.deepEqual(lines, ['RST_STREAM 1 CONNECT_ERROR', 'RST_STREAM 3 PROTOCOL_ERROR'])
+})
+
+test('an upgrade that is refused is an answer like any other', async () => {
+  const client = await connectedClient()
+  await client.send(headers(1, literals(...WEBSOCKET)))
+  client.served[0]!.exchange.respond({ status: 403, fields: [] }, 0)
+  client.served[0]!.exchange.end()
+  assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=403 content-length=0', 'RST_STREAM 1 NO_ERROR'])
+})
