@@ -1,0 +1,337 @@
+import type { Duplex } from 'node:stream'
+import {
+  type ExchangeFailure,
+  type Fields,
+  NO_FIELDS,
+  type ResponseReceiver,
+  UNKNOWN_LENGTH,
+} from '../exchange/exchange.ts'
+import { Http2Connection } from './connection.ts'
+import { ErrorCode, errorCodeName } from './error-code.ts'
+import { Flag, MAX_STREAM_ID, PING_BYTES } from './frame.ts'
+import type { DecodedFields } from './hpack/decoder.ts'
+import { connectionError, type Http2Error, streamError } from './http2-error.ts'
+import { type Http2Limits, UPSTREAM_LIMITS } from './limits.ts'
+import { SettingId } from './settings.ts'
+import type { Sweep } from './sweep.ts'
+import { type UpstreamRequest, UpstreamStream } from './upstream-stream.ts'
+
+export type { UpstreamRequest } from './upstream-stream.ts'
+
+/** Looks after a connection on which nothing comes. */
+export type KeepAlive = {
+  /** So long without a frame, and a PING is sent. */
+  readonly afterMs: number
+  /** So long without an answer, and the connection is given up. */
+  readonly timeoutMs: number
+}
+
+export type Http2UpstreamOptions = {
+  /** A connection whose TLS handshake chose `h2`, or one in clear text to an upstream that is known to speak it. */
+  readonly socket: Duplex
+  readonly sweep: Sweep
+  /** A request can be started again, after none could. */
+  readonly onAvailable?: () => void
+  /** Called once, when the socket has closed; with an error if one of either side was the reason. */
+  readonly onClose?: (error: Http2Error | undefined) => void
+  readonly limits?: Partial<Http2Limits>
+  readonly keepAlive?: KeepAlive
+}
+
+/** RFC 9113 §6.5.2: what a limit should not be below, so what is taken for granted before the upstream's is known. */
+const ASSUMED_MAX_STREAMS = 100
+
+const KEEP_ALIVE_PING = Buffer.alloc(PING_BYTES, 'alive?')
+
+/** RFC 8441 §5: what these ask for is asked by `:protocol`. */
+const HTTP1_HANDSHAKE_FIELDS = new Set(['sec-websocket-key', 'connection', 'upgrade'])
+
+const GOING_AWAY: ExchangeFailure = {
+  code: 'upstream-going-away',
+  message: 'The upstream takes no more requests on this connection.',
+  isUnprocessed: true,
+}
+
+/** HTTP/2 with an upstream: many requests at a time on one connection. */
+export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
+  readonly #onAvailable: () => void
+  readonly #keepAlive: KeepAlive | undefined
+  #nextStreamId = 1
+  /** No request is started any more. */
+  #isGoingAway = false
+  #hasSettings = false
+  /** Requests that the upstream's limit keeps from being started, in their order. */
+  readonly #waiting = new Set<UpstreamStream>()
+  #pingSentAt: number | undefined
+
+  constructor({ socket, sweep, onAvailable = () => {}, onClose = () => {}, limits, keepAlive }: Http2UpstreamOptions) {
+    const all = { ...UPSTREAM_LIMITS, ...limits }
+    super(
+      { socket, sweep, limits: all, onClose },
+      { peer: 'server', settings: clientSettings(all), credit: 'on-receipt' },
+    )
+    this.#onAvailable = onAvailable
+    this.#keepAlive = keepAlive
+  }
+
+  /** Whether the connection takes requests at all; it never does again once it does not. */
+  get isUsable(): boolean {
+    return !this.isEnded && !this.#isGoingAway
+  }
+
+  /** How many requests would be started at once. More wait for their turn. */
+  get availableStreams(): number {
+    return this.isUsable ? Math.max(0, this.#maxStreams() - this.streams.size - this.#waiting.size) : 0
+  }
+
+  /** No request is under way or waits. */
+  get isIdleNow(): boolean {
+    return this.streams.size === 0 && this.#waiting.size === 0
+  }
+
+  /** Sends a request, now or as soon as the upstream's limit allows. If it cannot be sent, the receiver learns it later. */
+  request(request: UpstreamRequest, receiver: ResponseReceiver): UpstreamStream {
+    const stream = new UpstreamStream(request, receiver, this, this.limits.maxInterimResponses)
+    if (!this.isUsable) this.#failLater(stream, GOING_AWAY)
+    else if (this.#isRefusedUpgrade(stream)) this.#failLater(stream, unsupported(stream.request))
+    else if (this.#waiting.size === 0 && this.#canStart(stream)) this.#start(stream)
+    else this.#waiting.add(stream)
+    return stream
+  }
+
+  /** Takes no more requests, and closes when those that are under way have ended. */
+  drain(): void {
+    if (!this.isUsable) return
+    this.#isGoingAway = true
+    this.#failWaiting(GOING_AWAY)
+    this.#settle()
+  }
+
+  /** Nobody waits for the response (RFC 9113 §8.7: the upstream may have acted on the request already). */
+  cancel(stream: UpstreamStream): void {
+    if (stream.id === 0) {
+      this.#waiting.delete(stream)
+      this.forget(stream, 'reset-sent')
+    } else this.reset(stream, ErrorCode.cancel)
+    this.#settle()
+  }
+
+  /** A server opens none. */
+  protected readonly lastPeerStreamId = 0
+
+  protected isIdle(streamId: number): boolean {
+    return streamId >= this.#nextStreamId || streamId % 2 === 0
+  }
+
+  protected onHeaders(streamId: number, { fields, isTooLarge }: DecodedFields, endsStream: boolean): void {
+    const stream = this.streams.get(streamId)
+    if (stream === undefined) {
+      if (this.isIdle(streamId)) throw connectionError('stream-idle', { streamId })
+      if (this.closedStreams.find(streamId) === 'reset-sent') return
+      throw connectionError('stream-closed', { streamId })
+    }
+    if (isTooLarge) throw streamError('fields-too-large')
+    stream.headersArrived(fields, endsStream)
+    if (!endsStream) return
+    stream.endedWithHead()
+    this.#endResponse(stream)
+  }
+
+  protected onContent(stream: UpstreamStream, piece: Buffer): boolean {
+    return stream.contentArrived(piece)
+  }
+
+  protected onContentEnd(stream: UpstreamStream): void {
+    stream.contentEnded(NO_FIELDS)
+    this.#endResponse(stream)
+  }
+
+  protected onEndSent(stream: UpstreamStream): void {
+    if (!stream.state.isClosed) return
+    this.forget(stream, 'ended')
+    this.#settle()
+  }
+
+  protected onEndDelivered(): void {}
+
+  protected onResetReceived(stream: UpstreamStream, errorCode: number): void {
+    const isRefused = errorCode === ErrorCode.refusedStream
+    stream.failed({
+      code: isRefused ? 'stream-refused' : 'stream-reset',
+      message: `The upstream has reset the stream with ${errorCodeName(errorCode)}.`,
+      isUnprocessed: isRefused,
+    })
+    this.#settle()
+  }
+
+  protected onStreamFailed(stream: UpstreamStream, error: Http2Error): void {
+    stream.failed(failureOf(error))
+    this.#settle()
+  }
+
+  protected override onOver(error: Http2Error): void {
+    super.onOver(error)
+    // What was not sent was not processed, whatever became of the connection.
+    this.#failWaiting({ ...failureOf(error), isUnprocessed: true })
+  }
+
+  protected onDrained(stream: UpstreamStream): void {
+    stream.drained()
+  }
+
+  /** RFC 9113 §6.8. */
+  protected onGoaway(lastStreamId: number): void {
+    this.#isGoingAway = true
+    for (const stream of [...this.streams.values()]) {
+      if (stream.id <= lastStreamId) continue
+      this.forget(stream, 'reset-received')
+      stream.failed(GOING_AWAY)
+    }
+    this.#failWaiting(GOING_AWAY)
+    this.#settle()
+  }
+
+  /** RFC 9218 §7.1: a server must not send it. */
+  protected onPriorityUpdate(): void {
+    throw connectionError('priority-update-invalid')
+  }
+
+  protected onPingAck(): void {
+    this.#pingSentAt = undefined
+  }
+
+  protected onSettings(): void {
+    this.#hasSettings = true
+    this.#startWaiting()
+  }
+
+  protected sweepStream(): void {}
+
+  protected sweepConnection(now: number): void {
+    if (this.isIdleNow && now - this.idleSince >= this.limits.idleMs) return this.end(undefined)
+    if (this.#keepAlive === undefined) return
+    const { afterMs, timeoutMs } = this.#keepAlive
+    if (this.#pingSentAt !== undefined && this.receivedAt > this.#pingSentAt) this.#pingSentAt = undefined
+    if (this.#pingSentAt === undefined && now - this.receivedAt >= afterMs) {
+      this.#pingSentAt = now
+      this.output.frames.ping(KEEP_ALIVE_PING, 0, Flag.none)
+      this.output.schedule()
+    } else if (this.#pingSentAt !== undefined && now - this.#pingSentAt >= timeoutMs)
+      throw connectionError('ping-timeout')
+  }
+
+  #maxStreams(): number {
+    return this.#hasSettings ? this.peerSettings.maxConcurrentStreams : ASSUMED_MAX_STREAMS
+  }
+
+  #canStart({ request }: UpstreamStream): boolean {
+    // RFC 8441 §3: not before the upstream has said that it knows of it.
+    if (request.upgrade !== undefined && !this.peerSettings.enablesConnectProtocol) return false
+    return this.streams.size < this.#maxStreams()
+  }
+
+  #start(stream: UpstreamStream): void {
+    stream.id = this.#nextStreamId
+    this.#nextStreamId += 2
+    if (this.#nextStreamId > MAX_STREAM_ID) this.#isGoingAway = true
+    stream.sendWindow = this.peerSettings.initialWindowSize
+    stream.state.open()
+    this.streams.set(stream.id, stream)
+    this.sendHeaders(stream, pseudoFields(stream.request), regularFields(stream.request))
+    this.sender.start(stream)
+  }
+
+  #startWaiting(): void {
+    for (const stream of this.#waiting) {
+      if (this.#isRefusedUpgrade(stream)) {
+        this.#waiting.delete(stream)
+        this.#failLater(stream, unsupported(stream.request))
+      } else if (this.#canStart(stream)) {
+        this.#waiting.delete(stream)
+        this.#start(stream)
+      } else return
+    }
+  }
+
+  #isRefusedUpgrade({ request }: UpstreamStream): boolean {
+    return request.upgrade !== undefined && this.#hasSettings && !this.peerSettings.enablesConnectProtocol
+  }
+
+  /** No receiver is called from within the method that it was passed to. */
+  #failLater(stream: UpstreamStream, failure: ExchangeFailure): void {
+    stream.state.reset()
+    queueMicrotask(() => stream.failed(failure))
+  }
+
+  #failWaiting(failure: ExchangeFailure): void {
+    for (const stream of [...this.#waiting]) {
+      this.#waiting.delete(stream)
+      stream.state.reset()
+      stream.failed(failure)
+    }
+  }
+
+  /** The response is whole. What is left of the request is of no use, except to a tunnel. */
+  #endResponse(stream: UpstreamStream): void {
+    if (stream.state.isClosed) {
+      if (this.streams.has(stream.id)) this.forget(stream, 'ended')
+    } else if (!stream.isTunnel) this.reset(stream, ErrorCode.cancel)
+    this.#settle()
+  }
+
+  /** A stream may have ended: others may start, or the connection end. */
+  #settle(): void {
+    if (this.isEnded) return
+    if (this.#isGoingAway && this.isIdleNow) return this.end(undefined)
+    this.#startWaiting()
+    if (this.availableStreams > 0) this.#onAvailable()
+  }
+}
+
+function pseudoFields({ method, scheme, authority, target, upgrade, contentLength, fields }: UpstreamRequest): Fields {
+  const pseudo = upgrade === undefined ? [':method', method] : [':method', 'CONNECT', ':protocol', upgrade]
+  pseudo.push(':scheme', scheme, ':authority', authority, ':path', target)
+  if (upgrade !== undefined) return pseudo
+  // RFC 9110 §10.1.4: trailers are passed on to whoever can take them; gRPC servers insist on it.
+  pseudo.push('te', 'trailers')
+  if (contentLength !== UNKNOWN_LENGTH && contentLength > 0 && !hasField(fields, 'content-length'))
+    pseudo.push('content-length', String(contentLength))
+  return pseudo
+}
+
+function regularFields({ upgrade, fields }: UpstreamRequest): Fields {
+  if (upgrade === undefined) return fields
+  const kept: string[] = []
+  for (let at = 0; at < fields.length; at += 2)
+    if (!HTTP1_HANDSHAKE_FIELDS.has(fields[at]!.toLowerCase())) kept.push(fields[at]!, fields[at + 1]!)
+  return kept
+}
+
+function hasField(fields: Fields, name: string): boolean {
+  for (let at = 0; at < fields.length; at += 2)
+    if (fields[at]!.length === name.length && fields[at]!.toLowerCase() === name) return true
+  return false
+}
+
+function unsupported({ upgrade }: UpstreamRequest): ExchangeFailure {
+  const message = `The upstream does not offer ${upgrade} over HTTP/2.`
+  return { code: 'upgrade-unsupported', message, isUnprocessed: true }
+}
+
+function failureOf(error: Http2Error): ExchangeFailure {
+  const isConnection = error.scope === 'connection'
+  return {
+    code: isConnection ? 'upstream-closed' : error.code === 'write-stalled' ? 'request-stalled' : 'response-malformed',
+    message: error.message,
+    isUnprocessed: false,
+    cause: error,
+  }
+}
+
+/** RFC 9113 §6.5.2, §8.4. */
+function clientSettings(limits: Http2Limits): [number, number][] {
+  return [
+    [SettingId.enablePush, 0],
+    [SettingId.maxHeaderListSize, limits.maxHeaderListBytes],
+  ]
+}
