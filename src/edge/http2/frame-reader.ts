@@ -41,6 +41,7 @@ export class FrameReader {
   #type = 0
   #flags = 0
   #streamId = 0
+  #framesBegun = 0
   /** Octets of the payload, or of the content of a DATA frame, that are still to come. */
   #left = 0
   #paddingLeft = 0
@@ -49,6 +50,16 @@ export class FrameReader {
   constructor(handler: FrameHandler, { expectsPreface }: { readonly expectsPreface: boolean }) {
     this.#handler = handler
     this.#state = expectsPreface ? State.preface : State.header
+  }
+
+  /** Whether a frame other than DATA has come in part. */
+  get isWithinFrame(): boolean {
+    return this.#state === State.payload || (this.#state === State.header && this.#stashed > 0)
+  }
+
+  /** How many frames have begun. */
+  get framesBegun(): number {
+    return this.#framesBegun
   }
 
   /** Takes what has arrived. The chunk must not change any more: pieces of content are parts of it. */
@@ -110,6 +121,7 @@ export class FrameReader {
     this.#type = bytes[at + 3]!
     this.#flags = bytes[at + 4]!
     this.#streamId = readUInt31(bytes, at + 5)
+    this.#framesBegun++
     checkFrameHeader(this.#type, this.#flags, this.#streamId, this.#left)
     this.#handler.onFrameHeader(this.#type, this.#flags, this.#streamId, this.#left)
   }

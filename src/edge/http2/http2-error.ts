@@ -94,6 +94,7 @@ const ERRORS = {
   /** The rest are limits of our own (§10.5). */
   'continuation-flood': [enhanceYourCalm, 'A field block has too many frames or octets.'],
   'field-block-timeout': [enhanceYourCalm, 'A field block was not finished in time.'],
+  'frame-timeout': [enhanceYourCalm, 'A frame was not finished in time.'],
   'reset-flood': [enhanceYourCalm, 'Too many streams end in a reset.'],
   'settings-flood': [enhanceYourCalm, 'There are too many SETTINGS.'],
   'ping-flood': [enhanceYourCalm, 'There are too many PINGs.'],

@@ -48,7 +48,7 @@ export type Http2Limits = {
   readonly prefaceMs: number
   /** To the acknowledgment of our SETTINGS (RFC 9113 §6.5.3). */
   readonly settingsAckMs: number
-  /** From HEADERS to the end of its block. */
+  /** From the first octet of a frame other than DATA to its last, and from HEADERS to the end of its block. */
   readonly fieldBlockMs: number
   /** A connection without streams. nginx: 60 s. */
   readonly idleMs: number

@@ -7,7 +7,7 @@ import { Flag, MAX_STREAM_ID } from './frame.ts'
 import type { DecodedFields } from './hpack/decoder.ts'
 import { connectionError, type Http2Error, streamError } from './http2-error.ts'
 import { type Http2Limits, SERVER_LIMITS } from './limits.ts'
-import { parsePriority } from './priority.ts'
+import { type Priority, parsePriority } from './priority.ts'
 import { RequestReader } from './request-reader.ts'
 import { ServerStream } from './server-stream.ts'
 import { SettingId } from './settings.ts'
@@ -50,7 +50,7 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   #requestCount = 0
   #drain: Drain = { stage: 'none', since: 0 }
   /** RFC 9218 §7.1: for streams that are still idle. */
-  readonly #priorities = new Map<number, string>()
+  readonly #priorities = new Map<number, Priority>()
 
   constructor({ socket, client, scheme, sweep, onExchange, onClose = () => {}, limits }: Http2ServerOptions) {
     const all = { ...SERVER_LIMITS, ...limits }
@@ -140,7 +140,7 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     const stream = this.streams.get(streamId)
     if (stream !== undefined) return this.sender.reprioritize(stream, parsePriority(value))
     if (!this.isIdle(streamId)) return
-    this.#priorities.set(streamId, value)
+    this.#priorities.set(streamId, parsePriority(value))
     if (this.#priorities.size + this.streams.size > this.limits.maxConcurrentStreams)
       throw connectionError('priority-update-invalid', { streamId })
   }
@@ -187,8 +187,9 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
 
   /** RFC 9218 §7: what a PRIORITY_UPDATE says goes before what the request says. */
   #prioritize(stream: ServerStream, field: string | undefined): void {
-    const value = this.#priorities.get(stream.id) ?? field
-    if (value !== undefined) stream.priority = parsePriority(value)
+    const updated = this.#priorities.get(stream.id)
+    if (updated !== undefined) stream.priority = updated
+    else if (field !== undefined) stream.priority = parsePriority(field)
     if (this.#priorities.size === 0) return
     // RFC 9113 §5.1.1: lower ones that are still idle are closed by this.
     for (const streamId of this.#priorities.keys()) if (streamId <= stream.id) this.#priorities.delete(streamId)

@@ -8,6 +8,7 @@ import type { Setting } from './frame-writer.ts'
 import { connectionError, Http2Error } from './http2-error.ts'
 import type { Http2Limits } from './limits.ts'
 import { Output, type OutputSource } from './output.ts'
+import { ProgressWatch } from './progress-watch.ts'
 import { PeerSettings } from './settings.ts'
 import type { Sweep, Swept } from './sweep.ts'
 
@@ -37,6 +38,7 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
   readonly #onClose: (error: Http2Error | undefined) => void
   readonly #reader: FrameReader
   readonly #openedAt: number
+  readonly #frameWatch = new ProgressWatch()
   #hasPeerSettings = false
   #unacknowledgedSince: number | undefined
   #endedAt: number | undefined
@@ -139,6 +141,8 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
       this.#error ??= new Http2Error('connection', 'socket-failed', { reason: describeError(cause) }, cause)
     })
     this.#socket.once('close', () => this.#closed())
+    // A socket that was paused on purpose is not set going by a listener.
+    this.#socket.resume()
   }
 
   #closed(): void {
@@ -219,10 +223,13 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
   }
 
   #checkDeadlines(now: number): void {
-    const { prefaceMs, settingsAckMs, writeStallMs } = this.limits
+    const { prefaceMs, settingsAckMs, fieldBlockMs, writeStallMs } = this.limits
     if (!this.#hasPeerSettings && now - this.#openedAt >= prefaceMs) throw connectionError('preface-missing')
     if (this.#unacknowledgedSince !== undefined && now - this.#unacknowledgedSince >= settingsAckMs)
       throw connectionError('settings-timeout')
+    const { isWithinFrame, framesBegun } = this.#reader
+    if (this.#frameWatch.isOverdue(now, isWithinFrame, framesBegun, 1, fieldBlockMs))
+      throw connectionError('frame-timeout')
     if (this.output.isStalled(now, writeStallMs)) throw connectionError('write-stalled')
   }
 }

@@ -1,17 +1,12 @@
 import type { Duplex } from 'node:stream'
-import {
-  type ExchangeFailure,
-  type Fields,
-  NO_FIELDS,
-  type ResponseReceiver,
-  UNKNOWN_LENGTH,
-} from '../exchange/exchange.ts'
+import { type ExchangeFailure, NO_FIELDS, type ResponseReceiver } from '../exchange/exchange.ts'
 import { Http2Connection } from './connection.ts'
 import { ErrorCode, errorCodeName } from './error-code.ts'
 import { Flag, MAX_STREAM_ID, PING_BYTES } from './frame.ts'
 import type { DecodedFields } from './hpack/decoder.ts'
 import { connectionError, type Http2Error, streamError } from './http2-error.ts'
 import { type Http2Limits, UPSTREAM_LIMITS } from './limits.ts'
+import { pseudoFields, regularFields } from './request-writer.ts'
 import { SettingId } from './settings.ts'
 import type { Sweep } from './sweep.ts'
 import { type UpstreamRequest, UpstreamStream } from './upstream-stream.ts'
@@ -42,9 +37,6 @@ export type Http2UpstreamOptions = {
 const ASSUMED_MAX_STREAMS = 100
 
 const KEEP_ALIVE_PING = Buffer.alloc(PING_BYTES, 'alive?')
-
-/** RFC 8441 §5: what these ask for is asked by `:protocol`. */
-const HTTP1_HANDSHAKE_FIELDS = new Set(['sec-websocket-key', 'connection', 'upgrade'])
 
 const GOING_AWAY: ExchangeFailure = {
   code: 'upstream-going-away',
@@ -286,31 +278,6 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
     this.#startWaiting()
     if (this.availableStreams > 0) this.#onAvailable()
   }
-}
-
-function pseudoFields({ method, scheme, authority, target, upgrade, contentLength, fields }: UpstreamRequest): Fields {
-  const pseudo = upgrade === undefined ? [':method', method] : [':method', 'CONNECT', ':protocol', upgrade]
-  pseudo.push(':scheme', scheme, ':authority', authority, ':path', target)
-  if (upgrade !== undefined) return pseudo
-  // RFC 9110 §10.1.4: trailers are passed on to whoever can take them; gRPC servers insist on it.
-  pseudo.push('te', 'trailers')
-  if (contentLength !== UNKNOWN_LENGTH && contentLength > 0 && !hasField(fields, 'content-length'))
-    pseudo.push('content-length', String(contentLength))
-  return pseudo
-}
-
-function regularFields({ upgrade, fields }: UpstreamRequest): Fields {
-  if (upgrade === undefined) return fields
-  const kept: string[] = []
-  for (let at = 0; at < fields.length; at += 2)
-    if (!HTTP1_HANDSHAKE_FIELDS.has(fields[at]!.toLowerCase())) kept.push(fields[at]!, fields[at + 1]!)
-  return kept
-}
-
-function hasField(fields: Fields, name: string): boolean {
-  for (let at = 0; at < fields.length; at += 2)
-    if (fields[at]!.length === name.length && fields[at]!.toLowerCase() === name) return true
-  return false
 }
 
 function unsupported({ upgrade }: UpstreamRequest): ExchangeFailure {

@@ -42,6 +42,17 @@ test('a field block that does not end', async () => {
   assert.deepEqual(await client.pass(2000), ['GOAWAY 0 ENHANCE_YOUR_CALM'])
 })
 
+test('a frame that trickles', async () => {
+  const client = await connectedClient()
+  await client.send(get(1))
+  const bytes = get(3, 'x', 'y'.repeat(100))
+  for (let at = 0; at < 10; at++)
+    assert.deepEqual(await client.pass(1000), await client.send(bytes.subarray(at, at + 1)))
+  assert.deepEqual(await client.pass(12_000), ['GOAWAY 1 ENHANCE_YOUR_CALM'])
+  await client.pass(2000)
+  assert.equal(client.error?.code, 'frame-timeout')
+})
+
 test('a connection without requests is closed, pings or not', async () => {
   const client = await connectedClient({ serve: serveHello })
   await client.send(get(1))

@@ -1,0 +1,40 @@
+import { type Fields, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
+import type { UpstreamRequest } from './upstream-stream.ts'
+
+/** RFC 8441 §5: what these ask for is asked by `:protocol`. */
+const HTTP1_HANDSHAKE_FIELDS = new Set(['sec-websocket-key', 'connection', 'upgrade'])
+
+/** What goes first (RFC 9113 §8.3.1; RFC 8441 §4 for an upgrade), and what we say ourselves. */
+export function pseudoFields({
+  method,
+  scheme,
+  authority,
+  target,
+  upgrade,
+  contentLength,
+  fields,
+}: UpstreamRequest): Fields {
+  const pseudo = upgrade === undefined ? [':method', method] : [':method', 'CONNECT', ':protocol', upgrade]
+  pseudo.push(':scheme', scheme, ':authority', authority, ':path', target)
+  if (upgrade !== undefined) return pseudo
+  // RFC 9110 §10.1.4: trailers are passed on to whoever can take them; gRPC servers insist on it.
+  pseudo.push('te', 'trailers')
+  if (contentLength !== UNKNOWN_LENGTH && contentLength > 0 && !hasField(fields, 'content-length'))
+    pseudo.push('content-length', String(contentLength))
+  return pseudo
+}
+
+/** The fields of the request, as far as they mean something over HTTP/2. Names are lower-cased by the encoder. */
+export function regularFields({ upgrade, fields }: UpstreamRequest): Fields {
+  if (upgrade === undefined) return fields
+  const kept: string[] = []
+  for (let at = 0; at < fields.length; at += 2)
+    if (!HTTP1_HANDSHAKE_FIELDS.has(fields[at]!.toLowerCase())) kept.push(fields[at]!, fields[at + 1]!)
+  return kept
+}
+
+function hasField(fields: Fields, name: string): boolean {
+  for (let at = 0; at < fields.length; at += 2)
+    if (fields[at]!.length === name.length && fields[at]!.toLowerCase() === name) return true
+  return false
+}
