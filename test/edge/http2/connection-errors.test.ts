@@ -194,6 +194,21 @@ const cases: readonly Case[] = [
   ['HEADERS after RST_STREAM (§5.1)', [...start, post(1), rstStream(1, 8), get(1)], ['GOAWAY 1 STREAM_CLOSED']],
 
   // What looks wrong and is not.
+  [
+    'the smallest and the largest SETTINGS_MAX_FRAME_SIZE (§6.5.2)',
+    [...start, settings([5, 16_384], [5, 2 ** 24 - 1]), ping()],
+    ['SETTINGS ACK', 'PING ACK 12345678'],
+  ],
+  [
+    'the largest windows (§6.9.1)',
+    [...start, post(1), windowUpdate(0, 2 ** 31 - 1 - 65_535), windowUpdate(1, 2 ** 31 - 1 - 65_535), ping()],
+    ['PING ACK 12345678'],
+  ],
+  [
+    'PRIORITY_UPDATE for any number of closed streams (RFC 9218 §7.1)',
+    [...start, post(301), ...Array.from({ length: 150 }, (_, at) => priorityUpdate(1 + 2 * at, 'u=1')), ping()],
+    ['PING ACK 12345678'],
+  ],
   ['WINDOW_UPDATE after END_STREAM (§5.1)', [...start, get(1), windowUpdate(1, 1), ping()], ['PING ACK 12345678']],
   [
     'RST_STREAM and WINDOW_UPDATE on a closed stream (§5.1)',

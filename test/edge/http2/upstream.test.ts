@@ -71,6 +71,14 @@ test('a request with content and trailers', async () => {
   const other = upstream.ask({ method: 'POST', fields: ['Content-Length', '0'], contentLength: 0 })
   other.exchange.end()
   assert.deepEqual(await upstream.read(), [`HEADERS 3 ES ${REQUEST.replace('GET', 'POST')} content-length=0`])
+  upstream.ask({ method: 'POST', fields: ['X-Sort-Length', '1', 'Content-Length', '5'], contentLength: 5 })
+  assert.deepEqual(await upstream.read(), [
+    `HEADERS 5 ${REQUEST.replace('GET', 'POST')} x-sort-length=1 content-length=5`,
+  ])
+  upstream.ask({ method: 'POST', fields: ['Sorted-Length1', '1'], contentLength: 5 })
+  assert.deepEqual(await upstream.read(), [
+    `HEADERS 7 ${REQUEST.replace('GET', 'POST')} content-length=5 sorted-length1=1`,
+  ])
 })
 
 test('lengths that are announced', async () => {
@@ -126,6 +134,7 @@ const malformed: readonly (readonly [rule: string, frames: readonly Buffer[]])[]
   ['an end before the response (§8.1)', [data(1, '', ES)]],
   ['content with 204', [headers(1, literals(':status', '204')), data(1, 'x')]],
   ['a second head (§8.1)', [ok(1), ok(1)]],
+  ['HEADERS after the head without END_STREAM (§8.1)', [ok(1), headers(1, literals('x', '1'))]],
   ['pseudo-header fields in trailers (§8.1)', [ok(1), headers(1, literals(':status', '200'), EH | ES)]],
 ]
 
@@ -181,12 +190,14 @@ test("no more streams than the upstream's limit; the others wait for their turn 
   asked[2]!.exchange.end()
   assert.equal(upstream.connection.availableStreams, 0)
   assert.equal((await upstream.read()).length, 2)
+  const { availabilities } = upstream
   assert.deepEqual(await upstream.send(ok(1, EH | ES)), [`HEADERS 5 ${REQUEST.replace('GET', 'POST')}`, 'DATA 5 5 ES'])
+  assert.equal(upstream.availabilities, availabilities)
   assert.deepEqual(await upstream.send(settings([3, 3])), ['SETTINGS ACK', `HEADERS 7 ES ${REQUEST}`])
   await upstream.send(ok(3, EH | ES), ok(5, EH | ES), ok(7, EH | ES))
   for (const { events } of asked) assert.deepEqual(events, ['asked', 'response 200 0', 'content-end'])
   assert.equal(upstream.connection.availableStreams, 3)
-  assert.ok(upstream.availabilities > 0)
+  assert.ok(upstream.availabilities > availabilities)
 })
 
 test('before its settings an upstream is taken to bear 100 streams', () => {
@@ -198,6 +209,7 @@ test('a cancelled request is reset with CANCEL, or never sent (§5.4.2)', async 
   const [first, second, third] = [upstream.ask(), upstream.ask(), upstream.ask()]
   await upstream.read()
   second!.exchange.abort()
+  assert.equal(second!.exchange.write(Buffer.alloc(100_000)), true)
   first!.exchange.abort()
   first!.exchange.abort()
   assert.deepEqual(await upstream.read(), ['RST_STREAM 1 CANCEL', `HEADERS 3 ES ${REQUEST}`])
@@ -303,6 +315,29 @@ test('a response that nobody takes stops, and keeps no other waiting (§5.2.2)',
   assert.deepEqual(await upstream.read({ windows: true }), ['WINDOW_UPDATE 1 49152'])
 })
 
+test('a flood from an upstream ends the connection (§10.5)', async () => {
+  const frames = [ping(), settings(), data(1, ''), windowUpdate(0, 1), frame(0xbe, 0, 0), rstStream(1, 8)]
+  for (const bytes of frames) {
+    const upstream = await connectedUpstream()
+    const asked = upstream.ask()
+    await upstream.send(ok(1))
+    for (let count = 0; count < 1010 && upstream.connection.isUsable; count++) upstream.socket.feed(bytes)
+    await upstream.read()
+    assert.equal(upstream.connection.isUsable, false)
+    assert.match(asked.events.at(-1)!, /^failure (upstream-closed|stream-reset)$/)
+  }
+})
+
+test('an upstream may reset as many of our streams as it likes', async () => {
+  const upstream = await connectedUpstream()
+  for (let at = 0; at < 1000; at++) {
+    const asked = upstream.ask()
+    await upstream.send(rstStream(1 + 2 * at, 7))
+    assert.equal(asked.events.at(-1), 'failure stream-refused unprocessed')
+  }
+  assert.ok(upstream.connection.isUsable)
+})
+
 // RFC 8441.
 
 const WEBSOCKET = { upgrade: 'websocket', contentLength: UNKNOWN_LENGTH } as const
@@ -332,6 +367,13 @@ test('an upgrade that the upstream does not offer, or refuses', async () => {
   const asked = upstream.ask(WEBSOCKET)
   await upstream.read()
   assert.deepEqual(asked.events, ['asked', 'failure upgrade-unsupported unprocessed'])
+  const early = new UpstreamScript()
+  const waiting = early.ask(WEBSOCKET)
+  const behind = early.ask()
+  await early.send(settings(), settingsAck)
+  assert.deepEqual(waiting.events, ['asked', 'failure upgrade-unsupported unprocessed'])
+  await early.send(ok(1, EH | ES))
+  assert.equal(behind.events.at(-1), 'content-end')
   const willing = await connectedUpstream({}, [8, 1])
   const refused = willing.ask(WEBSOCKET)
   await willing.send(headers(1, literals(':status', '403'), EH | ES))
