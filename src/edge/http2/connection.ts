@@ -303,10 +303,14 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     this.budgets.charge('windowUpdates')
   }
 
-  /** A frame came for a stream that is not under way. After our own reset that is to be expected (RFC 9113 §5.1). */
+  /**
+   * A frame came for a stream that is not under way. That is to be expected after our own reset, and may be so after an end
+   * that is long ago; otherwise it is an error (RFC 9113 §5.1).
+   */
   #checkUnknown(streamId: number): void {
     if (this.isIdle(streamId)) throw connectionError('stream-idle', { streamId })
-    if (this.closedStreams.find(streamId) !== 'reset-sent') throw streamError('stream-closed', { streamId })
+    const closing = this.closedStreams.find(streamId)
+    if (closing !== undefined && closing !== 'reset-sent') throw streamError('stream-closed', { streamId })
   }
 
   protected applySettings(windowDifference: number): void {

@@ -6,7 +6,7 @@ export type Rate = { readonly burst: number; readonly perSecond: number }
 
 /** The limits of one connection, for both roles; each with the reason for its default. */
 export type Http2Limits = {
-  /** Requests under way at a time (SETTINGS_MAX_CONCURRENT_STREAMS). As in HAProxy; nginx allows 128. */
+  /** Requests under way at a time (SETTINGS_MAX_CONCURRENT_STREAMS). 100 as in HAProxy; nginx allows 128. */
   readonly maxConcurrentStreams: number
   /** Requests that one connection carries before it is drained, so that memory which it has gathered goes. nginx: 1,000. */
   readonly maxRequests: number
@@ -108,6 +108,8 @@ export const SERVER_LIMITS: Http2Limits = SHARED
  */
 export const UPSTREAM_LIMITS: Http2Limits = {
   ...SHARED,
+  // Many clients share it, and most upstreams allow less.
+  maxConcurrentStreams: 1000,
   maxRequests: Number.POSITIVE_INFINITY,
   maxHeaderListBytes: 64 * KIB,
   maxFields: 256,

@@ -119,8 +119,9 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
     const stream = this.streams.get(streamId)
     if (stream === undefined) {
       if (this.isIdle(streamId)) throw connectionError('stream-idle', { streamId })
-      if (this.closedStreams.find(streamId) === 'reset-sent') return
-      throw connectionError('stream-closed', { streamId })
+      // One that is not remembered was cancelled long ago, which must not cost all others their connection.
+      if (this.closedStreams.find(streamId) === 'ended') throw connectionError('stream-closed', { streamId })
+      return
     }
     if (isTooLarge) throw streamError('fields-too-large')
     stream.headersArrived(fields, endsStream)
@@ -176,7 +177,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
     this.#isGoingAway = true
     for (const stream of [...this.streams.values()]) {
       if (stream.id <= lastStreamId) continue
-      this.forget(stream, 'reset-received')
+      this.forget(stream, 'reset-sent')
       stream.failed(GOING_AWAY)
     }
     this.#failWaiting(GOING_AWAY)
@@ -213,7 +214,8 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   }
 
   #maxStreams(): number {
-    return this.#hasSettings ? this.peerSettings.maxConcurrentStreams : ASSUMED_MAX_STREAMS
+    const peers = this.#hasSettings ? this.peerSettings.maxConcurrentStreams : ASSUMED_MAX_STREAMS
+    return Math.min(peers, this.limits.maxConcurrentStreams)
   }
 
   #canStart({ request }: UpstreamStream): boolean {

@@ -272,6 +272,13 @@ test('frames after an exchange that is over (§5.1)', async () => {
   }
 })
 
+test('content that was under way when we answered early is no error, however many requests end meanwhile (§8.1)', async () => {
+  const client = new ClientScript({ serve: serveHello })
+  await client.send(...start, post(1))
+  for (let at = 1; at <= 150; at++) await client.send(get(1 + 2 * at))
+  assert.deepEqual(await client.send(data(1, 'late'), data(1, '', ES), ping()), ['PING ACK 12345678'])
+})
+
 test('all requests are over with the connection, and the socket soon after', async () => {
   const client = new ClientScript()
   await client.send(...start, post(1), post(3))

@@ -204,6 +204,11 @@ test('before its settings an upstream is taken to bear 100 streams', () => {
   assert.equal(new UpstreamScript().connection.availableStreams, 100)
 })
 
+test('an upstream without a limit gets no more streams than ours', async () => {
+  const upstream = await connectedUpstream({ limits: { maxConcurrentStreams: 7 } })
+  assert.equal(upstream.connection.availableStreams, 7)
+})
+
 test('a cancelled request is reset with CANCEL, or never sent (§5.4.2)', async () => {
   const upstream = await connectedUpstream({}, [3, 1])
   const [first, second, third] = [upstream.ask(), upstream.ask(), upstream.ask()]
@@ -217,6 +222,19 @@ test('a cancelled request is reset with CANCEL, or never sent (§5.4.2)', async 
   assert.deepEqual(first!.events, ['asked'])
   assert.deepEqual(second!.events, ['asked'])
   assert.deepEqual(third!.events, ['asked', 'response 200 0', 'content-end'])
+})
+
+test('what comes for requests that were cancelled long ago costs nobody anything (§5.1)', async () => {
+  const upstream = await connectedUpstream()
+  const cancelled = Array.from({ length: 300 }, () => upstream.ask())
+  const other = upstream.ask()
+  await upstream.read()
+  for (const { exchange } of cancelled) exchange.abort()
+  await upstream.read()
+  for (const at of cancelled.keys()) upstream.socket.feed(Buffer.concat([ok(1 + 2 * at), data(1 + 2 * at, 'late', ES)]))
+  assert.deepEqual(await upstream.send(ok(601, EH | ES)), [])
+  assert.equal(other.events.at(-1), 'content-end')
+  assert.ok(upstream.connection.isUsable)
 })
 
 test('a response that is whole ends a request that is not (§8.1)', async () => {
