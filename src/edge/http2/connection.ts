@@ -10,6 +10,7 @@ import type { DecodedFields } from './hpack/decoder.ts'
 import { HpackEncoder } from './hpack/encoder.ts'
 import { connectionError, Http2Error, streamError } from './http2-error.ts'
 import type { Http2Stream } from './stream.ts'
+import { StreamTable } from './stream-table.ts'
 import { Http2Transport, type TransportOptions } from './transport.ts'
 
 /** What makes the one role differ from the other before anything is said. */
@@ -30,7 +31,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
   protected readonly sender: ContentSender<S>
   protected readonly closedStreams = new ClosedStreams()
   /** Those that are under way: not closed, or with last frames that have not left the socket. */
-  protected readonly streams = new Map<number, S>()
+  protected readonly streams = new StreamTable<S>()
   /** When the last stream ended, or the connection began. */
   protected idleSince: number
   readonly #receiver: ContentReceiver
@@ -128,7 +129,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
   }
 
   protected onOver(error: Http2Error): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       this.forget(stream, 'reset-sent')
       this.onStreamFailed(stream, error)
     }
@@ -266,7 +267,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     this.budgets.charge('priorities')
     if (length === 5) return
     // RST_STREAM is not for idle streams (§6.4), and of no use for closed ones.
-    const failed = this.streams.has(streamId) ? streamError : connectionError
+    const failed = this.streams.get(streamId) !== undefined ? streamError : connectionError
     throw failed('frame-size-invalid', { type: 'PRIORITY', length })
   }
 

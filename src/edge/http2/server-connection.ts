@@ -177,7 +177,7 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     stream.state.open()
     if (endsStream) stream.state.receiveEnd()
     this.#prioritize(stream, request.priority)
-    this.streams.set(streamId, stream)
+    this.streams.add(stream)
     this.budgets.earn('priorities', 2)
     this.budgets.earn('unknownFrames', 1)
     if (++this.#requestCount >= this.limits.maxRequests) this.drain()

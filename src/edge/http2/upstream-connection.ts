@@ -175,7 +175,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   /** RFC 9113 §6.8. */
   protected onGoaway(lastStreamId: number): void {
     this.#isGoingAway = true
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (stream.id <= lastStreamId) continue
       this.forget(stream, 'reset-sent')
       stream.failed(GOING_AWAY)
@@ -230,7 +230,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
     if (this.#nextStreamId > MAX_STREAM_ID) this.#isGoingAway = true
     stream.sendWindow = this.peerSettings.initialWindowSize
     stream.state.open()
-    this.streams.set(stream.id, stream)
+    this.streams.add(stream)
     this.sendHeaders(stream, pseudoFields(stream.request), regularFields(stream.request))
     this.sender.start(stream)
   }
@@ -268,7 +268,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   /** The response is whole. What is left of the request is of no use, except to a tunnel. */
   #endResponse(stream: UpstreamStream): void {
     if (stream.state.isClosed) {
-      if (this.streams.has(stream.id)) this.forget(stream, 'ended')
+      if (this.streams.get(stream.id) === stream) this.forget(stream, 'ended')
     } else if (!stream.isTunnel) this.reset(stream, ErrorCode.cancel)
     this.#settle()
   }
