@@ -40,8 +40,8 @@ class Budget {
 }
 
 /**
- * How often a peer may do what costs it less than us (RFC 9113 §10.5). A connection on which nothing of the kind happens has
- * no budget for it, which counts as a full one.
+ * How often a peer may do what costs it less than us (RFC 9113 §10.5). A connection on which nothing of the kind
+ * happens has no budget for it, which counts as a full one.
  */
 export class Budgets {
   readonly #limits: Readonly<Record<BudgetName, Rate>>

@@ -1,13 +1,15 @@
 /** How a stream was closed: by END_STREAM of both sides, by the peer's RST_STREAM, or by ours. */
 export type Closing = 'ended' | 'reset-received' | 'reset-sent'
 
-/** More than are usually under way at once: what the peer had sent before it learnt of an end belongs to one of these. */
+/**
+ * More than are usually under way at once: what the peer had sent before it learnt of an end belongs to one of these.
+ */
 const MAX_REMEMBERED = 128
 
 /**
- * The streams that were closed last. It matters for what still comes on them: after our RST_STREAM it is to be expected,
- * after the peer's own end it is an error (RFC 9113 §5.1). Those that we have reset are kept apart, so that they are not
- * forgotten over the many that end as they should.
+ * The streams that were closed last. It matters for what still comes on them: after our RST_STREAM it is to be
+ * expected, after the peer's own end it is an error (RFC 9113 §5.1). Those that we have reset are kept apart, so that
+ * they are not forgotten over the many that end as they should.
  */
 export class ClosedStreams {
   readonly #reset = new Recent()

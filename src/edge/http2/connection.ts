@@ -24,8 +24,8 @@ export type RoleFacts = {
 const BYTES_PER_WINDOW_UPDATE = 1024
 
 /**
- * An HTTP/2 connection (RFC 9113), as far as both roles have it in common: streams, their content and their errors. What
- * frames mean for a request is for the roles.
+ * An HTTP/2 connection (RFC 9113), as far as both roles have it in common: streams, their content and their errors.
+ * What frames mean for a request is for the roles.
  */
 export abstract class Http2Connection<S extends Http2Stream> extends Http2Transport<S> {
   protected readonly sender: ContentSender<S>
@@ -141,7 +141,9 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     this.#failStream(streamId, error)
   }
 
-  /** Resets a stream for what its peer did; with too many of them, the peer makes us work for nothing (CVE-2025-8671). */
+  /**
+   * Resets a stream for what its peer did; with too many of them, the peer makes us work for nothing (CVE-2025-8671).
+   */
   #failStream(streamId: number, error: Http2Error): void {
     const stream = this.streams.get(streamId)
     if (stream === undefined) {
@@ -305,8 +307,8 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
   }
 
   /**
-   * A frame came for a stream that is not under way. That is to be expected after our own reset, and may be so after an end
-   * that is long ago; otherwise it is an error (RFC 9113 §5.1).
+   * A frame came for a stream that is not under way. That is to be expected after our own reset, and may be so after an
+   * end that is long ago; otherwise it is an error (RFC 9113 §5.1).
    */
   #checkUnknown(streamId: number): void {
     if (this.isIdle(streamId)) throw connectionError('stream-idle', { streamId })

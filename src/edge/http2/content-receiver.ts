@@ -6,8 +6,8 @@ import { ReceiveWindow } from './receive-window.ts'
 import type { Http2Stream } from './stream.ts'
 
 /**
- * When the window of the connection is given back: on receipt, so that no stream waits for another; or when the content was
- * taken, so that one connection never holds more than its window.
+ * When the window of the connection is given back: on receipt, so that no stream waits for another; or when the content
+ * was taken, so that one connection never holds more than its window.
  */
 export type ConnectionCredit = 'on-receipt' | 'on-consumption'
 

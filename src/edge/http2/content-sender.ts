@@ -37,8 +37,8 @@ export class ContentSender<S extends Http2Stream> {
   }
 
   /**
-   * Takes a piece of a stream's content. What cannot be written now waits; nothing is written now if `mustWait`. False if so
-   * much waits that the source should pause.
+   * Takes a piece of a stream's content. What cannot be written now waits; nothing is written now if `mustWait`. False
+   * if so much waits that the source should pause.
    */
   send(stream: S, piece: Buffer, mustWait: boolean): boolean {
     const overtakes = stream.queue.bytes === 0 && this.#schedule.isEmpty

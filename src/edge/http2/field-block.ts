@@ -4,7 +4,10 @@ import { HpackError } from './hpack/hpack-error.ts'
 import { connectionError, Http2Error } from './http2-error.ts'
 import type { Http2Limits } from './limits.ts'
 
-/** The size of the table that we decode with, which is what both sides begin with. More would cost memory and gain little. */
+/**
+ * The size of the table that we decode with, which is what both sides begin with. More would cost memory and gain
+ * little.
+ */
 const MAX_TABLE_BYTES = 4096
 
 /** A field section that has come as a whole, in one frame or more. */
@@ -14,7 +17,10 @@ export type FieldSection = {
   readonly endsStream: boolean
 }
 
-/** Puts field blocks together and decodes them (RFC 9113 §4.3). Whatever is wrong with one is an error of the connection. */
+/**
+ * Puts field blocks together and decodes them (RFC 9113 §4.3). Whatever is wrong with one is an error of the
+ * connection.
+ */
 export class FieldBlockReader {
   readonly #limits: Http2Limits
   readonly #decoder: HpackDecoder

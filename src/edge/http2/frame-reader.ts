@@ -6,7 +6,10 @@ import { connectionError } from './http2-error.ts'
 export interface FrameHandler {
   /** A frame begins; its payload follows if this returns. */
   onFrameHeader(type: number, flags: number, streamId: number, length: number): void
-  /** The whole payload of a frame other than DATA: `bytes` from `start` up to `end`. They are valid during the call only. */
+  /**
+   * The whole payload of a frame other than DATA: `bytes` from `start` up to `end`. They are valid during the call
+   * only.
+   */
   onPayload(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void
   /** A piece of the content of the DATA frame that has begun. It belongs to the handler. */
   onData(piece: Buffer): void

@@ -6,7 +6,10 @@ type FrameRule = {
   readonly name: string
   /** Whether it belongs to a stream, to the connection, or to either. */
   readonly place: 'stream' | 'connection' | 'either'
-  /** Whether the payload can have this length. A frame that is shorter than its own fields is checked where they are read. */
+  /**
+   * Whether the payload can have this length. A frame that is shorter than its own fields is checked where they are
+   * read.
+   */
   readonly hasLength: (bytes: number, flags: number) => boolean
 }
 
@@ -34,8 +37,8 @@ const RULES: readonly (FrameRule | undefined)[] = (() => {
 })()
 
 /**
- * Checks a frame's header. Whatever is wrong with it is an error of the connection: RFC 9113 §4.2 allows an error of the
- * stream for too long a DATA frame, but a peer that does not know our limit is in doubt altogether.
+ * Checks a frame's header. Whatever is wrong with it is an error of the connection: RFC 9113 §4.2 allows an error of
+ * the stream for too long a DATA frame, but a peer that does not know our limit is in doubt altogether.
  */
 export function checkFrameHeader(type: number, flags: number, streamId: number, length: number): void {
   if (length > DEFAULT_MAX_FRAME_BYTES) throw connectionError('frame-too-large', { type: frameName(type), length })

@@ -12,7 +12,10 @@ const MAX_FIRST_ROOM_BYTES = 64 * 1024
 
 const NO_BUFFER = Buffer.alloc(0)
 
-/** Writes frames of all streams one after another (RFC 9113 §4.1, §6), to be sent as one piece: that is what makes HTTP/2 cheap. */
+/**
+ * Writes frames of all streams one after another (RFC 9113 §4.1, §6), to be sent as one piece: that is what makes
+ * HTTP/2 cheap.
+ */
 export class FrameWriter {
   /** RFC 9113 §6.5.2: SETTINGS_MAX_FRAME_SIZE of the peer. More than the default would only delay other streams. */
   readonly #maxFrameBytes = DEFAULT_MAX_FRAME_BYTES

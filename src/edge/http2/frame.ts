@@ -22,7 +22,9 @@ export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 /** RFC 9113 §4.1. */
 export const FRAME_HEADER_BYTES = 9
 
-/** RFC 9113 §4.2: what both sides take before any setting, and what we take always: a frame is held until it is whole. */
+/**
+ * RFC 9113 §4.2: what both sides take before any setting, and what we take always: a frame is held until it is whole.
+ */
 export const DEFAULT_MAX_FRAME_BYTES = 16_384
 
 /** RFC 9113 §6.9.2: the window of a stream, and that of the connection, before anything else is said. */

@@ -114,7 +114,10 @@ const ERRORS = {
 
 export type Http2ErrorCode = keyof typeof ERRORS
 
-/** An error condition (RFC 9113 §5.4) of one stream, which ends by RST_STREAM, or of the connection, which ends by GOAWAY. */
+/**
+ * An error condition (RFC 9113 §5.4) of one stream, which ends by RST_STREAM, or of the connection, which ends by
+ * GOAWAY.
+ */
 export class Http2Error extends CastellanError {
   declare readonly code: Http2ErrorCode
   readonly scope: 'stream' | 'connection'

@@ -8,7 +8,9 @@ export type Rate = { readonly burst: number; readonly perSecond: number }
 export type Http2Limits = {
   /** Requests under way at a time (SETTINGS_MAX_CONCURRENT_STREAMS). 100 as in HAProxy; nginx allows 128. */
   readonly maxConcurrentStreams: number
-  /** Requests that one connection carries before it is drained, so that memory which it has gathered goes. nginx: 1,000. */
+  /**
+   * Requests that one connection carries before it is drained, so that memory which it has gathered goes. nginx: 1,000.
+   */
   readonly maxRequests: number
   /** A decoded field section, each field with 32 octets more (RFC 9113 §6.5.2). nginx has 32 KiB too, Go 1 MiB. */
   readonly maxHeaderListBytes: number
@@ -31,17 +33,26 @@ export type Http2Limits = {
   /** Interim responses before the final one. Go allows 5, by size now. */
   readonly maxInterimResponses: number
 
-  /** Streams that end in a reset, theirs (CVE-2023-44487) and those that they make us do (CVE-2025-8671). Node: 1,000, 33/s. */
+  /**
+   * Streams that end in a reset, theirs (CVE-2023-44487) and those that they make us do (CVE-2025-8671). Node: 1,000,
+   * 33/s.
+   */
   readonly resets: Rate
+  /** SETTINGS and their acknowledgments (CVE-2019-9515). Clients send one or two in all. */
   readonly settings: Rate
+  /** PINGs and their acknowledgments (CVE-2019-9512). gRPC measures a connection with a few a second. */
   readonly pings: Rate
-  /** DATA without content and without END_STREAM. */
+  /** DATA without content and without END_STREAM (CVE-2019-9518). Nobody needs them. */
   readonly emptyFrames: Rate
-  /** PRIORITY and PRIORITY_UPDATE frames. Each request earns two more. */
+  /**
+   * PRIORITY and PRIORITY_UPDATE frames (CVE-2019-9513). Each request earns two more, for browsers send one with each.
+   */
   readonly priorities: Rate
   /** WINDOW_UPDATE frames. Each KiB that we send earns one more, as eager receivers send one for 4 KiB and stream. */
   readonly windowUpdates: Rate
-  /** Frames of unknown types. Each request earns one more, for some clients send one with each, to keep servers honest. */
+  /**
+   * Frames of unknown types. Each request earns one more, for some clients send one with each, to keep servers honest.
+   */
   readonly unknownFrames: Rate
 
   /** From the beginning to the whole preface and the first SETTINGS. */

@@ -13,8 +13,8 @@ export interface OutputSource<T> {
 }
 
 /**
- * The way of frames to the socket: everything that is written in one turn of the event loop goes as one piece. While the
- * socket takes no more, no content is written, and control frames wait.
+ * The way of frames to the socket: everything that is written in one turn of the event loop goes as one piece. While
+ * the socket takes no more, no content is written, and control frames wait.
  */
 export class Output<T> {
   readonly frames = new FrameWriter()

@@ -15,8 +15,8 @@ export const DEFAULT_PRIORITY: Priority = { urgency: 3, isIncremental: false }
 const MEMBER = /^[ \t]*([a-z*][a-z0-9_.*-]*)(?:=([^;,"\s]+|"[^"]*"))?(?:;[^,"]*)?[ \t]*$/
 
 /**
- * Reads the value of a Priority field, or of a PRIORITY_UPDATE frame. Members that are unknown or have no value that they can
- * have are ignored, and all of it if it is no Dictionary (RFC 9218 §4, RFC 8941 §4.2).
+ * Reads the value of a Priority field, or of a PRIORITY_UPDATE frame. Members that are unknown or have no value that
+ * they can have are ignored, and all of it if it is no Dictionary (RFC 9218 §4, RFC 8941 §4.2).
  */
 export function parsePriority(text: string): Priority {
   let { urgency, isIncremental } = DEFAULT_PRIORITY

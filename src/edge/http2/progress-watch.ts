@@ -4,8 +4,8 @@ export class ProgressWatch {
   #done = 0
 
   /**
-   * `done` is a count that only rises. True when it has risen by less than `minStep` in `limitMs`, all of which was spent
-   * waiting.
+   * `done` is a count that only rises. True when it has risen by less than `minStep` in `limitMs`, all of which was
+   * spent waiting.
    */
   isOverdue(now: number, isWaiting: boolean, done: number, minStep: number, limitMs: number): boolean {
     if (!isWaiting) {

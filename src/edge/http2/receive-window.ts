@@ -1,7 +1,7 @@
 /**
- * A window that we have opened to the peer (RFC 9113 §6.9.1), for a stream or for the connection. It is given back as its
- * octets are consumed, and grows each time that the peer has used it up and all of it was consumed: so a transfer that
- * flows gets more, and one that waits for a slow receiver never holds more than it began with.
+ * A window that we have opened to the peer (RFC 9113 §6.9.1), for a stream or for the connection. It is given back as
+ * its octets are consumed, and grows each time that the peer has used it up and all of it was consumed: so a transfer
+ * that flows gets more, and one that waits for a slow receiver never holds more than it began with.
  */
 export class ReceiveWindow {
   readonly #maxBytes: number

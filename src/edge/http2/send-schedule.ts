@@ -16,8 +16,8 @@ type Level<T> = {
 }
 
 /**
- * The order in which streams send (RFC 9218 §10): by urgency; of one urgency first those that are of use only when whole, the
- * older first, then the incremental ones in turn. Whoever is in it can send now.
+ * The order in which streams send (RFC 9218 §10): by urgency; of one urgency first those that are of use only when
+ * whole, the older first, then the incremental ones in turn. Whoever is in it can send now.
  */
 export class SendSchedule<T extends Scheduled> {
   readonly #levels: (Level<T> | undefined)[] = new Array(URGENCIES).fill(undefined)

@@ -23,7 +23,8 @@ export type Http2ServerOptions = {
   readonly onExchange: (exchange: Exchange) => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose?: (error: Http2Error | undefined) => void
-  readonly limits?: Partial<Http2Limits>
+  /** `SERVER_LIMITS` unless given. */
+  readonly limits?: Http2Limits
 }
 
 /** What marks the PING that tells when a drain is known to the client; its acknowledgment repeats it. */
@@ -33,8 +34,8 @@ const HEADERS_TOO_LARGE = 431
 const METHOD_NOT_ALLOWED = 405
 
 /**
- * How far the connection has come with its end (RFC 9113 §6.8): `announced` when the client has been asked to open no more
- * streams, `final` when it was told which of them we still serve.
+ * How far the connection has come with its end (RFC 9113 §6.8): `announced` when the client has been asked to open no
+ * more streams, `final` when it was told which of them we still serve.
  */
 type Drain = { readonly stage: 'none' | 'announced' | 'final'; readonly since: number }
 
@@ -52,11 +53,18 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   /** RFC 9218 §7.1: for streams that are still idle. */
   readonly #priorities = new Map<number, Priority>()
 
-  constructor({ socket, client, scheme, sweep, onExchange, onClose = () => {}, limits }: Http2ServerOptions) {
-    const all = { ...SERVER_LIMITS, ...limits }
+  constructor({
+    socket,
+    client,
+    scheme,
+    sweep,
+    onExchange,
+    onClose = () => {},
+    limits = SERVER_LIMITS,
+  }: Http2ServerOptions) {
     super(
-      { socket, sweep, limits: all, onClose },
-      { peer: 'client', settings: serverSettings(all), credit: 'on-consumption' },
+      { socket, sweep, limits, onClose },
+      { peer: 'client', settings: serverSettings(limits), credit: 'on-consumption' },
     )
     this.#client = client
     this.#onExchange = onExchange

@@ -26,8 +26,8 @@ const State = { idle: 0, open: 1, halfClosedRemote: 2, halfClosedLocal: 3, close
 type State = (typeof State)[keyof typeof State]
 
 /**
- * The state of one stream, as we see it. Each method is an event of the diagram. What a peer may not send is an error of
- * the stream; what we may not send is a mistake of ours, and asked for beforehand (`canSend`).
+ * The state of one stream, as we see it. Each method is an event of the diagram. What a peer may not send is an error
+ * of the stream; what we may not send is a mistake of ours, and asked for beforehand (`canSend`).
  */
 export class StreamState {
   #state: State = State.idle

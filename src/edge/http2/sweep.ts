@@ -5,8 +5,8 @@ export interface Swept {
 }
 
 /**
- * The one timer of many deadlines: it calls everything that was added about once a second. So a request sets no timer, and a
- * deadline may be late by a second.
+ * The one timer of many deadlines: it calls everything that was added about once a second. So a request sets no timer,
+ * and a deadline may be late by a second.
  */
 export interface Sweep {
   /** Milliseconds of a clock that never goes back. */

@@ -21,7 +21,10 @@ export type TransportOptions = {
   readonly onClose: (error: Http2Error | undefined) => void
 }
 
-/** The part of an HTTP/2 connection that knows no streams: its socket, its settings, its end (RFC 9113 §3.4, §5.4.1, §6.5). */
+/**
+ * The part of an HTTP/2 connection that knows no streams: its socket, its settings, its end (RFC 9113 §3.4, §5.4.1,
+ * §6.5).
+ */
 export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>, Swept {
   protected readonly limits: Http2Limits
   protected readonly output: Output<S>

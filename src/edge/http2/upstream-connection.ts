@@ -29,7 +29,8 @@ export type Http2UpstreamOptions = {
   readonly onAvailable?: () => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose?: (error: Http2Error | undefined) => void
-  readonly limits?: Partial<Http2Limits>
+  /** `UPSTREAM_LIMITS` unless given. */
+  readonly limits?: Http2Limits
   readonly keepAlive?: KeepAlive
 }
 
@@ -56,11 +57,17 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   readonly #waiting = new Set<UpstreamStream>()
   #pingSentAt: number | undefined
 
-  constructor({ socket, sweep, onAvailable = () => {}, onClose = () => {}, limits, keepAlive }: Http2UpstreamOptions) {
-    const all = { ...UPSTREAM_LIMITS, ...limits }
+  constructor({
+    socket,
+    sweep,
+    onAvailable = () => {},
+    onClose = () => {},
+    limits = UPSTREAM_LIMITS,
+    keepAlive,
+  }: Http2UpstreamOptions) {
     super(
-      { socket, sweep, limits: all, onClose },
-      { peer: 'server', settings: clientSettings(all), credit: 'on-receipt' },
+      { socket, sweep, limits, onClose },
+      { peer: 'server', settings: clientSettings(limits), credit: 'on-receipt' },
     )
     this.#onAvailable = onAvailable
     this.#keepAlive = keepAlive
@@ -81,7 +88,9 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
     return this.streams.size === 0 && this.#waiting.size === 0
   }
 
-  /** Sends a request, now or as soon as the upstream's limit allows. If it cannot be sent, the receiver learns it later. */
+  /**
+   * Sends a request, now or as soon as the upstream's limit allows. If it cannot be sent, the receiver learns it later.
+   */
   request(request: UpstreamRequest, receiver: ResponseReceiver): UpstreamStream {
     const stream = new UpstreamStream(request, receiver, this, this.limits.maxInterimResponses)
     if (!this.isUsable) this.#failLater(stream, GOING_AWAY)

@@ -1,6 +1,6 @@
 import type { Exchange, Fields, Outcome, RequestReceiver } from '../../../src/edge/exchange/exchange.ts'
 import type { Http2Error } from '../../../src/edge/http2/http2-error.ts'
-import type { Http2Limits } from '../../../src/edge/http2/limits.ts'
+import { type Http2Limits, SERVER_LIMITS } from '../../../src/edge/http2/limits.ts'
 import { Http2ServerConnection } from '../../../src/edge/http2/server-connection.ts'
 import { FrameTrace, PREFACE, settings, settingsAck } from './frames.ts'
 import { MemorySocket } from './memory-socket.ts'
@@ -77,7 +77,7 @@ export class ClientScript {
       client: { address: '192.0.2.1', localPort: 443, certificateNames: undefined, usesFallback: false },
       scheme,
       sweep: this.sweep,
-      limits,
+      limits: { ...SERVER_LIMITS, ...limits },
       onExchange: (exchange) => {
         const served = new Served(exchange)
         this.served.push(served)

@@ -272,7 +272,7 @@ test('frames after an exchange that is over (§5.1)', async () => {
   }
 })
 
-test('content that was under way when we answered early is no error, however many requests end meanwhile (§8.1)', async () => {
+test('content that was under way when we answered early is no error, long after too (§8.1)', async () => {
   const client = new ClientScript({ serve: serveHello })
   await client.send(...start, post(1))
   for (let at = 1; at <= 150; at++) await client.send(get(1 + 2 * at))

@@ -22,7 +22,8 @@ import {
   windowUpdate,
 } from './frames.ts'
 
-// What costs a client little and us much (RFC 9113 §10.5): each has a budget, and whoever uses it up is told to calm down.
+// What costs a client little and us much (RFC 9113 §10.5): each has a budget, and whoever uses it up is told to calm
+// down.
 
 /** Sends until the connection ends. Returns how many it took, or undefined if all were borne. */
 async function flood(client: ClientScript, count: number, next: (at: number) => Buffer[]): Promise<number | undefined> {

@@ -1,8 +1,8 @@
 import { HpackDecoder } from '../../../src/edge/http2/hpack/decoder.ts'
 import { HpackEncoder } from '../../../src/edge/http2/hpack/encoder.ts'
 
-// Frames as a peer writes and reads them (RFC 9113 §4.1, §6), apart from the code that is tested but for HPACK, which has
-// tests of its own.
+// Frames as a peer writes and reads them (RFC 9113 §4.1, §6), apart from the code that is tested but for HPACK, which
+// has tests of its own.
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { UNKNOWN_LENGTH } from '../../../src/edge/exchange/exchange.ts'
 import { type ClientScript, connectedClient, type Served, serveHello } from './client-script.ts'
 import { data, EH, ES, GET, get, headers, literals, ping, post, rstStream } from './frames.ts'
+import { turn } from './test-sweep.ts'
 
 // Responses as the client gets them (RFC 9113 §8.1, §8.3.2).
 
@@ -121,6 +122,17 @@ test('a field section that is larger than a frame is continued (§6.10)', async 
   })
   client.socket.feed(get(1))
   assert.deepEqual(await client.read(), [`HEADERS 1 :status=200 content-length=0 x-large=${value}`, 'DATA 1 0 ES'])
+})
+
+test('the table of the encoder follows the setting of the client (§4.3.1)', async () => {
+  const client = await connectedClient({ serve: serveHello }, [1, 0])
+  client.socket.feed(get(1))
+  await turn()
+  const bytes = client.socket.takeWritten()
+  // RFC 7541 §6.3: a size of 0. Then the status, which is in the static table.
+  assert.deepEqual(bytes.subarray(9, 11), Buffer.from([0x20, 0x88]))
+  assert.equal(client.trace.read(bytes).length, 2)
+  assert.equal((await client.send(get(3)))[0], 'HEADERS 3 :status=200 content-length=12 content-type=text/plain')
 })
 
 test('a reset that comes before the response has left aborts it', async () => {

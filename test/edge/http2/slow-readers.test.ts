@@ -6,7 +6,8 @@ import { connectedClient, type Served } from './client-script.ts'
 import { data, EH, get, headers, literals, windowUpdate } from './frames.ts'
 import { connectedUpstream } from './upstream-script.ts'
 
-// Clients that read slowly, or not at all, while the upstream sends as much as it may: what we hold for each is bounded.
+// Clients that read slowly, or not at all, while the upstream sends as much as it may: what we hold for each is
+// bounded.
 
 const CLIENTS = 1000
 const MAX_HELD_BYTES = 256 * 1024

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UNKNOWN_LENGTH } from '../../../src/edge/exchange/exchange.ts'
+import { UPSTREAM_LIMITS } from '../../../src/edge/http2/limits.ts'
 import { bytewise } from '../client-hello/every-split.ts'
 import {
   continuation,
@@ -205,7 +206,7 @@ test('before its settings an upstream is taken to bear 100 streams', () => {
 })
 
 test('an upstream without a limit gets no more streams than ours', async () => {
-  const upstream = await connectedUpstream({ limits: { maxConcurrentStreams: 7 } })
+  const upstream = await connectedUpstream({ limits: { ...UPSTREAM_LIMITS, maxConcurrentStreams: 7 } })
   assert.equal(upstream.connection.availableStreams, 7)
 })
 
