@@ -1,5 +1,6 @@
 import type { Fields } from '../exchange/exchange.ts'
 import { ClosedStreams, type Closing } from './closed-streams.ts'
+import { ContentQueue } from './content-queue.ts'
 import { type ConnectionCredit, ContentReceiver } from './content-receiver.ts'
 import { ContentSender } from './content-sender.ts'
 import type { ErrorCode } from './error-code.ts'
@@ -19,6 +20,9 @@ export type RoleFacts = {
   readonly settings: readonly Setting[]
   readonly credit: ConnectionCredit
 }
+
+/** What is gathered for a receiver that takes no more, before it goes on to it. */
+const MIN_GATHERED_BYTES = 4096
 
 /** Octets of content that earn a peer one WINDOW_UPDATE. */
 const BYTES_PER_WINDOW_UPDATE = 1024
@@ -108,6 +112,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     if (this.isEnded || stream.state.isClosed) return
     this.#receiver.resume(stream)
     this.output.schedule()
+    this.guard(() => this.#pushGathered(stream))
   }
 
   /** Resets a stream (RFC 9113 §5.4.2) and forgets it. */
@@ -121,6 +126,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
   protected forget(stream: S, closing: Closing): void {
     stream.state.reset()
     stream.closing = closing
+    stream.gathered = undefined
     this.sender.forget(stream)
     this.#receiver.forget(stream)
     if (!this.streams.delete(stream.id)) return
@@ -197,6 +203,8 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     if (stream?.closing === 'reset-sent') return
     if (stream !== undefined) {
       stream.state.receive()
+      this.#pushGathered(stream)
+      if (stream.state.isClosed) return
       if (endsStream) this.#receiveEnd(stream)
     }
     this.onHeaders(streamId, fields, endsStream)
@@ -224,9 +232,25 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     this.output.schedule()
     const stream = this.#dataStream
     if (stream === undefined || stream.state.isClosed) return this.#receiver.discard(piece.length)
-    const isTaken = this.#pushContent(stream, piece)
+    const isTaken = stream.isPaused ? this.#gather(stream, piece) : this.#pushContent(stream, piece)
     if (stream.state.isClosed) this.#receiver.discard(piece.length)
     else this.#receiver.take(stream, piece.length, isTaken)
+  }
+
+  /**
+   * Content for a receiver that has said "enough", but was under way. Octets that come one by one must not become
+   * pieces, of which a window would hold too many.
+   */
+  #gather(stream: S, piece: Buffer): boolean {
+    stream.gathered ??= new ContentQueue()
+    stream.gathered.push(piece)
+    if (stream.gathered.bytes >= MIN_GATHERED_BYTES) this.#pushGathered(stream)
+    return false
+  }
+
+  #pushGathered(stream: S): void {
+    for (let piece = stream.gathered?.shift(); piece !== undefined; piece = stream.gathered?.shift())
+      if (!this.#pushContent(stream, piece)) stream.isPaused = true
   }
 
   #pushContent(stream: S, piece: Buffer): boolean {
@@ -252,6 +276,8 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     this.#dataStream = undefined
     if (!endsStream || stream === undefined || stream.state.isClosed) return
     try {
+      this.#pushGathered(stream)
+      if (stream.state.isClosed) return
       this.#receiveEnd(stream)
       this.onContentEnd(stream)
     } catch (error) {

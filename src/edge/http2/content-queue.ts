@@ -1,9 +1,16 @@
-/** Content that waits to be sent, in the pieces in which it came. */
+/** Smaller pieces are gathered: an object for each octet would take a hundred times its memory. */
+const SMALL_BYTES = 1024
+/** What small pieces are gathered into. */
+const GATHERED_BYTES = 4096
+
+/** Content that waits, in the pieces in which it came, but that small ones are joined. */
 export class ContentQueue {
   readonly #pieces: Buffer[] = []
   /** What has been taken of the first piece. */
   #taken = 0
   #bytes = 0
+  /** Room behind the last piece, if that is one of gathered small ones: its whole buffer. */
+  #room: Buffer | undefined
 
   /** How much waits. */
   get bytes(): number {
@@ -12,32 +19,61 @@ export class ContentQueue {
 
   push(piece: Buffer): void {
     if (piece.length === 0) return
-    this.#pieces.push(piece)
     this.#bytes += piece.length
+    if (piece.length < SMALL_BYTES && this.#gather(piece)) return
+    this.#pieces.push(piece)
+    this.#room = undefined
   }
 
   /** Moves the first `bytes`, of which there must be so many, to `out`. */
   takeInto(out: Buffer, at: number, bytes: number): void {
-    this.#bytes -= bytes
     while (bytes > 0) {
       const piece = this.#pieces[0]!
       const end = Math.min(piece.length, this.#taken + bytes)
       piece.copy(out, at, this.#taken, end)
-      at += end - this.#taken
-      bytes -= end - this.#taken
+      const moved = end - this.#taken
+      this.#bytes -= moved
+      at += moved
+      bytes -= moved
       this.#taken = end
       if (end === piece.length) this.#dropFirst()
     }
+  }
+
+  /** The first piece, or undefined if nothing waits. */
+  shift(): Buffer | undefined {
+    const [piece] = this.#pieces
+    if (piece === undefined) return undefined
+    const rest = piece.subarray(this.#taken)
+    this.#bytes -= rest.length
+    this.#dropFirst()
+    return rest
   }
 
   clear(): void {
     this.#pieces.length = 0
     this.#taken = 0
     this.#bytes = 0
+    this.#room = undefined
+  }
+
+  /** Joins it to small ones before it. False if there are none: it may be the only one. */
+  #gather(piece: Buffer): boolean {
+    const last = this.#pieces.at(-1)
+    if (last === undefined || last.length + piece.length > GATHERED_BYTES) return false
+    if (this.#room === undefined) {
+      if (last.length >= SMALL_BYTES) return false
+      this.#room = Buffer.allocUnsafeSlow(GATHERED_BYTES)
+      last.copy(this.#room)
+    }
+    piece.copy(this.#room, last.length)
+    this.#pieces[this.#pieces.length - 1] = this.#room.subarray(0, last.length + piece.length)
+    return true
   }
 
   #dropFirst(): void {
     this.#pieces.shift()
     this.#taken = 0
+    if (this.#pieces.length === 0) this.#room = undefined
   }
 }

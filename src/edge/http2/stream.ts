@@ -33,6 +33,8 @@ export class Http2Stream implements Scheduled {
   /** Received, and held by a receiver that has said "enough". */
   heldBytes = 0
   isPaused = false
+  /** Small pieces that are gathered for a receiver that has said "enough"; what is whole goes on to it all the same. */
+  gathered: ContentQueue | undefined
   #receiveWindow: ReceiveWindow | undefined
   #stall: ProgressWatch | undefined
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ClientScript, connectedClient, type Served } from './client-script.ts'
-import { data, ES, get, post, rstStream, settings, windowUpdate } from './frames.ts'
+import { data, EH, ES, get, headers, literals, post, rstStream, settings, windowUpdate } from './frames.ts'
 
 // Flow control in both directions (RFC 9113 §5.2, §6.9).
 
@@ -122,6 +122,38 @@ test('content that is not taken is not given back, until it is (§5.2.2)', async
   client.served[0]!.takeAgain()
   const lines = await client.read({ windows: true })
   assert.deepEqual(lines, ['WINDOW_UPDATE 1 131070'])
+})
+
+test('octets that come one by one for a receiver that has enough do not become pieces', async () => {
+  const client = await connectedClient({ serve: (served) => served.takeNothing() })
+  await client.send(post(1))
+  const octets = Buffer.concat(Array.from({ length: 50_000 }, () => data(1, 'x')))
+  client.socket.feed(octets)
+  await client.read()
+  const served = client.served[0]!
+  assert.ok(served.pieces.length < 20, `${served.pieces.length}`)
+  served.takeAgain()
+  assert.equal(served.content.length, 50_000)
+  await client.send(data(1, 'y'), data(1, 'z', ES))
+  assert.deepEqual(served.events.slice(-3), ['content 1', 'content 1', 'content-end'])
+})
+
+test('what was gathered comes before the end, and before trailers', async () => {
+  for (const end of [data(1, 'z', ES), headers(1, literals('x-trailer', '1'), EH | ES)]) {
+    const client = await connectedClient({ serve: (served) => served.takeNothing() })
+    await client.send(post(1), data(1, 'a'), data(1, 'b'), data(1, 'c'))
+    assert.equal(client.served[0]!.content, 'a')
+    await client.send(end)
+    assert.match(client.served[0]!.content, /^abcz?$/)
+    assert.match(client.served[0]!.events.at(-1)!, /^content-end/)
+  }
+})
+
+test('what was gathered for a stream that ends is dropped with it', async () => {
+  const client = await connectedClient({ serve: (served) => served.takeNothing() })
+  await client.send(post(1), data(1, 'a'), data(1, 'b'), rstStream(1, 8))
+  client.served[0]!.takeAgain()
+  assert.deepEqual(client.served[0]!.events, ['content 1', 'end aborted 0'])
 })
 
 test('a window grows as content flows, up to the limit, and not for those who wait', async () => {
