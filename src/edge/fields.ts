@@ -1,49 +1,57 @@
-import type { Fields } from './exchange.ts'
+import type { Fields } from './exchange/exchange.ts'
 
-/** RFC 9110 §7.6.1: about this connection only, so a proxy consumes them; Trailer stays, for it speaks of the message. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
+/**
+ * What a field is to a proxy. `hop-by-hop` and those with a name of their own, but for `expect` and `date`, are about one
+ * connection only, so a proxy consumes them (RFC 9110 §7.6.1); `forwarding` claims what only a proxy can know.
+ */
+export type FieldRole =
+  | 'end-to-end'
+  | 'host'
+  | 'content-length'
+  | 'transfer-encoding'
+  | 'connection'
+  | 'te'
+  | 'upgrade'
+  | 'hop-by-hop'
+  | 'forwarding'
+  | 'expect'
+  | 'date'
+
+/** Trailer is not among them, for it speaks of the message. */
+const ROLES = new Map<string, FieldRole>([
+  ['host', 'host'],
+  ['content-length', 'content-length'],
+  ['transfer-encoding', 'transfer-encoding'],
+  ['connection', 'connection'],
+  ['te', 'te'],
+  ['upgrade', 'upgrade'],
+  ['keep-alive', 'hop-by-hop'],
+  ['proxy-connection', 'hop-by-hop'],
+  ['http2-settings', 'hop-by-hop'],
+  ['expect', 'expect'],
+  ['date', 'date'],
 ])
 
-/** What a Connection field may not take away, whatever it names: framing and routing rest on them. */
-const NEVER_NOMINATED = new Set(['host', 'content-length'])
+/** Names are few and come again and again; but clients invent them too, so that what is remembered is bounded. */
+const MAX_REMEMBERED_NAMES = 1000
+const MAX_REMEMBERED_LENGTH = 64
+const remembered = new Map<string, FieldRole>()
 
-/** The value of the first field of this name, or undefined. */
-export function fieldValue(fields: Fields, name: string): string | undefined {
-  for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) return fields[at + 1]
-  return undefined
+/** The role of a field of this name, whatever its case. */
+export function fieldRole(name: string): FieldRole {
+  return remembered.get(name) ?? learnRole(name)
 }
 
-/** The fields without those that belong to the connection they came on, or that its Connection field nominates. */
-export function endToEndFields(fields: Fields): string[] {
-  const nominated = nominatedFields(fields)
-  const kept: string[] = []
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at]!.toLowerCase()
-    if (HOP_BY_HOP.has(name) || nominated?.has(name)) continue
-    kept.push(fields[at]!, fields[at + 1]!)
-  }
-  return kept
+function learnRole(name: string): FieldRole {
+  const role = ROLES.get(name.toLowerCase()) ?? (isForwardingField(name) ? 'forwarding' : 'end-to-end')
+  if (remembered.size < MAX_REMEMBERED_NAMES && name.length <= MAX_REMEMBERED_LENGTH)
+    remembered.set(ownCopy(name), role)
+  return role
 }
 
-function nominatedFields(fields: Fields): Set<string> | undefined {
-  let nominated: Set<string> | undefined
-  for (let at = 0; at < fields.length; at += 2) {
-    if (fields[at]!.toLowerCase() !== 'connection') continue
-    for (const option of fields[at + 1]!.split(',')) {
-      const name = option.trim().toLowerCase()
-      if (name === '' || NEVER_NOMINATED.has(name)) continue
-      nominated ??= new Set()
-      nominated.add(name)
-    }
-  }
-  return nominated
+/** A part of a string holds on to all of it, and this one may be part of a head of 32 KiB. */
+export function ownCopy(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 /**
@@ -61,4 +69,57 @@ const OURS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'
 /** Whether such a field is to be believed of a proxy that tells the truth, as we have nothing better to say. */
 export function isBelievedOfProxy(name: string): boolean {
   return !/[_.]/.test(name) && !OURS.has(name.toLowerCase())
+}
+
+/** The value of the first field of this name, which is in lower case, or undefined. */
+export function fieldValue(fields: Fields, name: string): string | undefined {
+  for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) return fields[at + 1]
+  return undefined
+}
+
+/** The fields without those that belong to the connection they came on, or that its Connection field nominates. */
+export function endToEndFields(fields: Fields): string[] {
+  return keepFields(fields, isEndToEnd)
+}
+
+const HOP_BY_HOP = new Set<FieldRole>(['transfer-encoding', 'connection', 'te', 'upgrade', 'hop-by-hop'])
+
+function isEndToEnd(role: FieldRole): boolean {
+  return !HOP_BY_HOP.has(role)
+}
+
+/** The fields whose role is to be kept, without those that a Connection field nominates (RFC 9110 §7.6.1). */
+export function keepFields(fields: Fields, isKept: (role: FieldRole) => boolean): string[] {
+  const kept: string[] = []
+  let nominated: Set<string> | undefined
+  for (let at = 0; at < fields.length; at += 2) {
+    const role = fieldRole(fields[at]!)
+    if (isKept(role)) kept.push(fields[at]!, fields[at + 1]!)
+    if (role === 'connection') nominated = nominate(nominated, fields[at + 1]!)
+  }
+  return nominated === undefined ? kept : withoutNames(kept, nominated)
+}
+
+/** What a Connection field may not take away, whatever it names: framing and routing rest on them. */
+const NEVER_NOMINATED = new Set(['host', 'content-length'])
+
+/** What nearly every Connection field says, and nominates nothing that could be kept. */
+const PLAIN_OPTIONS = new Set(['keep-alive', 'close', 'Keep-Alive', 'Close', 'Upgrade', 'upgrade'])
+
+function nominate(former: Set<string> | undefined, value: string): Set<string> | undefined {
+  if (PLAIN_OPTIONS.has(value)) return former
+  const nominated = former ?? new Set()
+  for (const option of value.split(',')) {
+    const name = option.trim().toLowerCase()
+    if (!NEVER_NOMINATED.has(name)) nominated.add(name)
+  }
+  return nominated
+}
+
+/** The fields without those of these names, which are in lower case. */
+export function withoutNames(fields: Fields, names: ReadonlySet<string>): string[] {
+  const kept: string[] = []
+  for (let at = 0; at < fields.length; at += 2)
+    if (!names.has(fields[at]!.toLowerCase())) kept.push(fields[at]!, fields[at + 1]!)
+  return kept
 }

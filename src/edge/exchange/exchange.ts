@@ -74,10 +74,11 @@ export interface Exchange {
   /** An informational response (RFC 9110 §15.2), 100 included; dropped where the client's version has none. */
   inform(head: ResponseHead): void
   /**
-   * The final response's head. `contentLength` is what framing rests on, so `head.fields` need not have a Content-Length; to
-   * HEAD and with 304 it tells what it would be, and nothing is written. Hop-by-hop fields are the codec's own and must not
-   * be among the fields. 101 to a request that asked for an upgrade turns what follows, both ways, into that protocol's
-   * bytes, until each side ends its own; over HTTP/2 it is sent as 200 (RFC 8441 §5).
+   * The final response's head. `contentLength` is what framing rests on; to HEAD and with 304 it tells what it would be, and
+   * nothing is written. Content-Length and hop-by-hop fields are the codec's own and must not be among the fields. 101 to a
+   * request that asked for an upgrade turns what follows, both ways, into that protocol's bytes, until each side ends its
+   * own; over HTTP/2 it is sent as 200 (RFC 8441 §5). Where a client of HTTP/1.1 offered several protocols, `Upgrade` is among
+   * the fields of the 101 and says which one it is.
    */
   respond(head: ResponseHead, contentLength: number): void
   /** A piece of the response's content. False: no more before `onDrain`. */
@@ -95,7 +96,10 @@ export interface Exchange {
 export interface RequestReceiver {
   /** A piece of the content. False: no more before `resume()`. */
   onContent(piece: Buffer): boolean
-  /** The content is whole. Called also, after `receive`, where there is none. */
+  /**
+   * The content is whole. Called also, after `receive`, where there is none; but of a request that asks for an upgrade only
+   * once the client has ended its side of that protocol.
+   */
   onContentEnd(trailers: Fields): void
   /** The client has taken enough for more to be written. */
   onDrain(): void
@@ -104,6 +108,14 @@ export interface RequestReceiver {
    * was given up. What is still under way for it upstream should be cancelled at once.
    */
   onEnd(outcome: Outcome): void
+}
+
+/** What an upstream is asked, by whichever version of HTTP. */
+export type UpstreamRequest = Pick<RequestHead, 'method' | 'scheme' | 'authority' | 'target' | 'upgrade'> & {
+  /** Without Host, Content-Length and hop-by-hop fields, which are the codec's own. */
+  readonly fields: Fields
+  /** 0 where there is no content, UNKNOWN_LENGTH where it ends when it ends. */
+  readonly contentLength: number
 }
 
 /** The upstream's side, implemented by the codec towards the upstream. */

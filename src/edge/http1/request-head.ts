@@ -1,0 +1,103 @@
+import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
+import { fieldRole } from '../fields.ts'
+import { parseHost } from '../host.ts'
+import { type ControlFields, listHas, readControlFields } from './control-fields.ts'
+import { isToken, parseFieldSection } from './field-section.ts'
+import { CHUNKED, type Framing, type Http1Version, requestFraming } from './framing.ts'
+import type { MessageLimits } from './limits.ts'
+import { refuse } from './refusal.ts'
+import { isSameAuthority, parseRequestTarget } from './request-target.ts'
+
+/** A request as far as its head tells. */
+export type ParsedRequest = {
+  readonly request: RequestHead
+  readonly framing: Framing
+  readonly contentLength: number
+  /** The client would send another request on this connection (RFC 9112 §9.3). */
+  readonly isPersistent: boolean
+  readonly expectsContinue: boolean
+  /** The client reads trailers (`TE: trailers`, RFC 9110 §10.1.4). */
+  readonly takesTrailers: boolean
+}
+
+/**
+ * Reads a request's head (RFC 9112 §3 and §5), as HeadReader gives it. `scheme` is that of the connection. Throws Refusal.
+ */
+export function parseRequestHead(text: string, scheme: RequestHead['scheme'], limits: MessageLimits): ParsedRequest {
+  const lineEnd = text.indexOf('\r\n')
+  const methodEnd = text.indexOf(' ')
+  const targetEnd = text.indexOf(' ', methodEnd + 1)
+  if (methodEnd < 0 || methodEnd > lineEnd) throw refuse('request-line-malformed')
+  const method = text.slice(0, methodEnd)
+  if (!isToken(method)) throw refuse('method-invalid')
+  if (targetEnd < 0 || targetEnd > lineEnd) throw refuse('version-malformed')
+  const version = parseVersion(text.slice(targetEnd + 1, lineEnd))
+  const { target, authority } = parseRequestTarget(text.slice(methodEnd + 1, targetEnd), method)
+
+  const fields = parseFieldSection(text, lineEnd + 2, limits.fieldCount, 'fields-too-many')
+  const control = readControlFields(fields)
+  const host = readHost(control, version, authority)
+  if (control.hosts > 0) removeHost(fields)
+  const framing = requestFraming(control, version)
+  const is11 = version === '1.1'
+  return {
+    request: {
+      method,
+      scheme,
+      authority: host,
+      target,
+      version,
+      fields,
+      upgrade: is11 && framing === 0 ? upgradeOf(control) : undefined,
+    },
+    framing,
+    contentLength: framing === CHUNKED ? UNKNOWN_LENGTH : framing,
+    isPersistent: is11 ? !listHas(control.connection, 'close') : listHas(control.connection, 'keep-alive'),
+    expectsContinue: is11 && expectsContinue(control) && framing !== 0,
+    takesTrailers: is11 && listHas(control.te, 'trailers'),
+  }
+}
+
+/** RFC 9112 §2.3. Other minor versions do not exist, and who claims one is no client that we should serve. */
+export function parseVersion(version: string): Http1Version {
+  if (version === 'HTTP/1.1') return '1.1'
+  if (version === 'HTTP/1.0') return '1.0'
+  throw refuse(/^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'version-unsupported' : 'version-malformed')
+}
+
+/** The authority that the request is for. Empty only in HTTP/1.0, which has no Host field. */
+function readHost({ host, hosts }: ControlFields, version: Http1Version, ofTarget: string | undefined): string {
+  if (hosts > 1) throw refuse('host-repeated')
+  if (host === undefined) {
+    if (version === '1.1') throw refuse('host-missing')
+    return ofTarget ?? ''
+  }
+  if (parseHost(host) === undefined) throw refuse('host-invalid')
+  if (ofTarget === undefined) return host
+  if (!isSameAuthority(host, ofTarget)) throw refuse('host-contradicted')
+  return ofTarget
+}
+
+function removeHost(fields: string[]): void {
+  for (let at = 0; at < fields.length; at += 2)
+    if (fieldRole(fields[at]!) === 'host') {
+      fields.splice(at, 2)
+      return
+    }
+}
+
+/**
+ * RFC 9110 §7.8. `h2c` is not passed on, since what follows it would bypass every rule here. An upgrade with content is none,
+ * for the content would be in the way.
+ */
+function upgradeOf({ upgrade, connection }: ControlFields): string | undefined {
+  if (upgrade === undefined || upgrade === '' || !listHas(connection, 'upgrade')) return undefined
+  return listHas(upgrade, 'h2c') ? undefined : upgrade
+}
+
+/** RFC 9110 §10.1.1 has but one expectation. */
+function expectsContinue({ expect }: ControlFields): boolean {
+  if (expect === undefined) return false
+  if (expect.toLowerCase() !== '100-continue') throw refuse('expectation-unsupported')
+  return true
+}

@@ -1,0 +1,53 @@
+import { STATUS_CODES } from 'node:http'
+import { type ResponseHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
+import { type ControlFields, listHas, readControlFields } from './control-fields.ts'
+import { parseFieldSection } from './field-section.ts'
+import { canHaveContent, type Framing, type Http1Version, responseFraming } from './framing.ts'
+import type { MessageLimits } from './limits.ts'
+import { refuse } from './refusal.ts'
+
+/** A response as far as its head tells. */
+export type ParsedResponse = {
+  readonly head: ResponseHead
+  readonly framing: Framing
+  /** The length announced, of content that need not come (HEAD, 304); UNKNOWN_LENGTH where none is. */
+  readonly contentLength: number
+  /** The upstream would take another request on this connection (RFC 9112 §9.3). */
+  readonly isPersistent: boolean
+  /** The protocol of a 101 (RFC 9110 §7.8). */
+  readonly upgrade: string | undefined
+}
+
+/** RFC 9112 §4. The reason phrase may be empty, and the space before it is then often left out. */
+const STATUS_LINE = /^(HTTP\/1\.[01]) ([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?$/
+
+/** Reads the head of a response to a request with this method, as HeadReader gives it. Throws Refusal. */
+export function parseResponseHead(text: string, method: string, limits: MessageLimits): ParsedResponse {
+  const lineEnd = text.indexOf('\r\n')
+  const match = STATUS_LINE.exec(text.slice(0, lineEnd))
+  if (match === null) throw refuse('status-line-malformed')
+  const version = match[1] === 'HTTP/1.1' ? '1.1' : '1.0'
+  const status = Number(match[2])
+  if (status < 100 || status > 599) throw refuse('status-invalid')
+  const reason = match[3] === STATUS_CODES[status] ? undefined : (match[3] ?? '')
+  const fields = parseFieldSection(text, lineEnd + 2, limits.fieldCount, 'fields-too-many')
+  const control = readControlFields(fields)
+  return {
+    head: { status, reason, fields },
+    ...readFraming(control, version, method, status),
+    isPersistent: version === '1.1' ? !listHas(control.connection, 'close') : listHas(control.connection, 'keep-alive'),
+    upgrade: control.upgrade,
+  }
+}
+
+function readFraming(
+  control: ControlFields,
+  version: Http1Version,
+  method: string,
+  status: number,
+): Pick<ParsedResponse, 'framing' | 'contentLength'> {
+  // Some send lengths and codings with 204 and 1xx, where they mean nothing (RFC 9112 §6.3).
+  if (status < 200 || status === 204) return { framing: 0, contentLength: 0 }
+  const framing = responseFraming(control, version)
+  return { framing: canHaveContent(method, status) ? framing : 0, contentLength: Math.max(framing, UNKNOWN_LENGTH) }
+}
