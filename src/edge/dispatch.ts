@@ -2,10 +2,12 @@ import { performance } from 'node:perf_hooks'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { Log } from '../telemetry/log.ts'
 import { AddressSet } from './address-set.ts'
-import { respondWithError } from './error-page.ts'
-import type { Exchange, Outcome } from './exchange.ts'
+import { errorAnswer } from './error-page.ts'
+import { answer } from './exchange/answer.ts'
+import type { Exchange, Outcome } from './exchange/exchange.ts'
 import { type Origin, originOf } from './forwarding.ts'
 import { type Host, parseHost } from './host.ts'
+import type { HttpDate } from './http-date.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
@@ -14,84 +16,97 @@ import type { EdgeSnapshot, SiteSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 import { QuietLog } from './upstream/quiet-log.ts'
+import type { UpstreamError } from './upstream/upstream-error.ts'
+
+type OnEnd = (outcome: Outcome) => void
 
 export type DispatchOptions = {
   readonly snapshot: EdgeSnapshot
   readonly http01: Http01Answers
   readonly connections: UpstreamConnections
+  readonly date: HttpDate
   readonly log: Log
   /** undefined where the access log is off. */
   readonly accessLog: AccessLog | undefined
 }
+
+/** A request that a site takes. */
+type Target = { readonly host: Host; readonly origin: Origin; readonly site: SiteSnapshot; readonly onEnd: OnEnd }
 
 /** Decides what becomes of each request, in this order: challenge, site, certificate, redirect, upstream. */
 export class Dispatch {
   readonly #options: DispatchOptions
   readonly #router: Router
   readonly #fallback: SiteSnapshot | undefined
-  readonly #failures: QuietLog
   readonly #trustedProxies: AddressSet
+  readonly #failures: QuietLog
 
   constructor(options: DispatchOptions) {
     this.#options = options
     this.#router = new Router(options.snapshot.sites)
     const { fallback } = options.snapshot
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
-    this.#failures = new QuietLog(options.log)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
+    this.#failures = new QuietLog(options.log)
   }
 
   handle(exchange: Exchange): void {
-    const startedAt = performance.now()
-    const origin = originOf(exchange.request, exchange.client, this.#trustedProxies)
-    const host = parseHost(exchange.request.authority)
+    const { http01, date } = this.#options
+    const { authority, target } = exchange.request
+    const host = parseHost(authority)
     const site = host === undefined ? undefined : this.#siteFor(host, exchange)
-    exchange.onEnd((outcome) => this.#record(exchange, origin, site, startedAt, outcome))
+    const origin = originOf(exchange.request, exchange.client, this.#trustedProxies)
+    const onEnd = this.#recorder(exchange, origin, site)
+    const refuse = (status: number): void => answer(exchange, errorAnswer(status, date.now()), onEnd)
 
-    if (this.#options.http01.handle(exchange)) return
+    const challenge = http01.answer(target, date)
+    if (challenge !== undefined) return answer(exchange, challenge, onEnd)
     // RFC 9112 §3.2: 400 for a request without a Host that can be read.
-    if (host === undefined) return respondWithError(exchange, 400)
-    if (site === undefined) return respondWithError(exchange, 404)
-    if (!isCertified(exchange, host, site)) return respondWithError(exchange, 421)
-    applyHsts(exchange, origin.scheme, site.hsts)
-    if (site.action.type === 'redirect') return redirect(exchange, site.action.to, site.action.status)
-    if (site.redirectToHttps && origin.scheme === 'http') return this.#redirectToHttps(exchange, host)
-    const { upstream } = site.action
-    const { connections } = this.#options
-    forward(exchange, upstream, { origin, connections, onFailure: (error) => this.#failures.warn(site.name, error) })
+    if (host === undefined) return refuse(400)
+    if (site === undefined) return refuse(404)
+    if (!isCertified(exchange, host, site)) return refuse(421)
+    this.#serve(applyHsts(exchange, origin.scheme, site.hsts), { host, origin, site, onEnd })
+  }
+
+  #serve(exchange: Exchange, { host, origin, site, onEnd }: Target): void {
+    const { connections, date } = this.#options
+    const { action } = site
+    if (action.type === 'redirect') return this.#redirect(exchange, action.to, action.status, onEnd)
+    if (site.redirectToHttps && origin.scheme === 'http') {
+      const to = httpsOrigin(host, exchange.client.localPort, this.#options.snapshot.httpsPort)
+      return this.#redirect(exchange, to, PERMANENT_REDIRECT, onEnd)
+    }
+    const onFailure = (error: UpstreamError): void => this.#failures.warn(site.name, error)
+    forward(exchange, action.upstream, { origin, connections, date, onFailure, onEnd })
+  }
+
+  #redirect(exchange: Exchange, to: string, status: number, onEnd: OnEnd): void {
+    answer(exchange, redirect(exchange.request.target, to, status, this.#options.date.now()), onEnd)
   }
 
   #siteFor(host: Host, { client }: Exchange): SiteSnapshot | undefined {
     return this.#router.site(host.name) ?? (client.usesFallback ? this.#fallback : undefined)
   }
 
-  #redirectToHttps(exchange: Exchange, host: Host): void {
-    redirect(
-      exchange,
-      httpsOrigin(host, exchange.client.localPort, this.#options.snapshot.httpsPort),
-      PERMANENT_REDIRECT,
-    )
-  }
-
-  #record(
-    { request }: Exchange,
-    { clientAddress }: Origin,
-    site: SiteSnapshot | undefined,
-    startedAt: number,
-    outcome: Outcome,
-  ): void {
-    const entry = {
-      client: clientAddress,
-      site: site?.name,
-      host: request.authority,
-      method: request.method,
-      target: request.target,
-      version: request.version,
-      status: outcome.status,
-      bytes: outcome.bytes,
-      durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+  /** What enters the request into the access log once it has ended. */
+  #recorder({ request }: Exchange, { clientAddress }: Origin, site: SiteSnapshot | undefined): OnEnd {
+    const { accessLog } = this.#options
+    if (accessLog === undefined) return () => {}
+    const startedAt = performance.now()
+    return ({ status, bytes }) => {
+      const entry = {
+        client: clientAddress,
+        site: site?.name,
+        host: request.authority,
+        method: request.method,
+        target: request.target,
+        version: request.version,
+        status,
+        bytes,
+        durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+      }
+      accessLog(entry, request.fields)
     }
-    this.#options.accessLog?.(entry, request.fields)
   }
 }
 

@@ -1,15 +1,20 @@
 import type { Server, Socket } from 'node:net'
+import { describeError } from '../errors.ts'
+import type { Clock } from '../system/clock.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { Log } from '../telemetry/log.ts'
 import { Admission } from './admission.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Endpoints } from './endpoints.ts'
-import type { ClientFacts } from './exchange.ts'
+import type { ClientFacts, Exchange } from './exchange/exchange.ts'
+import { HttpDate } from './http-date.ts'
+import type { Refusal } from './http1/refusal.ts'
 import { Http1Server } from './http1/server.ts'
 import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
+import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { TicketSecrets } from './tls/ticket-keys.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
@@ -18,6 +23,7 @@ export type EdgeOptions = {
   readonly snapshot: EdgeSnapshot
   readonly log: Log
   readonly accessLog: AccessLog
+  readonly clock: Pick<Clock, 'now'>
   readonly ticketSecrets: TicketSecrets
 }
 
@@ -30,22 +36,29 @@ export class Edge {
   readonly #http1: Http1Server
   readonly #http2: Http2Server
   readonly #http01 = new Http01Answers()
-  readonly #connections = new UpstreamConnections()
+  readonly #sweep = new Sweep()
+  readonly #connections: UpstreamConnections
   readonly #snapshot: EdgeSnapshot
   readonly #listening: Server[] = []
   readonly #admission: Admission
 
-  constructor({ snapshot, log, accessLog, ticketSecrets }: EdgeOptions) {
+  constructor({ snapshot, log, accessLog, clock, ticketSecrets }: EdgeOptions) {
     this.#snapshot = snapshot
+    const onThrow = (error: unknown): void => logThrown(log, error)
+    this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
     const dispatch = new Dispatch({
       snapshot,
       http01: this.#http01,
       connections: this.#connections,
+      date: new HttpDate(clock),
       log,
       accessLog: snapshot.accessLog ? accessLog : undefined,
     })
-    this.#http1 = new Http1Server((exchange) => dispatch.handle(exchange))
-    this.#http2 = new Http2Server((exchange) => dispatch.handle(exchange))
+    const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
+    const onRefusal = ({ code, message, status }: Refusal, { address }: ClientFacts): void =>
+      log.debug('request-refused', `A request of ${address} ${message}.`, { client: address, rule: code, status })
+    this.#http1 = new Http1Server({ sweep: this.#sweep, onExchange, onRefusal, onThrow })
+    this.#http2 = new Http2Server(onExchange)
     const { limits, timeouts, proxyProtocolFrom, trustedProxies } = snapshot
     this.#tls = new TlsAcceptor({
       log,
@@ -122,4 +135,12 @@ function clientFacts({ clientAddress, localPort }: Endpoints, tls: TlsConnection
     certificateNames: tls?.certificate.names,
     usesFallback: tls !== undefined && tls.serverName === undefined,
   }
+}
+
+/** An error of our own, which costs the connection that it happened on. */
+function logThrown(log: Log, error: unknown): void {
+  const message =
+    `A connection was closed because of an error in Castellan: ${describeError(error)}. ` +
+    'Others are not affected. Report it with the stack.'
+  log.error('connection-exception', message, { stack: error instanceof Error ? error.stack : undefined })
 }

@@ -1,24 +1,35 @@
 import { STATUS_CODES } from 'node:http'
-import type { Exchange } from './exchange.ts'
+import type { Answer } from './exchange/answer.ts'
 
 /** What a visitor can do about it. Nothing about what stands behind the proxy. */
 const ADVICE: Record<number, string> = {
   400: 'The request could not be understood.',
   404: 'There is no site of this name here.',
   405: 'This method is not served here.',
+  408: 'The request took too long to arrive.',
+  414: 'The address is too long.',
+  417: 'What the request expects is not done here.',
   421: 'This connection was opened for another site. Open a new one.',
+  431: 'The request has more or longer fields than are taken here. Deleting the cookies of this site may help.',
+  501: 'The request is in a form that is not known here.',
   502: 'The application behind this address gave no usable answer. Please try again in a moment.',
   504: 'The application behind this address took too long to answer. Please try again in a moment.',
+  505: 'This version of HTTP is not spoken here.',
 }
 
-/** Answers with a short page for a status of our own making. */
-export function respondWithError(exchange: Exchange, status: number): void {
+const FIELDS = ['Content-Type', 'text/html; charset=utf-8', 'Cache-Control', 'no-store']
+
+/** A short page for a status of our own making: ASCII. */
+export function errorPage(status: number): string {
   const title = `${status} ${STATUS_CODES[status]}`
-  const page = `<!doctype html>
+  return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color-scheme:light dark}</style>
 <h1>${title}</h1><p>${ADVICE[status] ?? ''}</p></html>
 `
-  const fields = ['Content-Type', 'text/html; charset=utf-8', 'Content-Length', String(Buffer.byteLength(page))]
-  exchange.respond({ status, fields: [...fields, 'Cache-Control', 'no-store'] }, page)
+}
+
+/** The response with that page. `date` is the value of its Date field. */
+export function errorAnswer(status: number, date: string): Answer {
+  return { status, fields: ['Date', date, ...FIELDS], text: errorPage(status) }
 }

@@ -77,31 +77,17 @@ export function fieldValue(fields: Fields, name: string): string | undefined {
   return undefined
 }
 
-/** The fields without those that belong to the connection they came on, or that its Connection field nominates. */
-export function endToEndFields(fields: Fields): string[] {
-  return keepFields(fields, isEndToEnd)
-}
-
-const HOP_BY_HOP = new Set<FieldRole>(['transfer-encoding', 'connection', 'te', 'upgrade', 'hop-by-hop'])
-
-function isEndToEnd(role: FieldRole): boolean {
-  return !HOP_BY_HOP.has(role)
-}
-
 /** The fields whose role is to be kept, without those that a Connection field nominates (RFC 9110 §7.6.1). */
-export function keepFields(fields: Fields, isKept: (role: FieldRole) => boolean): string[] {
+export function keepFields(fields: Fields, isKept: (role: FieldRole, name: string) => boolean): string[] {
   const kept: string[] = []
   let nominated: Set<string> | undefined
   for (let at = 0; at < fields.length; at += 2) {
     const role = fieldRole(fields[at]!)
-    if (isKept(role)) kept.push(fields[at]!, fields[at + 1]!)
-    if (role === 'connection') nominated = nominate(nominated, fields[at + 1]!)
+    if (isKept(role, fields[at]!)) kept.push(fields[at]!, fields[at + 1]!)
+    else if (role === 'connection') nominated = nominate(nominated, fields[at + 1]!)
   }
   return nominated === undefined ? kept : withoutNames(kept, nominated)
 }
-
-/** What a Connection field may not take away, whatever it names: framing and routing rest on them. */
-const NEVER_NOMINATED = new Set(['host', 'content-length'])
 
 /** What nearly every Connection field says, and nominates nothing that could be kept. */
 const PLAIN_OPTIONS = new Set(['keep-alive', 'close', 'Keep-Alive', 'Close', 'Upgrade', 'upgrade'])
@@ -109,10 +95,7 @@ const PLAIN_OPTIONS = new Set(['keep-alive', 'close', 'Keep-Alive', 'Close', 'Up
 function nominate(former: Set<string> | undefined, value: string): Set<string> | undefined {
   if (PLAIN_OPTIONS.has(value)) return former
   const nominated = former ?? new Set()
-  for (const option of value.split(',')) {
-    const name = option.trim().toLowerCase()
-    if (!NEVER_NOMINATED.has(name)) nominated.add(name)
-  }
+  for (const option of value.split(',')) nominated.add(option.trim().toLowerCase())
   return nominated
 }
 

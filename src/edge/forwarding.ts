@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { AddressSet } from './address-set.ts'
 import { plainAddress } from './endpoints.ts'
-import type { ClientFacts, Fields, RequestHead } from './exchange.ts'
+import type { ClientFacts, Fields, RequestHead } from './exchange/exchange.ts'
 import { parseHost } from './host.ts'
 
 /** A request as its client made it, in front of whatever proxies it came through. */

@@ -58,6 +58,7 @@ class RunningWorker {
     this.#edge = new Edge({
       snapshot: start.snapshot,
       ticketSecrets: start.ticketSecrets,
+      clock: systemClock,
       log: this.log,
       accessLog: createAccessLog(format, systemClock, this.#accessFile?.write ?? write),
     })

@@ -1,11 +1,14 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Dispatch } from '../../src/edge/dispatch.ts'
-import type { ClientFacts } from '../../src/edge/exchange.ts'
+import type { ClientFacts, Exchange } from '../../src/edge/exchange/exchange.ts'
+import { HttpDate } from '../../src/edge/http-date.ts'
+import type { Refusal } from '../../src/edge/http1/refusal.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
 import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress } from '../../src/edge/snapshot.ts'
+import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
@@ -15,6 +18,8 @@ export type Served = {
   readonly log: RecordingLog
   readonly accesses: AccessEntry[]
   readonly http01: Http01Answers
+  /** The rules that requests were refused by. */
+  readonly refusals: readonly string[]
   drain(): void
   close(): Promise<void>
 }
@@ -44,16 +49,24 @@ export async function serve(
   const log = new RecordingLog()
   const accesses: AccessEntry[] = []
   const http01 = new Http01Answers()
-  const connections = new UpstreamConnections()
+  const sweep = new Sweep()
+  const refusals: string[] = []
+  const onThrow = (error: unknown): void => {
+    throw error
+  }
+  const connections = new UpstreamConnections({ sweep, onThrow })
   const dispatch = new Dispatch({
     snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
     http01,
     connections,
+    date: new HttpDate({ now: () => Date.now() }),
     log,
     accessLog: (entry) => accesses.push(entry),
   })
-  const Codec = options.protocol === 'h2' ? Http2Server : Http1Server
-  const codec = new Codec((exchange) => dispatch.handle(exchange))
+  const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
+  const onRefusal = ({ code }: Refusal): unknown => refusals.push(code)
+  const codec =
+    options.protocol === 'h2' ? new Http2Server(onExchange) : new Http1Server({ sweep, onExchange, onRefusal, onThrow })
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
@@ -72,6 +85,7 @@ export async function serve(
     log,
     accesses,
     http01,
+    refusals,
     drain: () => codec.drain(),
     close: async () => {
       for (const socket of sockets) socket.destroy()

@@ -1,4 +1,5 @@
 import type { Fields } from '../exchange/exchange.ts'
+import type { MessageLimits } from './limits.ts'
 import { type RefusalCode, refuse } from './refusal.ts'
 
 const SPACE = 0x20
@@ -14,6 +15,12 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** RFC 9110 §5.6.2. */
 export function isToken(text: string): boolean {
   return TOKEN.test(text)
+}
+
+/** Reads the field lines of a head, from `at` to the end of `text`. Throws Refusal. */
+export function parseHeaderSection(text: string, at: number, { fieldBytes, fieldCount }: MessageLimits): string[] {
+  if (text.length - at > fieldBytes) throw refuse('fields-too-large')
+  return parseFieldSection(text, at, fieldCount, 'fields-too-many')
 }
 
 /**

@@ -2,7 +2,7 @@ import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
 import { fieldRole } from '../fields.ts'
 import { parseHost } from '../host.ts'
 import { type ControlFields, listHas, readControlFields } from './control-fields.ts'
-import { isToken, parseFieldSection } from './field-section.ts'
+import { isToken, parseHeaderSection } from './field-section.ts'
 import { CHUNKED, type Framing, type Http1Version, requestFraming } from './framing.ts'
 import type { MessageLimits } from './limits.ts'
 import { refuse } from './refusal.ts'
@@ -34,7 +34,7 @@ export function parseRequestHead(text: string, scheme: RequestHead['scheme'], li
   const version = parseVersion(text.slice(targetEnd + 1, lineEnd))
   const { target, authority } = parseRequestTarget(text.slice(methodEnd + 1, targetEnd), method)
 
-  const fields = parseFieldSection(text, lineEnd + 2, limits.fieldCount, 'fields-too-many')
+  const fields = parseHeaderSection(text, lineEnd + 2, limits)
   const control = readControlFields(fields)
   const host = readHost(control, version, authority)
   if (control.hosts > 0) removeHost(fields)

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { type ResponseHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
 import { type ControlFields, listHas, readControlFields } from './control-fields.ts'
-import { parseFieldSection } from './field-section.ts'
+import { parseHeaderSection } from './field-section.ts'
 import { canHaveContent, type Framing, type Http1Version, responseFraming } from './framing.ts'
 import type { MessageLimits } from './limits.ts'
 import { refuse } from './refusal.ts'
@@ -30,7 +30,7 @@ export function parseResponseHead(text: string, method: string, limits: MessageL
   const status = Number(match[2])
   if (status < 100 || status > 599) throw refuse('status-invalid')
   const reason = match[3] === STATUS_CODES[status] ? undefined : (match[3] ?? '')
-  const fields = parseFieldSection(text, lineEnd + 2, limits.fieldCount, 'fields-too-many')
+  const fields = parseHeaderSection(text, lineEnd + 2, limits)
   const control = readControlFields(fields)
   return {
     head: { status, reason, fields },

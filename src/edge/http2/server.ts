@@ -1,9 +1,16 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { Duplex, Writable } from 'node:stream'
-import type { ClientFacts, Exchange, Fields, RequestHead, ResponseHead } from '../exchange.ts'
+import {
+  type ClientFacts,
+  type Exchange,
+  type Fields,
+  NO_FIELDS,
+  type RequestHead,
+  type RequestReceiver,
+  type ResponseHead,
+  UNKNOWN_LENGTH,
+} from '../exchange/exchange.ts'
 import { fieldValue } from '../fields.ts'
-import { PendingExchange } from '../pending-exchange.ts'
 
 /** Requests at a time on one connection, as in HAProxy; nginx allows 128. */
 const MAX_CONCURRENT_STREAMS = 100
@@ -46,28 +53,73 @@ export class Http2Server {
   }
 }
 
-class Http2Exchange extends PendingExchange {
+class Http2Exchange implements Exchange {
+  readonly request: RequestHead
+  readonly client: ClientFacts
+  readonly contentLength: number
+  readonly expectsContinue: boolean
   readonly #stream: ServerHttp2Stream
+  #status = 0
+  #bytes = 0
 
-  constructor(stream: ServerHttp2Stream, head: RequestHead, client: ClientFacts) {
-    super(head, client, stream.endAfterHeaders ? undefined : stream)
+  constructor(stream: ServerHttp2Stream, request: RequestHead, client: ClientFacts) {
+    this.request = request
+    this.client = client
     this.#stream = stream
-    stream.once('close', () => this.ended(stream.rstCode === constants.NGHTTP2_NO_ERROR))
+    this.contentLength = stream.endAfterHeaders ? 0 : announcedLength(request.fields)
+    this.expectsContinue = fieldValue(request.fields, 'expect') === '100-continue'
   }
 
-  protected writeHead({ status, fields }: Required<ResponseHead>): Writable {
-    this.#stream.respond(responseHeaders(status, fields))
-    return this.#stream
+  receive(receiver: RequestReceiver): void {
+    const stream = this.#stream
+    stream.on('data', (piece: Buffer) => {
+      if (!receiver.onContent(piece)) stream.pause()
+    })
+    stream.once('end', () => receiver.onContentEnd(NO_FIELDS))
+    stream.on('drain', () => receiver.onDrain())
+    stream.once('close', () => {
+      const result = stream.rstCode === constants.NGHTTP2_NO_ERROR ? 'complete' : 'aborted'
+      receiver.onEnd({ result, status: this.#status, bytes: this.#bytes })
+    })
   }
 
-  protected abort(): void {
+  resume(): void {
+    this.#stream.resume()
+  }
+
+  inform({ status, fields }: ResponseHead): void {
+    if (!this.#stream.closed && !this.#stream.headersSent)
+      this.#stream.additionalHeaders(responseHeaders(status, fields))
+  }
+
+  respond({ status, fields }: ResponseHead, contentLength: number): void {
+    if (this.#stream.closed || this.#stream.headersSent) return
+    this.#status = status
+    const headers = responseHeaders(status, fields)
+    if (contentLength !== UNKNOWN_LENGTH && status !== 204) headers['content-length'] = String(contentLength)
+    this.#stream.respond(headers)
+  }
+
+  write(piece: Buffer): boolean {
+    if (!this.#stream.writable) return true
+    this.#bytes += piece.length
+    return this.#stream.write(piece)
+  }
+
+  /** Trailers are dropped: node:http2 asks for them at a time at which they are not known. */
+  end(): void {
+    this.#stream.end()
+  }
+
+  abort(): void {
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
+}
 
-  /** HTTP/2 has no Upgrade (RFC 9113 §8.6), so no request ever asks for it. */
-  protected takeConnection(): Duplex {
-    throw new TypeError('an HTTP/2 request cannot be upgraded')
-  }
+/** RFC 9113 §8.1.1: what is announced is what comes, for nghttp2 sees to it. */
+function announcedLength(fields: Fields): number {
+  const length = fieldValue(fields, 'content-length')
+  return length === undefined ? UNKNOWN_LENGTH : Number(length)
 }
 
 /** RFC 9113 §8.2.1: names are in lower case. */
@@ -92,27 +144,21 @@ function requestHead(rawHeaders: readonly string[]): RequestHead | undefined {
   const pseudo = new Map<string, string>()
   const fields: string[] = []
   const crumbs: string[] = []
+  const hosts: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!
     const value = rawHeaders[at + 1]!
     if (name.startsWith(':')) pseudo.set(name, value)
     else if (name === 'cookie') crumbs.push(value)
+    else if (name === 'host') hosts.push(value)
     else fields.push(name, value)
   }
   // RFC 9113 §8.2.3: one Cookie field again for whoever does not speak HTTP/2.
   if (crumbs.length > 0) fields.push('cookie', crumbs.join('; '))
   const target = pseudo.get(':path')
   if (target === undefined) return undefined
-  const host = fieldValue(fields, 'host')
-  const authority = pseudo.get(':authority') ?? host ?? ''
-  if (host !== undefined && host !== authority) return undefined
-  return {
-    method: pseudo.get(':method') ?? 'GET',
-    scheme: 'https',
-    authority,
-    target,
-    version: '2',
-    fields,
-    upgrade: undefined,
-  }
+  const authority = pseudo.get(':authority') ?? hosts[0] ?? ''
+  if (hosts.some((host) => host !== authority)) return undefined
+  const method = pseudo.get(':method') ?? 'GET'
+  return { method, scheme: 'https', authority, target, version: '2', fields, upgrade: undefined }
 }

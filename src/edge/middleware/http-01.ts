@@ -1,4 +1,5 @@
-import type { Exchange } from '../exchange.ts'
+import type { Answer } from '../exchange/answer.ts'
+import type { HttpDate } from '../http-date.ts'
 
 const PREFIX = '/.well-known/acme-challenge/'
 
@@ -14,18 +15,13 @@ export class Http01Answers {
     this.#keyAuthorizations.delete(token)
   }
 
-  /** Answers if this is a validation request, ahead of any redirect or site. Says whether it did. */
-  handle(exchange: Exchange): boolean {
-    const { target } = exchange.request
-    if (!target.startsWith(PREFIX)) return false
+  /** The answer to a validation request, which goes ahead of any redirect or site; undefined if this is none. */
+  answer(target: string, date: HttpDate): Answer | undefined {
+    if (!target.startsWith(PREFIX)) return undefined
     const keyAuthorization = this.#keyAuthorizations.get(target.slice(PREFIX.length))
-    if (keyAuthorization === undefined) respondPlainly(exchange, 404, 'No such challenge is pending here.\n')
-    else respondPlainly(exchange, 200, keyAuthorization)
-    return true
+    const fields = ['Date', date.now(), 'Content-Type', 'application/octet-stream', 'Cache-Control', 'no-store']
+    return keyAuthorization === undefined
+      ? { status: 404, fields, text: 'No such challenge is pending here.\n' }
+      : { status: 200, fields, text: keyAuthorization }
   }
-}
-
-function respondPlainly(exchange: Exchange, status: number, text: string): void {
-  const fields = ['Content-Type', 'application/octet-stream', 'Content-Length', String(Buffer.byteLength(text))]
-  exchange.respond({ status, fields: [...fields, 'Cache-Control', 'no-store'] }, text)
 }

@@ -1,14 +1,13 @@
-import type { Exchange } from '../exchange.ts'
+import type { Answer } from '../exchange/answer.ts'
 import type { Host } from '../host.ts'
 
 /** 308 keeps method and body (RFC 9110 §15.4.9), so a form sent to port 80 arrives. */
 export const PERMANENT_REDIRECT = 308
 
-/** Sends the client to the same path and query below another scheme and authority. */
-export function redirect(exchange: Exchange, to: string, status: number): void {
-  const { target } = exchange.request
+/** Sends the client to the same path and query below another scheme and authority. `date` is the value of the Date field. */
+export function redirect(target: string, to: string, status: number, date: string): Answer {
   const location = to + (target === '*' ? '/' : target)
-  exchange.respond({ status, fields: ['Location', location, 'Content-Length', '0'] })
+  return { status, fields: ['Location', location, 'Date', date], text: '' }
 }
 
 /**

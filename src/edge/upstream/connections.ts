@@ -1,49 +1,48 @@
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { UpstreamAddress } from '../snapshot.ts'
+import type { Sweep } from '../sweep.ts'
+import { Dialer, formatUpstream } from './dial.ts'
+import { UpstreamPool } from './pool.ts'
 
-/** Idle connections kept to one upstream, as in nginx and Caddy. */
-const MAX_IDLE_CONNECTIONS = 32
-/** Shorter than the 60 s after which most servers close, so that a request rarely meets a dying connection. */
-const IDLE_TIMEOUT_MS = 50_000
+export type UpstreamConnectionsOptions = {
+  readonly sweep: Sweep
+  /** An error of the program on a connection, which is closed. */
+  readonly onThrow: (error: unknown) => void
+}
 
-const agentOptions = { keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS, timeout: IDLE_TIMEOUT_MS }
-
-/** The connections of one worker to all its upstreams: kept alive, and used again. */
+/** The connections of one worker to all its upstreams. */
 export class UpstreamConnections {
-  readonly #http = new HttpAgent(agentOptions)
-  readonly #https = new HttpsAgent(agentOptions)
+  readonly #options: UpstreamConnectionsOptions
+  readonly #byName = new Map<string, UpstreamPool>()
+  /** The same pools, found without writing the name. */
+  readonly #byAddress = new Map<UpstreamAddress, UpstreamPool>()
+  #isClosed = false
 
-  /** Begins a request on a connection that is idle, or a new one. Throws TypeError for what HTTP/1.1 cannot carry. */
-  request(upstream: UpstreamAddress, options: Pick<RequestOptions, 'method' | 'path' | 'headers'>): ClientRequest {
-    switch (upstream.scheme) {
-      case 'http':
-        return httpRequest({ ...options, agent: this.#http, host: upstream.host, port: upstream.port, setHost: false })
-      case 'https':
-        return httpsRequest({
-          ...options,
-          agent: this.#https,
-          host: upstream.host,
-          port: upstream.port,
-          setHost: false,
-        })
-      case 'unix':
-        return httpRequest({ ...options, agent: this.#http, socketPath: upstream.path, setHost: false })
-      default:
-        return upstream satisfies never
-    }
+  constructor(options: UpstreamConnectionsOptions) {
+    this.#options = options
+  }
+
+  /** The pool of an upstream: the same for every site that has it. */
+  to(upstream: UpstreamAddress): UpstreamPool {
+    return this.#byAddress.get(upstream) ?? this.#find(upstream)
   }
 
   /** Closes what is idle and, once it is free, the rest. */
   close(): void {
-    this.#http.destroy()
-    this.#https.destroy()
+    this.#isClosed = true
+    for (const pool of this.#byName.values()) pool.close()
   }
-}
 
-/** The upstream as the config writes it. */
-export function formatUpstream(upstream: UpstreamAddress): string {
-  if (upstream.scheme === 'unix') return `unix:${upstream.path}`
-  const host = upstream.host.includes(':') ? `[${upstream.host}]` : upstream.host
-  return `${upstream.scheme}://${host}:${upstream.port}`
+  #find(upstream: UpstreamAddress): UpstreamPool {
+    const name = formatUpstream(upstream)
+    const pool = this.#byName.get(name) ?? this.#open(upstream)
+    this.#byName.set(name, pool)
+    this.#byAddress.set(upstream, pool)
+    return pool
+  }
+
+  #open(upstream: UpstreamAddress): UpstreamPool {
+    const pool = new UpstreamPool({ ...this.#options, connect: new Dialer(upstream).connect })
+    if (this.#isClosed) pool.close()
+    return pool
+  }
 }

@@ -1,139 +1,214 @@
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
-import type { Duplex } from 'node:stream'
-import { respondWithError } from '../error-page.ts'
-import type { Exchange } from '../exchange.ts'
-import { endToEndFields } from '../fields.ts'
+import { errorAnswer } from '../error-page.ts'
+import { respondWith } from '../exchange/answer.ts'
+import {
+  type Exchange,
+  type ExchangeFailure,
+  type Fields,
+  NO_FIELDS,
+  type Outcome,
+  type RequestReceiver,
+  type ResponseHead,
+  type ResponseReceiver,
+  type UpstreamExchange,
+} from '../exchange/exchange.ts'
 import type { Origin } from '../forwarding.ts'
+import type { HttpDate } from '../http-date.ts'
+import type { UpstreamConnection } from '../http1/upstream-connection.ts'
 import type { UpstreamAddress } from '../snapshot.ts'
-import { formatUpstream, type UpstreamConnections } from './connections.ts'
+import type { UpstreamConnections } from './connections.ts'
+import { formatUpstream } from './dial.ts'
+import type { Borrower, Lease } from './pool.ts'
 import { requestFields } from './request-fields.ts'
-import { timeoutError, type UpstreamError, upstreamError } from './upstream-error.ts'
-
-/** To establish a connection; nginx waits 60 s, Caddy 3 s. */
-const CONNECT_TIMEOUT_MS = 5_000
-/** From the request to the first byte of the response, as in nginx. */
-const FIRST_BYTE_TIMEOUT_MS = 60_000
-/** Between two pieces of a response: long enough for event streams that send a comment every minute or so. */
-const IDLE_TIMEOUT_MS = 5 * 60_000
-/** A pooled connection may have died unnoticed; the next one as well. */
-const MAX_RETRIES = 2
-
-/** RFC 9110 §9.2.2: may be sent again without harm. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
+import { failureError, type UpstreamError, unreachableError } from './upstream-error.ts'
 
 export type ForwardOptions = {
   readonly origin: Origin
   readonly connections: UpstreamConnections
+  readonly date: HttpDate
   /** Told when the upstream gave no usable response; the client has its answer already. */
   readonly onFailure: (error: UpstreamError) => void
+  /** Told once, at the end of the exchange. */
+  readonly onEnd: (outcome: Outcome) => void
 }
+
+/** RFC 9110 §9.2.2: may be sent again without harm. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
 /**
- * Sends the request to the upstream and its response to the client, both ways as streams. A client that goes away ends the
- * upstream's request at once; an upstream that fails before its response is a 502 or 504, and after it a response that
+ * Sends the request to the upstream and its response to the client, both ways piece by piece. A client that goes away ends
+ * the upstream's request at once; an upstream that fails before its response is a 502 or 504, and after it a response that
  * breaks off.
  */
-export function forward(
-  exchange: Exchange,
-  upstream: UpstreamAddress,
-  { origin, connections, onFailure }: ForwardOptions,
-): void {
-  const name = formatUpstream(upstream)
-  const { method, target } = exchange.request
-  const head = { method, path: target, headers: requestFields(exchange, origin) }
-  let current: ClientRequest | undefined
-  let isEnded = false
-  let isAnswered = false
-
-  exchange.onEnd((outcome) => {
-    isEnded = true
-    if (outcome.result === 'aborted' || current?.writableFinished === false) current?.destroy()
-  })
-
-  const fail = (cause: unknown): void => {
-    if (isEnded) return
-    const error = upstreamError(name, cause)
-    onFailure(error)
-    if (!isAnswered) respondWithError(exchange, error.status)
-  }
-
-  const send = (retriesLeft: number): void => {
-    const request = beginRequest(connections, upstream, head, fail)
-    if (request === undefined) return
-    current = request
-    watchTime(request, name)
-    request.once('response', (response) => {
-      isAnswered = true
-      request.setTimeout(IDLE_TIMEOUT_MS)
-      response.once('error', fail)
-      relay(exchange, response)
-    })
-    request.once('upgrade', (response, socket, head) => {
-      isAnswered = true
-      tunnel(exchange, response, socket, head)
-    })
-    request.once('error', (cause) => {
-      // A pooled connection that the upstream had closed: nothing was answered, so it is safe to ask again.
-      const isStale = request.reusedSocket && !isAnswered && !isEnded
-      if (isStale && exchange.body === undefined && IDEMPOTENT.has(method) && retriesLeft > 0) send(retriesLeft - 1)
-      else if (!isAnswered) fail(cause)
-    })
-    if (exchange.body === undefined) request.end()
-    else exchange.body.pipe(request)
-  }
-  send(MAX_RETRIES)
+export function forward(exchange: Exchange, upstream: UpstreamAddress, options: ForwardOptions): void {
+  const forwarding = new Forwarding(exchange, upstream, options)
+  exchange.receive(forwarding)
+  forwarding.send(false)
 }
 
-function beginRequest(
-  connections: UpstreamConnections,
-  upstream: UpstreamAddress,
-  head: Pick<RequestOptions, 'method' | 'path' | 'headers'>,
-  fail: (cause: unknown) => void,
-): ClientRequest | undefined {
-  try {
-    return connections.request(upstream, head)
-  } catch (cause) {
-    fail(cause)
-    return undefined
-  }
-}
+/** A request on its way. It is sent once more where the first connection turns out to be dead. */
+class Forwarding implements RequestReceiver, Borrower {
+  readonly #exchange: Exchange
+  readonly #upstream: UpstreamAddress
+  readonly #options: ForwardOptions
+  #lease: Lease | undefined
+  #upstreamExchange: UpstreamExchange | undefined
+  /** Content that came before there was a connection, and whether that was all of it. */
+  #held: Buffer[] = []
+  #isContentWhole = false
+  #trailers: Fields = NO_FIELDS
+  #isContentSent = false
+  /** Nothing more comes of the upstream. */
+  #isOver = false
 
-function watchTime(request: ClientRequest, name: string): void {
-  request.setTimeout(FIRST_BYTE_TIMEOUT_MS, () => request.destroy(timeoutError(name, 'it sent nothing for too long')))
-  request.once('socket', (socket) => {
-    if (!socket.connecting) return
-    const timer = setTimeout(
-      () => request.destroy(timeoutError(name, `no connection within ${CONNECT_TIMEOUT_MS / 1000} s`)),
-      CONNECT_TIMEOUT_MS,
+  constructor(exchange: Exchange, upstream: UpstreamAddress, options: ForwardOptions) {
+    this.#exchange = exchange
+    this.#upstream = upstream
+    this.#options = options
+  }
+
+  send(mustBeFresh: boolean): void {
+    this.#upstreamExchange = undefined
+    this.#lease = this.#options.connections.to(this.#upstream).lease(this, mustBeFresh)
+  }
+
+  // What the pool tells.
+
+  onConnection(connection: UpstreamConnection): void {
+    const { request, contentLength } = this.#exchange
+    const { method, scheme, authority, target, upgrade } = request
+    const fields = requestFields(request, this.#options.origin)
+    this.#lease = undefined
+    this.#upstreamExchange = connection.send(
+      { method, scheme, authority, target, fields, contentLength, upgrade },
+      new Relay(this, this.#exchange, this.#options.date, connection.isUsed),
     )
-    socket.once('connect', () => clearTimeout(timer))
-    socket.once('close', () => clearTimeout(timer))
-  })
-}
-
-function relay(exchange: Exchange, response: IncomingMessage): void {
-  const { statusCode = 502, statusMessage = '', rawHeaders } = response
-  exchange.respond({ status: statusCode, reason: statusMessage, fields: endToEndFields(rawHeaders) }, response)
-}
-
-/** RFC 9110 §7.8: after 101 the connection carries another protocol, of which we know only bytes. */
-function tunnel(exchange: Exchange, response: IncomingMessage, upstream: Duplex, head: Buffer): void {
-  if (exchange.request.upgrade === undefined) {
-    upstream.destroy()
-    return respondWithError(exchange, 502)
+    if (this.#held.length > 0) this.#sendHeld(this.#upstreamExchange)
+    if (this.#isContentWhole) this.#upstreamExchange.end(this.#trailers)
   }
-  const protocol = response.headers.upgrade ?? exchange.request.upgrade
-  const fields = [...endToEndFields(response.rawHeaders), 'Connection', 'Upgrade', 'Upgrade', protocol]
-  const client = exchange.switchProtocols({ status: 101, reason: 'Switching Protocols', fields })
-  if (head.length > 0) upstream.unshift(head)
-  connect(client, upstream)
-  connect(upstream, client)
+
+  onUnreachable(cause: unknown): void {
+    this.#lease = undefined
+    this.#fail(unreachableError(formatUpstream(this.#upstream), cause), false)
+  }
+
+  #sendHeld(upstream: UpstreamExchange): void {
+    this.#isContentSent = true
+    let takesMore = true
+    for (const piece of this.#held) takesMore = upstream.write(piece)
+    this.#held = []
+    if (takesMore) this.#exchange.resume()
+  }
+
+  // What the client does.
+
+  onContent(piece: Buffer): boolean {
+    if (this.#isOver) return true
+    if (this.#upstreamExchange === undefined) {
+      this.#held.push(piece)
+      return false
+    }
+    this.#isContentSent = true
+    return this.#upstreamExchange.write(piece)
+  }
+
+  onContentEnd(trailers: Fields): void {
+    this.#isContentWhole = true
+    this.#trailers = trailers
+    this.#upstreamExchange?.end(trailers)
+  }
+
+  onDrain(): void {
+    this.#upstreamExchange?.resume()
+  }
+
+  onEnd(outcome: Outcome): void {
+    this.#isOver = true
+    this.#held = []
+    this.#lease?.cancel()
+    this.#upstreamExchange?.abort()
+    this.#options.onEnd(outcome)
+  }
+
+  // What the upstream does; called by the relay of the one attempt that counts.
+
+  takesContent(): void {
+    this.#exchange.resume()
+  }
+
+  responded(): void {
+    // The content of a tunnel, and what is left of a request, still goes to the upstream.
+    this.#held = []
+  }
+
+  /** `isStale`: the connection had been used before, and closed without a byte of an answer. */
+  failed(failure: ExchangeFailure, hasResponded: boolean, isStale: boolean): void {
+    if (this.#isOver) return
+    const isSafe = failure.isUnprocessed || (isStale && IDEMPOTENT.has(this.#exchange.request.method))
+    if (isSafe && !hasResponded && !this.#isContentSent) return this.send(true)
+    this.#fail(failureError(formatUpstream(this.#upstream), failure), hasResponded)
+  }
+
+  #fail(error: UpstreamError, hasResponded: boolean): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#held = []
+    this.#upstreamExchange = undefined
+    this.#options.onFailure(error)
+    if (hasResponded) return this.#exchange.abort()
+    respondWith(this.#exchange, errorAnswer(error.status, this.#options.date.now()))
+    this.#exchange.resume()
+  }
 }
 
-/** As in nginx, the end of either direction ends the tunnel, once what was still to be said has been said. */
-function connect(from: Duplex, to: Duplex): void {
-  from.on('error', () => to.destroy())
-  from.once('close', () => to.end(() => to.destroy()))
-  from.once('end', () => from.end(() => from.destroy()))
-  from.pipe(to)
+/** Hands one attempt's response to the client. */
+class Relay implements ResponseReceiver {
+  readonly #forwarding: Forwarding
+  readonly #exchange: Exchange
+  readonly #date: HttpDate
+  readonly #isReused: boolean
+  #hasResponded = false
+
+  constructor(forwarding: Forwarding, exchange: Exchange, date: HttpDate, isReused: boolean) {
+    this.#forwarding = forwarding
+    this.#exchange = exchange
+    this.#date = date
+    this.#isReused = isReused
+  }
+
+  onInform({ status, reason, fields }: ResponseHead): void {
+    this.#exchange.inform({ status, reason, fields: responseFields(fields) })
+  }
+
+  onResponse({ status, reason, fields }: ResponseHead, contentLength: number): void {
+    this.#hasResponded = true
+    this.#forwarding.responded()
+    const kept = responseFields(fields)
+    if (status === 101) this.#addChosenProtocol(kept, fields)
+    else if (!isDated(kept)) kept.push('Date', this.#date.now())
+    this.#exchange.respond({ status, reason, fields: kept }, contentLength)
+  }
+
+  onContent(piece: Buffer): boolean {
+    return this.#exchange.write(piece)
+  }
+
+  onContentEnd(trailers: Fields): void {
+    this.#exchange.end(trailers)
+  }
+
+  onDrain(): void {
+    this.#forwarding.takesContent()
+  }
+
+  onFailure(failure: ExchangeFailure): void {
+    this.#forwarding.failed(failure, this.#hasResponded, this.#isReused && failure.code === 'upstream-closed')
+  }
+
+  /** Only where several were offered is it not known already which one it is. */
+  #addChosenProtocol(kept: string[], fields: Fields): void {
+    const { upgrade } = this.#exchange.request
+    const chosen = chosenProtocol(fields, upgrade!)
+    if (chosen !== undefined && chosen !== upgrade) kept.push('Upgrade', chosen)
+  }
 }

@@ -1,28 +1,24 @@
-import type { Exchange } from '../exchange.ts'
-import { endToEndFields, fieldValue, isBelievedOfProxy, isForwardingField } from '../fields.ts'
+import type { RequestHead } from '../exchange/exchange.ts'
+import { type FieldRole, isBelievedOfProxy, keepFields } from '../fields.ts'
 import type { Origin } from '../forwarding.ts'
 
 /**
  * The fields that the upstream gets: what the client sent, without what concerns its own connection or claims to come from
  * a proxy, and with what we know ourselves. Ours come last, so that nothing the client nominates in Connection can remove
- * them.
+ * them. Host and what concerns the upstream's connection are the codec's.
  */
-export function requestFields({ request, body }: Exchange, origin: Origin): string[] {
-  const fields = ['Host', request.authority]
-  const received = endToEndFields(request.fields)
-  for (let at = 0; at < received.length; at += 2) {
-    const name = received[at]!
-    if (name.toLowerCase() === 'host') continue
-    if (isForwardingField(name) && !(origin.isFromProxy && isBelievedOfProxy(name))) continue
-    fields.push(name, received[at + 1]!)
-  }
-  fields.push('X-Forwarded-For', origin.chain)
-  fields.push('X-Forwarded-Proto', origin.scheme)
-  fields.push('X-Forwarded-Host', origin.host)
-  // A body of unknown length, as HTTP/2 allows, is chunked in HTTP/1.1 (RFC 9112 §7.1).
-  if (body !== undefined && fieldValue(fields, 'content-length') === undefined)
-    fields.push('Transfer-Encoding', 'chunked')
-  if (request.upgrade === undefined) fields.push('Connection', 'keep-alive')
-  else fields.push('Connection', 'Upgrade', 'Upgrade', request.upgrade)
+export function requestFields(request: RequestHead, { chain, scheme, host, isFromProxy }: Origin): string[] {
+  const fields = keepFields(request.fields, isFromProxy ? isPassedOnFromProxy : isPassedOn)
+  fields.push('X-Forwarded-For', chain)
+  fields.push('X-Forwarded-Proto', scheme)
+  fields.push('X-Forwarded-Host', host)
   return fields
+}
+
+function isPassedOn(role: FieldRole): boolean {
+  return role === 'end-to-end' || role === 'expect' || role === 'date'
+}
+
+function isPassedOnFromProxy(role: FieldRole, name: string): boolean {
+  return isPassedOn(role) || (role === 'forwarding' && isBelievedOfProxy(name))
 }

@@ -1,10 +1,7 @@
 import { CastellanError, describeError, errorCode } from '../../errors.ts'
+import type { ExchangeFailure } from '../exchange/exchange.ts'
 
-export type UpstreamErrorCode =
-  | 'upstream-unreachable'
-  | 'upstream-timeout'
-  | 'upstream-broken'
-  | 'request-not-forwardable'
+export type UpstreamErrorCode = 'upstream-unreachable' | 'upstream-timeout' | 'upstream-broken'
 
 /** Why an upstream gave no usable response. */
 export class UpstreamError extends CastellanError {
@@ -12,7 +9,7 @@ export class UpstreamError extends CastellanError {
 
   /** What the client is told (RFC 9110 §15.6.3, §15.6.5). */
   get status(): number {
-    return { 'upstream-timeout': 504, 'request-not-forwardable': 400 }[this.code as string] ?? 502
+    return this.code === 'upstream-timeout' ? 504 : 502
   }
 }
 
@@ -27,27 +24,26 @@ const UNREACHABLE = new Map([
   ['ENETUNREACH', 'no route leads to it'],
 ])
 
-/** Names an error of the connection to an upstream, keeping the cause. */
-export function upstreamError(upstream: string, cause: unknown): UpstreamError {
-  if (cause instanceof UpstreamError) return cause
+/** Names the reason why there was no connection, keeping the cause. */
+export function unreachableError(upstream: string, cause: unknown): UpstreamError {
   const code = errorCode(cause) ?? ''
-  if (code === 'ETIMEDOUT') return timeoutError(upstream, 'the connection was not established in time')
+  if (code === 'ETIMEDOUT') return timeoutError(upstream, describeError(cause))
   const meaning = UNREACHABLE.get(code)
+  const facts = { upstream, cause: code }
   return meaning === undefined
-    ? new UpstreamError(
-        'upstream-broken',
-        `${upstream} gave no usable response: ${describeError(cause)}.`,
-        { upstream, cause: code },
-        { cause },
-      )
-    : new UpstreamError(
-        'upstream-unreachable',
-        `${upstream} cannot be reached: ${meaning} (${code}).`,
-        { upstream, cause: code },
-        { cause },
-      )
+    ? new UpstreamError('upstream-broken', `${upstream} cannot be used: ${describeError(cause)}.`, facts, { cause })
+    : new UpstreamError('upstream-unreachable', `${upstream} cannot be reached: ${meaning} (${code}).`, facts, {
+        cause,
+      })
 }
 
-export function timeoutError(upstream: string, what: string): UpstreamError {
+/** Names the reason why a response did not come, or not whole. */
+export function failureError(upstream: string, { code, message, cause }: ExchangeFailure): UpstreamError {
+  if (code === 'upstream-timeout') return timeoutError(upstream, message)
+  const facts = { upstream, cause: errorCode(cause) ?? code }
+  return new UpstreamError('upstream-broken', `${upstream} gave no usable response: ${message}.`, facts, { cause })
+}
+
+function timeoutError(upstream: string, what: string): UpstreamError {
   return new UpstreamError('upstream-timeout', `${upstream} was too slow: ${what}.`, { upstream })
 }

@@ -1,4 +1,4 @@
-import type { Fields } from '../../exchange.ts'
+import type { Fields } from '../../exchange/exchange.ts'
 import { MAX_STRING_OVERHEAD_BYTES, writeInteger, writePlainString, writeShortestString } from './block-writer.ts'
 import { DynamicTable, entryBytes } from './dynamic-table.ts'
 import { FIELD_NAMES, type FieldName, type FieldNames } from './field-names.ts'

@@ -1,0 +1,41 @@
+import type { Exchange, Fields, Outcome, RequestReceiver } from './exchange.ts'
+
+/** A response of our own making. */
+export type Answer = {
+  readonly status: number
+  /** Without Content-Length. */
+  readonly fields: Fields
+  /** UTF-8; empty for none. */
+  readonly text: string
+}
+
+/** Answers an exchange that nobody else handles: its content is of no use, and `onEnd` is told how it ended. */
+export function answer(exchange: Exchange, what: Answer, onEnd: (outcome: Outcome) => void): void {
+  exchange.receive(new Unread(onEnd))
+  respondWith(exchange, what)
+}
+
+/** Gives the response to an exchange that has its receiver. */
+export function respondWith(exchange: Exchange, { status, fields, text }: Answer): void {
+  const content = Buffer.from(text)
+  exchange.respond({ status, fields }, content.length)
+  if (content.length > 0) exchange.write(content)
+  exchange.end()
+}
+
+/** Takes content that nobody wants. */
+class Unread implements RequestReceiver {
+  readonly onEnd: (outcome: Outcome) => void
+
+  constructor(onEnd: (outcome: Outcome) => void) {
+    this.onEnd = onEnd
+  }
+
+  onContent(): boolean {
+    return true
+  }
+
+  onContentEnd(): void {}
+
+  onDrain(): void {}
+}

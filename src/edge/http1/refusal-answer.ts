@@ -1,0 +1,15 @@
+import { STATUS_CODES } from 'node:http'
+import { errorPage } from '../error-page.ts'
+
+/** RFC 9110 §15.5.6 has a 405 say what would be served. */
+const ALLOW = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n'
+
+/** The whole response to a request that was refused, after which the connection closes. */
+export function formatRefusal(status: number): string {
+  const page = errorPage(status)
+  const allow = status === 405 ? ALLOW : ''
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/html; charset=utf-8\r\n` +
+    `Content-Length: ${page.length}\r\nCache-Control: no-store\r\n${allow}Connection: close\r\n\r\n${page}`
+  )
+}

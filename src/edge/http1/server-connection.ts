@@ -1,0 +1,385 @@
+import type { Socket } from 'node:net'
+import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
+import type { Sweep, Swept } from '../sweep.ts'
+import { ContentReader } from './content-reader.ts'
+import type { ServerDeadlines } from './deadlines.ts'
+import { HeadReader } from './head-reader.ts'
+import type { MessageLimits } from './limits.ts'
+import { MessageWriter } from './message-writer.ts'
+import { Refusal, type RefusalCode, refuse } from './refusal.ts'
+import { formatRefusal } from './refusal-answer.ts'
+import { parseRequestHead } from './request-head.ts'
+import { type Carrier, ServerExchange } from './server-exchange.ts'
+
+/** RFC 9112 §2.2 would have at least one skipped; some old clients send one after content. */
+const MAX_EMPTY_LINES = 4
+/** What one connection holds on to is given back now and then. nginx allows 1000. */
+const MAX_REQUESTS = 10_000
+
+export type ServerConnectionOptions = {
+  readonly sweep: Sweep
+  readonly limits: MessageLimits
+  readonly deadlines: ServerDeadlines
+  /** Called for each request, one after the other. Must call `receive` before it returns. */
+  readonly onExchange: (exchange: Exchange) => void
+  /** A request broke a rule, and was answered accordingly. */
+  readonly onRefusal: (refusal: Refusal, client: ClientFacts) => void
+  /** Something that was called from here threw, and the connection is closed. */
+  readonly onThrow: (error: unknown, client: ClientFacts) => void
+  readonly onClose: (connection: ServerConnection) => void
+}
+
+/** What the connection is for at the moment. A request that is being answered is `exchange`, also while its content comes. */
+type Phase = 'idle' | 'exchange' | 'tunnel' | 'closing'
+
+/** The server's end of an HTTP/1.1 connection (RFC 9112 §9): requests in, one at a time, responses out. */
+export class ServerConnection implements Carrier, Swept {
+  readonly writer: MessageWriter
+  readonly #socket: Socket
+  readonly #client: ClientFacts
+  readonly #scheme: 'http' | 'https'
+  readonly #options: ServerConnectionOptions
+  readonly #heads: HeadReader
+  readonly #content: ContentReader
+  #phase: Phase = 'idle'
+  #exchange: ServerExchange | undefined
+  #requests = 0
+  /** Another request may follow. */
+  #isPersistent = true
+  #isDraining = false
+  /** The client has closed its sending side. */
+  #isReadEnded = false
+  /** What came after a request while it is still being answered: the next ones, or another protocol's bytes. */
+  #ahead: Buffer | undefined
+  /** The receiver of the content has enough for now. */
+  #isHeldBack = false
+  /** The last time at which the phase changed, or something was read that matters to it. */
+  #since: number
+  #contentBytes = 0
+  /** How long content was waited for in all, and when that was last added up. */
+  #contentMs = 0
+  #contentCountedAt = 0
+  #discardedBytes = 0
+  #isTunnelHalfClosed = false
+
+  constructor(socket: Socket, client: ClientFacts, options: ServerConnectionOptions) {
+    const { sweep, limits } = options
+    this.#socket = socket
+    this.#client = client
+    this.#scheme = client.certificateNames === undefined ? 'http' : 'https'
+    this.#options = options
+    this.writer = new MessageWriter(socket, sweep, () => this.#guard(this.#onWritten))
+    this.#heads = new HeadReader({
+      maxBytes: limits.startLineBytes + limits.fieldBytes,
+      maxFirstLineBytes: limits.startLineBytes,
+      maxEmptyLines: MAX_EMPTY_LINES,
+      tooLarge: 'fields-too-large',
+      firstLineTooLong: 'request-line-too-long',
+      malformed: 'request-line-malformed',
+    })
+    this.#content = new ContentReader(limits)
+    this.#since = sweep.now
+    sweep.add(this)
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes))
+    socket.on('end', () => this.#guard(this.#onReadEnd))
+    socket.on('error', () => socket.destroy())
+    socket.once('close', () => this.#guard(this.#onClose))
+  }
+
+  /** Closes now if no request is under way, else after the response to it. */
+  drain(): void {
+    this.#isDraining = true
+    if (this.#phase === 'idle' && !this.#heads.hasBegun) this.#close()
+  }
+
+  // What the exchange asks of its connection.
+
+  pauseReading(): void {
+    this.#isHeldBack = true
+    this.#socket.pause()
+  }
+
+  resumeReading(): void {
+    if (!this.#isHeldBack) return
+    this.#isHeldBack = false
+    this.#since = this.#options.sweep.now
+    if (this.#ahead === undefined) this.#socket.resume()
+  }
+
+  /**
+   * A client that holds its content back may or may not send it once it has its answer (RFC 9110 §10.1.1), and one that has
+   * much left to send is better told to stop; in both cases no request can be found after it.
+   */
+  persistsAfter(exchange: ServerExchange, isEndFramed: boolean): boolean {
+    const isContentLost =
+      !this.#content.isComplete &&
+      ((exchange.expectsContinue && this.#contentBytes === 0) || this.#isTooMuchLeft(this.#content.left))
+    const isLast = this.#isDraining || this.#isReadEnded || this.#requests >= MAX_REQUESTS
+    if (!isEndFramed || isContentLost || isLast) this.#isPersistent = false
+    return this.#isPersistent
+  }
+
+  discarded(bytes: number): void {
+    this.#discardedBytes += bytes
+    if (this.#discardedBytes > this.#options.deadlines.lingerBytes) this.#close()
+  }
+
+  contentEnded(): void {
+    if (this.#phase === 'exchange' && this.#exchange!.isOver) this.#proceed()
+  }
+
+  protocolSwitched(): void {
+    this.#isPersistent = false
+    this.#phase = 'tunnel'
+    this.#since = this.#options.sweep.now
+    const ahead = this.#ahead
+    if (ahead !== undefined) process.nextTick(() => this.#readAhead())
+  }
+
+  responseEnded(): void {
+    this.writer.flush()
+    // Where the response was with the client before its end was known, nothing else will tell.
+    if (this.writer.isIdle) process.nextTick(() => this.#guard(this.#onWritten))
+    if (this.#phase !== 'tunnel') return
+    this.#endTunnelSide()
+    this.#socket.end()
+  }
+
+  breakOff(isEndFramed: boolean): void {
+    this.writer.flush()
+    if (isEndFramed) this.#close()
+    else if ('encrypted' in this.#socket) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
+  }
+
+  // What the socket tells.
+
+  #guard(work: () => void): void {
+    try {
+      work.call(this)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #onData(bytes: Buffer): void {
+    try {
+      if (this.#phase === 'closing') return this.#drop(bytes)
+      if (!this.#heads.hasBegun && this.#exchange?.isOver !== true) this.#since = this.#options.sweep.now
+      this.#read(bytes)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    let at = 0
+    while (at < bytes.length) {
+      switch (this.#phase) {
+        case 'idle':
+          at = this.#readHead(bytes, at)
+          break
+        case 'exchange':
+          if (this.#content.isComplete) return this.#hold(bytes.subarray(at))
+          at = this.#readContent(bytes, at)
+          break
+        case 'tunnel':
+          this.#exchange!.onContent(at === 0 ? bytes : bytes.subarray(at))
+          return
+        case 'closing':
+          return
+      }
+    }
+  }
+
+  #readHead(bytes: Buffer, at: number): number {
+    const { sweep, limits, onExchange } = this.#options
+    const text = this.#heads.read(bytes, at)
+    if (text === undefined) return bytes.length
+    const parsed = parseRequestHead(text, this.#scheme, limits)
+    this.#requests++
+    this.#isPersistent = parsed.isPersistent
+    this.#content.begin(parsed.framing)
+    this.#contentBytes = 0
+    this.#contentMs = 0
+    this.#contentCountedAt = this.#since = sweep.now
+    this.#discardedBytes = 0
+    const exchange = new ServerExchange(parsed, this.#client, this)
+    this.#exchange = exchange
+    this.#phase = 'exchange'
+    const next = this.#heads.next
+    onExchange(exchange)
+    // The bytes of the protocol that is asked for are still to come, if it comes to that.
+    if (parsed.framing === 0 && parsed.request.upgrade === undefined) exchange.onContentEnd(NO_FIELDS)
+    return next
+  }
+
+  #readContent(bytes: Buffer, at: number): number {
+    const next = this.#content.read(bytes, at, this.#exchange!)
+    this.#contentBytes += next - at
+    return next
+  }
+
+  /** Pipelined requests wait in the socket, but for what has been read already (RFC 9112 §9.3.2). */
+  #hold(bytes: Buffer): void {
+    this.#ahead = this.#ahead === undefined ? bytes : Buffer.concat([this.#ahead, bytes])
+    this.#socket.pause()
+  }
+
+  #readAhead(): void {
+    const ahead = this.#ahead
+    if (ahead === undefined) return
+    this.#ahead = undefined
+    if (!this.#isHeldBack) this.#socket.resume()
+    this.#onData(ahead)
+  }
+
+  #onReadEnd(): void {
+    this.#isReadEnded = true
+    switch (this.#phase) {
+      case 'idle':
+        return this.#close()
+      case 'exchange':
+        return this.#isHalfClosable() ? undefined : this.#lose()
+      case 'tunnel':
+        this.#endTunnelSide()
+        return this.#exchange!.onContentEnd(NO_FIELDS)
+      case 'closing':
+        return
+    }
+  }
+
+  /**
+   * A client may close its sending side once it has sent its request, and wait for the answer. One that does so while it is
+   * being answered has gone: that is how closing a page looks from here.
+   */
+  #isHalfClosable(): boolean {
+    return this.#socket.allowHalfOpen && this.#content.isComplete && !this.#exchange!.hasResponded
+  }
+
+  #onWritten(): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) return
+    if (this.#phase === 'tunnel') this.#since = this.#options.sweep.now
+    if (!exchange.hasEnded) return exchange.onWritable()
+    if (this.#phase !== 'exchange' || !this.writer.isIdle || exchange.isOver) return
+    exchange.finish(true)
+    this.#proceed()
+  }
+
+  #onClose(): void {
+    this.#phase = 'closing'
+    this.#options.sweep.delete(this)
+    this.#options.onClose(this)
+    this.#exchange?.finish(false)
+  }
+
+  // From one phase to the next.
+
+  /** The response is out: on to the next request, once the content of this one is. */
+  #proceed(): void {
+    if (!this.#isPersistent || this.#isDraining) return this.#close()
+    if (!this.#content.isComplete) return this.#discardContent()
+    this.#exchange = undefined
+    this.#phase = 'idle'
+    this.#since = this.#options.sweep.now
+    this.resumeReading()
+    if (this.#ahead !== undefined) this.#readAhead()
+    else if (this.#isReadEnded) this.#close()
+  }
+
+  #discardContent(): void {
+    this.#since = this.#options.sweep.now
+    if (this.#isTooMuchLeft(this.#content.left)) this.#close()
+    else this.resumeReading()
+  }
+
+  #isTooMuchLeft(bytes: number): boolean {
+    return bytes > this.#options.deadlines.lingerBytes && bytes < Number.POSITIVE_INFINITY
+  }
+
+  /** Says goodbye, and reads on for a while: a reset in answer to what still comes would overtake the last response. */
+  #close(): void {
+    if (this.#phase === 'closing') return
+    this.#phase = 'closing'
+    this.#since = this.#options.sweep.now
+    this.#discardedBytes = 0
+    this.#ahead = undefined
+    this.writer.flush()
+    this.#socket.end()
+    this.#socket.resume()
+  }
+
+  #drop(bytes: Buffer): void {
+    this.#discardedBytes += bytes.length
+    if (this.#discardedBytes > this.#options.deadlines.lingerBytes) this.#socket.destroy()
+  }
+
+  #lose(): void {
+    this.#socket.destroy()
+  }
+
+  #endTunnelSide(): void {
+    this.#isTunnelHalfClosed = true
+    this.#since = this.#options.sweep.now
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof Refusal) return this.#refuse(error)
+    this.#socket.destroy()
+    this.#options.onThrow(error, this.#client)
+  }
+
+  /** Where the next request begins is not known any more, so nothing else can follow (RFC 9112 §11.2). */
+  #refuse(refusal: Refusal): void {
+    const exchange = this.#exchange
+    this.#options.onRefusal(refusal, this.#client)
+    if (exchange?.hasResponded) {
+      exchange.abort()
+      return this.#close()
+    }
+    this.writer.text(formatRefusal(refusal.status))
+    this.#close()
+    exchange?.finish(false, refusal.status)
+  }
+
+  // Deadlines.
+
+  sweep(now: number): void {
+    this.#guard(() => this.#checkDeadlines(now))
+  }
+
+  #checkDeadlines(now: number): void {
+    const { idleMs, headMs, writeStallMs, tunnelIdleMs, halfClosedTunnelMs, lingerMs } = this.#options.deadlines
+    const elapsed = now - this.#since
+    if (this.writer.stalledFor(now) > writeStallMs) return this.#lose()
+    switch (this.#phase) {
+      case 'idle':
+        if (!this.#heads.hasBegun) return elapsed > idleMs ? this.#close() : undefined
+        return elapsed > headMs ? this.#refuse(refuse('head-incomplete-in-time')) : undefined
+      case 'exchange':
+        return this.#content.isComplete ? undefined : this.#checkContent(now, elapsed)
+      case 'tunnel':
+        return elapsed > (this.#isTunnelHalfClosed ? halfClosedTunnelMs : tunnelIdleMs) ? this.#lose() : undefined
+      case 'closing':
+        return elapsed > lingerMs ? this.#lose() : undefined
+    }
+  }
+
+  /** Once a response has begun, content may come as slowly as the two ends like: they may be talking. */
+  #checkContent(now: number, elapsed: number): void {
+    const { contentPauseMs, lingerMs } = this.#options.deadlines
+    const exchange = this.#exchange!
+    if (exchange.isOver) return elapsed > lingerMs ? this.#close() : undefined
+    if (!this.#isHeldBack) this.#contentMs += now - this.#contentCountedAt
+    this.#contentCountedAt = now
+    if (this.#isHeldBack || exchange.hasResponded) return
+    const code: RefusalCode = 'content-incomplete-in-time'
+    if (elapsed > contentPauseMs || this.#isContentTooSlow()) this.#refuse(refuse(code))
+  }
+
+  #isContentTooSlow(): boolean {
+    const { contentGraceMs, contentBytesPerSecond } = this.#options.deadlines
+    return this.#contentMs > contentGraceMs && this.#contentBytes * 1000 < this.#contentMs * contentBytesPerSecond
+  }
+}

@@ -1,0 +1,147 @@
+import {
+  type ExchangeFailure,
+  type Fields,
+  NO_FIELDS,
+  type ResponseReceiver,
+  UNKNOWN_LENGTH,
+  type UpstreamExchange,
+  type UpstreamRequest,
+} from '../exchange/exchange.ts'
+import { formatFieldSection } from './field-section.ts'
+import type { MessageWriter } from './message-writer.ts'
+
+/** The connection that a request is sent on, as far as the request needs it. */
+export interface UpstreamCarrier {
+  readonly writer: MessageWriter
+  resumeReading(): void
+  /** Our side of the other protocol has ended. */
+  endWriting(): void
+  /** The response is of no use any more. */
+  drop(): void
+}
+
+/** Their senders say how much content comes even where none does (RFC 9110 §8.6), since some servers wait for it. */
+const METHODS_WITH_CONTENT = new Set(['POST', 'PUT', 'PATCH'])
+
+/** One request on a connection to an upstream, as HTTP/1.1 writes it. */
+export class Http1UpstreamExchange implements UpstreamExchange {
+  readonly request: UpstreamRequest
+  readonly receiver: ResponseReceiver
+  readonly #carrier: UpstreamCarrier
+  #left: number
+  #isBlocked = false
+  #phase: 'sending' | 'sent' | 'other-protocol' | 'other-protocol-ended' | 'over' = 'sending'
+
+  constructor(request: UpstreamRequest, receiver: ResponseReceiver, carrier: UpstreamCarrier) {
+    this.request = request
+    this.receiver = receiver
+    this.#carrier = carrier
+    this.#left = request.contentLength
+    carrier.writer.text(formatRequestHead(request))
+    if (request.contentLength !== 0) return
+    this.#phase = 'sent'
+    carrier.writer.flush()
+  }
+
+  /** All of the request is with the writer. */
+  get isSent(): boolean {
+    return this.#phase === 'sent'
+  }
+
+  /** The receiver has had its last event, or wants none. */
+  get isOver(): boolean {
+    return this.#phase === 'over'
+  }
+
+  get isOtherProtocol(): boolean {
+    return this.#phase === 'other-protocol' || this.#phase === 'other-protocol-ended'
+  }
+
+  write(piece: Buffer): boolean {
+    const { writer } = this.#carrier
+    if (this.#phase === 'sending' && this.#left === UNKNOWN_LENGTH) writer.chunk(piece)
+    else if (this.#phase === 'sending') this.#writeCounted(piece)
+    else if (this.#phase === 'other-protocol') writer.content(piece)
+    else return true
+    this.#isBlocked = writer.isFull
+    return !this.#isBlocked
+  }
+
+  end(trailers: Fields = NO_FIELDS): void {
+    if (this.#phase === 'other-protocol') {
+      this.#phase = 'other-protocol-ended'
+      this.#carrier.endWriting()
+    } else if (this.#phase === 'sending') {
+      if (this.#left > 0) return this.fail(unfinished())
+      if (this.#left === UNKNOWN_LENGTH) this.#carrier.writer.lastChunk(trailers)
+      this.#phase = 'sent'
+      this.#carrier.writer.flush()
+    }
+  }
+
+  resume(): void {
+    if (!this.isOver) this.#carrier.resumeReading()
+  }
+
+  abort(): void {
+    if (this.isOver) return
+    this.#phase = 'over'
+    this.#carrier.drop()
+  }
+
+  /** What follows is the other protocol's, both ways. */
+  switchProtocol(): void {
+    this.#phase = 'other-protocol'
+  }
+
+  /** The upstream has taken what was written. */
+  onWritable(): void {
+    if (!this.#isBlocked || this.#carrier.writer.isFull || this.isOver) return
+    this.#isBlocked = false
+    this.receiver.onDrain()
+  }
+
+  /** The last event of a response that is whole. */
+  finish(trailers: Fields): void {
+    if (this.isOver) return
+    this.#phase = 'over'
+    this.receiver.onContentEnd(trailers)
+  }
+
+  /** The last event of one that is not. The connection is dropped. */
+  fail(failure: ExchangeFailure): void {
+    if (this.isOver) return
+    this.#phase = 'over'
+    this.#carrier.drop()
+    this.receiver.onFailure(failure)
+  }
+
+  #writeCounted(piece: Buffer): void {
+    this.#left -= piece.length
+    if (this.#left < 0) this.fail(unfinished())
+    else this.#carrier.writer.content(piece)
+  }
+}
+
+/** The content is not as long as was announced: its rest, or its surplus, would be taken for the next request. */
+function unfinished(): ExchangeFailure {
+  const message = 'the content of the request was not as long as was announced'
+  return { code: 'request-length-wrong', message, isUnprocessed: false }
+}
+
+/** Host comes first (RFC 9110 §7.2), and what concerns the connection last, so that nothing before can speak for it. */
+function formatRequestHead({ method, target, authority, fields, contentLength, upgrade }: UpstreamRequest): string {
+  const lines = `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${formatFieldSection(fields)}`
+  return lines + framingField(method, contentLength) + connectionFields(upgrade)
+}
+
+function framingField(method: string, contentLength: number): string {
+  if (contentLength === UNKNOWN_LENGTH) return 'Transfer-Encoding: chunked\r\n'
+  const isTold = contentLength > 0 || METHODS_WITH_CONTENT.has(method)
+  return isTold ? `Content-Length: ${contentLength}\r\n` : ''
+}
+
+/** Servers of HTTP/1.0 close unless asked not to (RFC 9112 §9.3). */
+function connectionFields(upgrade: string | undefined): string {
+  return upgrade === undefined ? 'Connection: keep-alive\r\n\r\n' : `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`
+}

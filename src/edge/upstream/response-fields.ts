@@ -1,0 +1,25 @@
+import type { Fields } from '../exchange/exchange.ts'
+import { type FieldRole, fieldRole, keepFields } from '../fields.ts'
+
+/** The fields of a response that the client gets: all but those that are about the connection and the framing. */
+export function responseFields(fields: Fields): string[] {
+  return keepFields(fields, isPassedOn)
+}
+
+function isPassedOn(role: FieldRole): boolean {
+  return role === 'end-to-end' || role === 'date' || role === 'forwarding' || role === 'expect' || role === 'host'
+}
+
+/** RFC 9110 §6.6.1: who passes a response on that has no date gives it one. */
+export function isDated(fields: Fields): boolean {
+  for (let at = 0; at < fields.length; at += 2) if (fieldRole(fields[at]!) === 'date') return true
+  return false
+}
+
+/** The protocol that a 101 chose of those that were offered; undefined if it is none of them (RFC 9110 §7.8). */
+export function chosenProtocol(fields: Fields, offered: string): string | undefined {
+  const offers = offered.split(',').map((protocol) => protocol.trim().toLowerCase())
+  for (let at = 0; at < fields.length; at += 2)
+    if (fieldRole(fields[at]!) === 'upgrade' && offers.includes(fields[at + 1]!.toLowerCase())) return fields[at + 1]
+  return undefined
+}
