@@ -10,6 +10,7 @@ import type { ClientFacts, Exchange } from './exchange/exchange.ts'
 import { HttpDate } from './http-date.ts'
 import type { Refusal } from './http1/refusal.ts'
 import { Http1Server } from './http1/server.ts'
+import type { Http2Error } from './http2/http2-error.ts'
 import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
@@ -58,7 +59,9 @@ export class Edge {
     const onRefusal = ({ code, message, status }: Refusal, { address }: ClientFacts): void =>
       log.debug('request-refused', `A request of ${address} ${message}.`, { client: address, rule: code, status })
     this.#http1 = new Http1Server({ sweep: this.#sweep, onExchange, onRefusal, onThrow })
-    this.#http2 = new Http2Server(onExchange)
+    const onError = ({ code, message }: Http2Error, { address }: ClientFacts): void =>
+      log.debug('http2-error', `An HTTP/2 connection of ${address} ended: ${message}`, { client: address, rule: code })
+    this.#http2 = new Http2Server({ sweep: this.#sweep, onExchange, onError })
     const { limits, timeouts, proxyProtocolFrom, trustedProxies } = snapshot
     this.#tls = new TlsAcceptor({
       log,

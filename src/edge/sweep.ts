@@ -7,6 +7,9 @@ export interface Swept {
 /** How exact deadlines are. They are seconds and minutes long, and there for peers that do not behave. */
 export const SWEEP_INTERVAL_MS = 1_000
 
+/** What a member needs of a sweep. */
+export type Sweeping = Pick<Sweep, 'now' | 'add' | 'delete'>
+
 /**
  * Looks at the deadlines of many connections with one timer, where a timer for each would be armed and disarmed several
  * times a request. Members read `now` to note when something began: it stands still between two rounds, and costs nothing.

@@ -66,7 +66,9 @@ export async function serve(
   const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
   const onRefusal = ({ code }: Refusal): unknown => refusals.push(code)
   const codec =
-    options.protocol === 'h2' ? new Http2Server(onExchange) : new Http1Server({ sweep, onExchange, onRefusal, onThrow })
+    options.protocol === 'h2'
+      ? new Http2Server({ sweep, onExchange, onError: () => {} })
+      : new Http1Server({ sweep, onExchange, onRefusal, onThrow })
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)

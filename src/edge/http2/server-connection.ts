@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
+import type { Sweeping } from '../sweep.ts'
 import { Http2Connection } from './connection.ts'
 import { ErrorCode } from './error-code.ts'
 import { readTrailers } from './field-rules.ts'
@@ -11,7 +12,6 @@ import { type Priority, parsePriority } from './priority.ts'
 import { RequestReader } from './request-reader.ts'
 import { ServerStream } from './server-stream.ts'
 import { SettingId } from './settings.ts'
-import type { Sweep } from './sweep.ts'
 
 export type Http2ServerOptions = {
   /** A connection whose TLS handshake chose `h2`, or one in clear text whose client knows (RFC 9113 §3.3). */
@@ -19,7 +19,7 @@ export type Http2ServerOptions = {
   readonly client: ClientFacts
   /** What requests on this connection have, whatever they claim. */
   readonly scheme: 'http' | 'https'
-  readonly sweep: Sweep
+  readonly sweep: Sweeping
   readonly onExchange: (exchange: Exchange) => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose?: (error: Http2Error | undefined) => void

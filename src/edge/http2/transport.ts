@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { describeError } from '../../errors.ts'
+import type { Sweeping, Swept } from '../sweep.ts'
 import { Budgets } from './budgets.ts'
 import { ErrorCode } from './error-code.ts'
 import { Flag, FrameType, PING_BYTES, readUInt31 } from './frame.ts'
@@ -10,12 +11,11 @@ import type { Http2Limits } from './limits.ts'
 import { Output, type OutputSource } from './output.ts'
 import { ProgressWatch } from './progress-watch.ts'
 import { PeerSettings } from './settings.ts'
-import type { Sweep, Swept } from './sweep.ts'
 
 export type TransportOptions = {
   /** It is read and written by the connection alone from now on. What was read before is put back by `unshift`. */
   readonly socket: Duplex
-  readonly sweep: Sweep
+  readonly sweep: Sweeping
   readonly limits: Http2Limits
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose: (error: Http2Error | undefined) => void
@@ -37,7 +37,7 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
   /** When something came last. */
   protected receivedAt: number
   readonly #socket: Duplex
-  readonly #sweep: Sweep
+  readonly #sweep: Sweeping
   readonly #onClose: (error: Http2Error | undefined) => void
   readonly #reader: FrameReader
   readonly #openedAt: number
@@ -57,11 +57,13 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
     this.#socket = socket
     this.#sweep = sweep
     this.#onClose = onClose
-    this.#openedAt = sweep.now()
+    // First of all, for the time stands still while it has no members.
+    sweep.add(this)
+    this.#openedAt = sweep.now
     this.sweptAt = this.#openedAt
     this.receivedAt = this.#openedAt
     this.peerSettings = new PeerSettings(peer)
-    this.budgets = new Budgets(limits, () => sweep.now())
+    this.budgets = new Budgets(limits, () => sweep.now)
     this.output = new Output(socket, this)
     this.#reader = new FrameReader(this, { expectsPreface: peer === 'client' })
     this.#begin(settings)
@@ -105,7 +107,7 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
   /** Ends the connection: by GOAWAY of this error, or of NO_ERROR. All streams are over at once (RFC 9113 §5.4.1). */
   protected end(error: Http2Error | undefined): void {
     if (this.isEnded) return
-    this.#endedAt = this.#sweep.now()
+    this.#endedAt = this.#sweep.now
     this.#error = error
     this.#reader.stop()
     this.output.frames.goaway(this.lastPeerStreamId, error?.errorCode ?? ErrorCode.noError, error?.code ?? '')
@@ -130,7 +132,6 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
     this.#unacknowledgedSince = this.#openedAt
     this.output.schedule()
     this.#listen()
-    this.#sweep.add(this)
   }
 
   #listen(): void {
@@ -151,7 +152,7 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
   #closed(): void {
     this.#sweep.delete(this)
     this.#reader.stop()
-    this.#endedAt ??= this.#sweep.now()
+    this.#endedAt ??= this.#sweep.now
     this.onOver(this.#error ?? connectionError('socket-closed'))
     this.#onClose(this.#error)
   }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { type ExchangeFailure, NO_FIELDS, type ResponseReceiver } from '../exchange/exchange.ts'
+import type { Sweeping } from '../sweep.ts'
 import { Http2Connection } from './connection.ts'
 import { ErrorCode, errorCodeName } from './error-code.ts'
 import { Flag, MAX_STREAM_ID, PING_BYTES } from './frame.ts'
@@ -8,7 +9,6 @@ import { connectionError, type Http2Error, streamError } from './http2-error.ts'
 import { type Http2Limits, UPSTREAM_LIMITS } from './limits.ts'
 import { pseudoFields, regularFields } from './request-writer.ts'
 import { SettingId } from './settings.ts'
-import type { Sweep } from './sweep.ts'
 import { type UpstreamRequest, UpstreamStream } from './upstream-stream.ts'
 
 export type { UpstreamRequest } from './upstream-stream.ts'
@@ -24,7 +24,7 @@ export type KeepAlive = {
 export type Http2UpstreamOptions = {
   /** A connection whose TLS handshake chose `h2`, or one in clear text to an upstream that is known to speak it. */
   readonly socket: Duplex
-  readonly sweep: Sweep
+  readonly sweep: Sweeping
   /** A request can be started again, after none could. */
   readonly onAvailable?: () => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */

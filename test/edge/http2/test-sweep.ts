@@ -1,11 +1,11 @@
-import type { Sweep, Swept } from '../../../src/edge/http2/sweep.ts'
+import type { Sweeping, Swept } from '../../../src/edge/sweep.ts'
 
 /** A sweep whose time passes when the test says so. */
-export class TestSweep implements Sweep {
+export class TestSweep implements Sweeping {
   readonly swept = new Set<Swept>()
   #now = 1000
 
-  now(): number {
+  get now(): number {
     return this.#now
   }
 
