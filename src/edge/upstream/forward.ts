@@ -9,6 +9,7 @@ import {
   type RequestReceiver,
   type ResponseHead,
   type ResponseReceiver,
+  UNKNOWN_LENGTH,
   type UpstreamExchange,
 } from '../exchange/exchange.ts'
 import type { Origin } from '../forwarding.ts'
@@ -136,11 +137,6 @@ class Forwarding implements RequestReceiver, Borrower {
     this.#exchange.resume()
   }
 
-  responded(): void {
-    // The content of a tunnel, and what is left of a request, still goes to the upstream.
-    this.#held = []
-  }
-
   /** `isStale`: the connection had been used before, and closed without a byte of an answer. */
   failed(failure: ExchangeFailure, hasResponded: boolean, isStale: boolean): void {
     if (this.#isOver) return
@@ -153,12 +149,18 @@ class Forwarding implements RequestReceiver, Borrower {
     if (this.#isOver) return
     this.#isOver = true
     this.#held = []
-    this.#upstreamExchange = undefined
+    this.#upstreamExchange?.abort()
     this.#options.onFailure(error)
     if (hasResponded) return this.#exchange.abort()
     respondWith(this.#exchange, errorAnswer(error.status, this.#options.date.now()))
     this.#exchange.resume()
   }
+}
+
+const NOT_OFFERED: ExchangeFailure = {
+  code: 'response-malformed',
+  message: 'it switched to a protocol that nobody had offered',
+  isUnprocessed: false,
 }
 
 /** Hands one attempt's response to the client. */
@@ -180,13 +182,13 @@ class Relay implements ResponseReceiver {
     this.#exchange.inform({ status, reason, fields: responseFields(fields) })
   }
 
-  onResponse({ status, reason, fields }: ResponseHead, contentLength: number): void {
+  onResponse(head: ResponseHead, contentLength: number): void {
+    if (head.status === 101) return this.#switchProtocols(head)
     this.#hasResponded = true
-    this.#forwarding.responded()
-    const kept = responseFields(fields)
-    if (status === 101) this.#addChosenProtocol(kept, fields)
-    else if (!isDated(kept)) kept.push('Date', this.#date.now())
-    this.#exchange.respond({ status, reason, fields: kept }, contentLength)
+    const { status, reason } = head
+    const fields = responseFields(head.fields)
+    if (!isDated(fields)) fields.push('Date', this.#date.now())
+    this.#exchange.respond({ status, reason, fields }, contentLength)
   }
 
   onContent(piece: Buffer): boolean {
@@ -205,10 +207,14 @@ class Relay implements ResponseReceiver {
     this.#forwarding.failed(failure, this.#hasResponded, this.#isReused && failure.code === 'upstream-closed')
   }
 
-  /** Only where several were offered is it not known already which one it is. */
-  #addChosenProtocol(kept: string[], fields: Fields): void {
+  #switchProtocols({ status, reason, fields }: ResponseHead): void {
     const { upgrade } = this.#exchange.request
-    const chosen = chosenProtocol(fields, upgrade!)
-    if (chosen !== undefined && chosen !== upgrade) kept.push('Upgrade', chosen)
+    const chosen = chosenProtocol(fields, upgrade ?? '')
+    if (chosen === undefined) return this.#forwarding.failed(NOT_OFFERED, false, false)
+    this.#hasResponded = true
+    const kept = responseFields(fields)
+    // Only where several were offered is it not known already which one it is.
+    if (chosen !== upgrade) kept.push('Upgrade', chosen)
+    this.#exchange.respond({ status, reason, fields: kept }, UNKNOWN_LENGTH)
   }
 }
