@@ -38,6 +38,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
   protected readonly streams = new StreamTable<S>()
   /** When the last stream ended, or the connection began. */
   protected idleSince: number
+  readonly #onStreamError: (error: Http2Error) => void
   readonly #receiver: ContentReceiver
   readonly #encoder = new HpackEncoder()
   readonly #blocks: FieldBlockReader
@@ -52,6 +53,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     const { limits } = options
     const { frames } = this.output
     this.idleSince = this.sweptAt
+    this.#onStreamError = options.onStreamError
     this.#blocks = new FieldBlockReader(limits)
     this.sender = new ContentSender(frames, this.#encoder, limits.maxQueuedBytes, (stream) => this.onEndSent(stream))
     this.#receiver = new ContentReceiver(frames, limits, credit)
@@ -160,6 +162,7 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
       this.onStreamFailed(stream, error)
     }
     this.output.schedule()
+    this.#onStreamError(error)
     this.budgets.charge('resets')
   }
 

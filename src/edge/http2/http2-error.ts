@@ -104,7 +104,6 @@ const ERRORS = {
   'unknown-frame-flood': [enhanceYourCalm, 'There are too many frames of unknown types.'],
   'control-queue-full': [enhanceYourCalm, 'The peer does not read the answers that it asks for.'],
   'write-stalled': [ErrorCode.cancel, 'The peer does not take what it asked for.'],
-  'content-timeout': [ErrorCode.cancel, 'The content of the request did not come in time.'],
   /** RFC 9113 §6.7. */
   'ping-timeout': [ErrorCode.noError, 'A PING was not acknowledged in time.'],
   'socket-closed': [ErrorCode.cancel, 'The connection was closed.'],

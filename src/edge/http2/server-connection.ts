@@ -23,6 +23,8 @@ export type Http2ServerOptions = {
   readonly onExchange: (exchange: Exchange) => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose?: (error: Http2Error | undefined) => void
+  /** Called for each stream that is reset for what the peer did, or failed to do. */
+  readonly onStreamError?: (error: Http2Error) => void
   /** `SERVER_LIMITS` unless given. */
   readonly limits?: Http2Limits
 }
@@ -53,17 +55,11 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   /** RFC 9218 §7.1: for streams that are still idle. */
   readonly #priorities = new Map<number, Priority>()
 
-  constructor({
-    socket,
-    client,
-    scheme,
-    sweep,
-    onExchange,
-    onClose = () => {},
-    limits = SERVER_LIMITS,
-  }: Http2ServerOptions) {
+  constructor(options: Http2ServerOptions) {
+    const { socket, client, scheme, sweep, onExchange, onClose = ignore, onStreamError = ignore } = options
+    const { limits = SERVER_LIMITS } = options
     super(
-      { socket, sweep, limits, onClose },
+      { socket, sweep, limits, onClose, onStreamError },
       { peer: 'client', settings: serverSettings(limits), credit: 'on-consumption' },
     )
     this.#client = client
@@ -238,6 +234,8 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     if (this.#drain.stage === 'final' && this.streams.size === 0) this.end(undefined)
   }
 }
+
+function ignore(): void {}
 
 /** RFC 9113 §6.5.2; RFC 8441 §3; RFC 9218 §2.1. */
 function serverSettings(limits: Http2Limits): [number, number][] {

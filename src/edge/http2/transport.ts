@@ -19,6 +19,8 @@ export type TransportOptions = {
   readonly limits: Http2Limits
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose: (error: Http2Error | undefined) => void
+  /** Called for each stream that is reset for what the peer did, or failed to do. */
+  readonly onStreamError: (error: Http2Error) => void
 }
 
 /**

@@ -29,6 +29,8 @@ export type Http2UpstreamOptions = {
   readonly onAvailable?: () => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose?: (error: Http2Error | undefined) => void
+  /** Called for each stream that is reset for what the peer did, or failed to do. */
+  readonly onStreamError?: (error: Http2Error) => void
   /** `UPSTREAM_LIMITS` unless given. */
   readonly limits?: Http2Limits
   readonly keepAlive?: KeepAlive
@@ -57,16 +59,11 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   readonly #waiting = new Set<UpstreamStream>()
   #pingSentAt: number | undefined
 
-  constructor({
-    socket,
-    sweep,
-    onAvailable = () => {},
-    onClose = () => {},
-    limits = UPSTREAM_LIMITS,
-    keepAlive,
-  }: Http2UpstreamOptions) {
+  constructor(options: Http2UpstreamOptions) {
+    const { socket, sweep, onAvailable = ignore, onClose = ignore, onStreamError = ignore, keepAlive } = options
+    const { limits = UPSTREAM_LIMITS } = options
     super(
-      { socket, sweep, limits, onClose },
+      { socket, sweep, limits, onClose, onStreamError },
       { peer: 'server', settings: clientSettings(limits), credit: 'on-receipt' },
     )
     this.#onAvailable = onAvailable
@@ -305,6 +302,8 @@ function failureOf(error: Http2Error): ExchangeFailure {
     cause: error,
   }
 }
+
+function ignore(): void {}
 
 /** RFC 9113 §6.5.2, §8.4. */
 function clientSettings(limits: Http2Limits): [number, number][] {

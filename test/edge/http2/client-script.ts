@@ -1,5 +1,5 @@
 import type { Exchange, Fields, Outcome, RequestReceiver } from '../../../src/edge/exchange/exchange.ts'
-import type { Http2Error } from '../../../src/edge/http2/http2-error.ts'
+import type { Http2Error, Http2ErrorCode } from '../../../src/edge/http2/http2-error.ts'
 import { type Http2Limits, SERVER_LIMITS } from '../../../src/edge/http2/limits.ts'
 import { Http2ServerConnection } from '../../../src/edge/http2/server-connection.ts'
 import { FrameTrace, PREFACE, settings, settingsAck } from './frames.ts'
@@ -70,6 +70,8 @@ export class ClientScript {
   readonly connection: Http2ServerConnection
   error: Http2Error | undefined
   isClosed = false
+  /** Why streams were reset. */
+  readonly streamErrors: Http2ErrorCode[] = []
 
   constructor({ limits = {}, scheme = 'https', serve = () => {} }: ClientScriptOptions = {}) {
     this.connection = new Http2ServerConnection({
@@ -83,6 +85,7 @@ export class ClientScript {
         this.served.push(served)
         serve(served)
       },
+      onStreamError: ({ code }) => this.streamErrors.push(code),
       onClose: (error) => {
         this.isClosed = true
         this.error = error

@@ -1,5 +1,5 @@
 import type { ExchangeFailure, Fields, ResponseHead, ResponseReceiver } from '../../../src/edge/exchange/exchange.ts'
-import type { Http2Error } from '../../../src/edge/http2/http2-error.ts'
+import type { Http2Error, Http2ErrorCode } from '../../../src/edge/http2/http2-error.ts'
 import {
   Http2UpstreamConnection,
   type Http2UpstreamOptions,
@@ -79,6 +79,8 @@ export class UpstreamScript {
   readonly connection: Http2UpstreamConnection
   error: Http2Error | undefined
   isClosed = false
+  /** Why streams were reset. */
+  readonly streamErrors: Http2ErrorCode[] = []
   availabilities = 0
   #hasPreface = false
 
@@ -88,6 +90,7 @@ export class UpstreamScript {
       socket: this.socket,
       sweep: this.sweep,
       onAvailable: () => this.availabilities++,
+      onStreamError: ({ code }) => this.streamErrors.push(code),
       onClose: (error) => {
         this.isClosed = true
         this.error = error

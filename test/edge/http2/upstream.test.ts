@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UNKNOWN_LENGTH } from '../../../src/edge/exchange/exchange.ts'
+import type { Http2ErrorCode } from '../../../src/edge/http2/http2-error.ts'
 import { UPSTREAM_LIMITS } from '../../../src/edge/http2/limits.ts'
 import { bytewise } from '../client-hello/every-split.ts'
 import {
@@ -107,45 +108,67 @@ test('lengths that are announced', async () => {
   assert.deepEqual(none!.events, ['asked', 'response 204 0', 'content-end'])
 })
 
-const malformed: readonly (readonly [rule: string, frames: readonly Buffer[]])[] = [
-  ['no :status (§8.3.2)', [headers(1, literals('x', '1'))]],
-  ['no fields (§8.3.2)', [headers(1, Buffer.alloc(0))]],
-  [':status twice (§8.3)', [headers(1, literals(':status', '200', ':status', '200'))]],
-  ['a pseudo-header field of a request (§8.3)', [headers(1, literals(':path', '/', ':status', '200'))]],
+const malformed: readonly (readonly [code: Http2ErrorCode, rule: string, frames: readonly Buffer[]])[] = [
+  ['pseudo-field-missing', 'no :status (§8.3.2)', [headers(1, literals('x', '1'))]],
+  ['pseudo-field-missing', 'no fields (§8.3.2)', [headers(1, Buffer.alloc(0))]],
+  ['pseudo-field-invalid', ':status twice (§8.3)', [headers(1, literals(':status', '200', ':status', '200'))]],
   [
+    'pseudo-field-invalid',
+    'a pseudo-header field of a request (§8.3)',
+    [headers(1, literals(':path', '/', ':status', '200'))],
+  ],
+  [
+    'pseudo-field-late',
     'a pseudo-header field after a regular one (§8.3)',
     [headers(1, literals(':status', '200', 'x', '1', ':status', '200'))],
   ],
-  ['101 (§8.6)', [headers(1, literals(':status', '101'))]],
-  ['a status of two digits', [headers(1, literals(':status', '20'))]],
-  ['a status that is no number', [headers(1, literals(':status', 'abc'))]],
-  ['a status above 599', [headers(1, literals(':status', '600'))]],
-  ['an interim response that ends the stream (§8.1)', [headers(1, literals(':status', '103'), EH | ES)]],
-  ['a name in upper case (§8.2.1)', [ok(1, EH, 'X', '1')]],
-  ['CR in a value (§8.2.1)', [ok(1, EH, 'x', 'a\rb')]],
-  ['connection (§8.2.2)', [ok(1, EH, 'connection', 'close')]],
-  ['transfer-encoding (§8.2.2)', [ok(1, EH, 'transfer-encoding', 'chunked')]],
-  ['te (§8.2.2)', [ok(1, EH, 'te', 'trailers')]],
-  ['content-length twice', [ok(1, EH, 'content-length', '1', 'content-length', '1')]],
-  ['content-length that is no number', [ok(1, EH, 'content-length', '-1')]],
-  ['content-length and no content (§8.1.1)', [ok(1, EH | ES, 'content-length', '1')]],
-  ['more content than content-length (§8.1.1)', [ok(1, EH, 'content-length', '1'), data(1, 'ab')]],
-  ['less content than content-length (§8.1.1)', [ok(1, EH, 'content-length', '2'), data(1, 'a', ES)]],
-  ['content before the response (§8.1)', [data(1, 'x')]],
-  ['an end before the response (§8.1)', [data(1, '', ES)]],
-  ['content with 204', [headers(1, literals(':status', '204')), data(1, 'x')]],
-  ['a second head (§8.1)', [ok(1), ok(1)]],
-  ['HEADERS after the head without END_STREAM (§8.1)', [ok(1), headers(1, literals('x', '1'))]],
-  ['pseudo-header fields in trailers (§8.1)', [ok(1), headers(1, literals(':status', '200'), EH | ES)]],
+  ['status-invalid', '101 (§8.6)', [headers(1, literals(':status', '101'))]],
+  ['status-invalid', 'a status of two digits', [headers(1, literals(':status', '20'))]],
+  ['status-invalid', 'a status that is no number', [headers(1, literals(':status', 'abc'))]],
+  ['status-invalid', 'a status above 599', [headers(1, literals(':status', '600'))]],
+  [
+    'status-invalid',
+    'an interim response that ends the stream (§8.1)',
+    [headers(1, literals(':status', '103'), EH | ES)],
+  ],
+  ['field-name-invalid', 'a name in upper case (§8.2.1)', [ok(1, EH, 'X', '1')]],
+  ['field-value-invalid', 'CR in a value (§8.2.1)', [ok(1, EH, 'x', 'a\rb')]],
+  ['field-connection-specific', 'connection (§8.2.2)', [ok(1, EH, 'connection', 'close')]],
+  ['field-connection-specific', 'transfer-encoding (§8.2.2)', [ok(1, EH, 'transfer-encoding', 'chunked')]],
+  ['field-connection-specific', 'te (§8.2.2)', [ok(1, EH, 'te', 'trailers')]],
+  ['content-length-invalid', 'content-length twice', [ok(1, EH, 'content-length', '1', 'content-length', '1')]],
+  ['content-length-invalid', 'content-length that is no number', [ok(1, EH, 'content-length', '-1')]],
+  ['content-length-conflict', 'content-length and no content (§8.1.1)', [ok(1, EH | ES, 'content-length', '1')]],
+  [
+    'content-length-conflict',
+    'more content than content-length (§8.1.1)',
+    [ok(1, EH, 'content-length', '1'), data(1, 'ab')],
+  ],
+  [
+    'content-length-conflict',
+    'less content than content-length (§8.1.1)',
+    [ok(1, EH, 'content-length', '2'), data(1, 'a', ES)],
+  ],
+  ['content-unexpected', 'content before the response (§8.1)', [data(1, 'x')]],
+  ['content-unexpected', 'an end before the response (§8.1)', [data(1, '', ES)]],
+  ['content-unexpected', 'content with 204', [headers(1, literals(':status', '204')), data(1, 'x')]],
+  ['trailers-unfinished', 'a second head (§8.1)', [ok(1), ok(1)]],
+  ['trailers-unfinished', 'HEADERS after the head without END_STREAM (§8.1)', [ok(1), headers(1, literals('x', '1'))]],
+  [
+    'pseudo-field-invalid',
+    'pseudo-header fields in trailers (§8.1)',
+    [ok(1), headers(1, literals(':status', '200'), EH | ES)],
+  ],
 ]
 
-for (const [rule, frames] of malformed) {
+for (const [code, rule, frames] of malformed) {
   test(`takes no response with ${rule}`, async () => {
     const upstream = await connectedUpstream()
     const asked = upstream.ask()
     await upstream.read()
     assert.deepEqual(await upstream.send(...frames, ping()), ['RST_STREAM 1 PROTOCOL_ERROR', 'PING ACK 12345678'])
     assert.equal(asked.events.at(-1), 'failure response-malformed')
+    assert.deepEqual(upstream.streamErrors, [code])
     assert.ok(!asked.events.includes('content-end'))
   })
 }
@@ -162,23 +185,35 @@ test('too many interim responses, and too many fields', async () => {
   assert.equal(large.events.at(-1), 'failure response-malformed')
 })
 
-const connectionErrors: readonly (readonly [rule: string, frames: readonly Buffer[], code: string])[] = [
-  ['a pushed stream (§8.4)', [frame(5, EH, 1, uint32(2))], 'PROTOCOL_ERROR'],
-  ['SETTINGS_ENABLE_PUSH of a server (§6.5.2)', [settings([2, 1])], 'PROTOCOL_ERROR'],
-  ['HEADERS on an idle stream (§5.1)', [ok(3)], 'PROTOCOL_ERROR'],
-  ['HEADERS on a stream of its own (§5.1.1)', [ok(2)], 'PROTOCOL_ERROR'],
-  ['DATA on an idle stream (§5.1)', [data(3, 'x')], 'PROTOCOL_ERROR'],
-  ['PRIORITY_UPDATE of a server (RFC 9218 §7.1)', [frame(0x10, 0, 0, uint32(1))], 'PROTOCOL_ERROR'],
-  ['HEADERS after the end (§5.1)', [ok(1, EH | ES), ok(1)], 'STREAM_CLOSED'],
+const connectionErrors: readonly (readonly [
+  code: Http2ErrorCode,
+  rule: string,
+  frames: readonly Buffer[],
+  told: string,
+])[] = [
+  ['push-refused', 'a pushed stream (§8.4)', [frame(5, EH, 1, uint32(2))], 'PROTOCOL_ERROR'],
+  ['setting-invalid', 'SETTINGS_ENABLE_PUSH of a server (§6.5.2)', [settings([2, 1])], 'PROTOCOL_ERROR'],
+  ['stream-idle', 'HEADERS on an idle stream (§5.1)', [ok(3)], 'PROTOCOL_ERROR'],
+  ['stream-idle', 'HEADERS on a stream of its own (§5.1.1)', [ok(2)], 'PROTOCOL_ERROR'],
+  ['stream-idle', 'DATA on an idle stream (§5.1)', [data(3, 'x')], 'PROTOCOL_ERROR'],
+  [
+    'priority-update-invalid',
+    'PRIORITY_UPDATE of a server (RFC 9218 §7.1)',
+    [frame(0x10, 0, 0, uint32(1))],
+    'PROTOCOL_ERROR',
+  ],
+  ['stream-closed', 'HEADERS after the end (§5.1)', [ok(1, EH | ES), ok(1)], 'STREAM_CLOSED'],
 ]
 
-for (const [rule, frames, code] of connectionErrors) {
+for (const [code, rule, frames, told] of connectionErrors) {
   test(`ends the connection for ${rule}`, async () => {
     const upstream = await connectedUpstream()
     const asked = upstream.ask()
     await upstream.read()
-    assert.deepEqual(await upstream.send(...frames), [`GOAWAY 0 ${code}`])
+    assert.deepEqual(await upstream.send(...frames), [`GOAWAY 0 ${told}`])
     assert.equal(upstream.connection.isUsable, false)
+    await upstream.pass(2000)
+    assert.equal(upstream.error?.code, code)
     assert.match(asked.events.at(-1)!, /^(failure upstream-closed|content-end)$/)
   })
 }
