@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, connect, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import { type AddressInfo, connect as connectSocket, createServer as createSocketServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { type Http2Limits, SERVER_LIMITS } from '../../../src/edge/http2/limits.ts'
 import { Http2ServerConnection } from '../../../src/edge/http2/server-connection.ts'
 import { Http2UpstreamConnection } from '../../../src/edge/http2/upstream-connection.ts'
 import { Served } from './client-script.ts'
@@ -15,7 +16,11 @@ export type LiveServer = {
 }
 
 /** Our server's role, on a port of its own. */
-export async function startServer(t: TestContext, serve: (served: Served) => void): Promise<LiveServer> {
+export async function startServer(
+  t: TestContext,
+  serve: (served: Served) => void,
+  limits: Http2Limits = SERVER_LIMITS,
+): Promise<LiveServer> {
   const connections: Http2ServerConnection[] = []
   const sockets = new Set<Socket>()
   const server = createSocketServer({ noDelay: true }, (socket) => {
@@ -25,6 +30,7 @@ export async function startServer(t: TestContext, serve: (served: Served) => voi
       client: { address: '127.0.0.1', localPort: 443, certificateNames: undefined, usesFallback: false },
       scheme: 'http',
       sweep: new TestSweep(),
+      limits,
       onExchange: (exchange) => serve(new Served(exchange)),
     })
     connections.push(connection)

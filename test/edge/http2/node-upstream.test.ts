@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { ServerHttp2Stream } from 'node:http2'
 import { type TestContext, test } from 'node:test'
 import { UNKNOWN_LENGTH } from '../../../src/edge/exchange/exchange.ts'
+import { SERVER_LIMITS } from '../../../src/edge/http2/limits.ts'
 import type { Http2UpstreamConnection, UpstreamRequest } from '../../../src/edge/http2/upstream-connection.ts'
 import { serveHello } from './client-script.ts'
 import { connectUpstream, startNode, startServer } from './live.ts'
@@ -152,4 +153,40 @@ test('both of our roles understand each other', async (t) => {
     assert.equal(status, 200)
     assert.equal(content.toString(), 'Hello World!')
   }
+})
+
+test('connections that are drained again and again lose no request, and serve none twice (§6.8, §8.7)', async (t) => {
+  const served = new Map<string, number>()
+  const limits = { ...SERVER_LIMITS, maxRequests: 20 }
+  const server = await startServer(
+    t,
+    (one) => {
+      const { target } = one.exchange.request
+      served.set(target, (served.get(target) ?? 0) + 1)
+      setImmediate(() => serveHello(one))
+    },
+    limits,
+  )
+  let connection = await connectUpstream(t, server)
+  let connections = 1
+  const askUntilServed = async (target: string): Promise<void> => {
+    for (;;) {
+      const { end } = await ask(connection, { target })
+      if (end === 'complete') return
+      assert.match(end, / true$/, `${target} may have been processed`)
+      if (connection.isUsable) continue
+      connections++
+      connection = await connectUpstream(t, server)
+    }
+  }
+  const clients = Array.from({ length: 20 }, async (_, client) => {
+    for (let at = 0; at < 50; at++) await askUntilServed(`/${client}/${at}`)
+  })
+  await Promise.all(clients)
+  assert.equal(served.size, 1000)
+  assert.deepEqual(
+    [...served.values()].filter((times) => times !== 1),
+    [],
+  )
+  assert.ok(connections >= 10, `${connections}`)
 })
