@@ -26,6 +26,7 @@ function configText({ port, originPort, sites }: Setup): string {
 workers: 1
 listen: { https: "127.0.0.1:${port}", http: [] }
 timeouts: { drain: 1s }
+limits: { connectionsPerAddress: 100000, requestsPerConnection: 1000000000 }
 log: { level: warn, format: json, access: off }
 sites:
 ${sites.map((site) => siteText(site, originPort)).join('')}`

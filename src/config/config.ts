@@ -25,10 +25,27 @@ export type Config = {
     readonly connections: number
     readonly connectionsPerAddress: number
     readonly handshakes: number
+    /** Bytes. */
+    readonly requestLine: number
+    /** Bytes. */
+    readonly header: number
+    readonly headerFields: number
+    readonly streams: number
+    readonly requestsPerConnection: number
+    /** Bytes a second. */
+    readonly bodyRate: number
   }
   /** One of the sites' names; who sends no SNI gets its certificate. */
   readonly fallback: string | undefined
-  readonly timeouts: { readonly drainMs: number; readonly helloMs: number; readonly handshakeMs: number }
+  readonly timeouts: {
+    readonly drainMs: number
+    readonly helloMs: number
+    readonly handshakeMs: number
+    readonly headerMs: number
+    readonly bodyMs: number
+    readonly idleMs: number
+    readonly writeMs: number
+  }
   /** By name: every built-in ACME issuer and every custom one. `internal` is none of them. */
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */
@@ -76,6 +93,8 @@ export type Site = {
   /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */
   readonly redirectToHttps: boolean
   readonly hsts: HstsPolicy | undefined
+  /** Bytes; undefined for any number. */
+  readonly maxBodyBytes: number | undefined
   /** A certificate of each kind. */
   readonly keys: readonly KeyKind[]
   readonly grouping: 'perSite' | 'perName'

@@ -53,6 +53,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     action,
     redirectToHttps: settings.redirect ?? defaults.redirect,
     hsts: (settings.hsts ?? defaults.hsts) || undefined,
+    maxBodyBytes: settings.limits?.body ?? defaults.limits.body,
     keys: settings.certificate?.keys ?? defaults.certificate.keys,
     grouping: settings.certificate?.grouping ?? defaults.certificate.grouping,
     files,

@@ -139,8 +139,17 @@ function resolveAccessLog(access: ConfigSettings['log']['access'], folder: strin
   return { file, format: access.format ?? (file === undefined ? undefined : 'json') }
 }
 
-function resolveTimeouts({ drain, hello, handshake }: ConfigSettings['timeouts']): Config['timeouts'] {
-  return { drainMs: drain, helloMs: hello, handshakeMs: handshake }
+function resolveTimeouts(timeouts: ConfigSettings['timeouts']): Config['timeouts'] {
+  const { drain, hello, handshake, header, body, idle, write } = timeouts
+  return {
+    drainMs: drain,
+    helloMs: hello,
+    handshakeMs: handshake,
+    headerMs: header,
+    bodyMs: body,
+    idleMs: idle,
+    writeMs: write,
+  }
 }
 
 /** The same address, or the same port of one address and of every address. */

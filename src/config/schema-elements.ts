@@ -77,10 +77,13 @@ export function count({ atLeast, atMost }: { readonly atLeast: number; readonly 
   const digits = text({
     allowed,
     schema: { pattern: '^\\d+$' },
-    read: (written) => (/^\d{1,9}$/.test(written) ? Number(written) : new Refusal(allowed)),
+    read(written) {
+      const value = /^\d{1,10}$/.test(written) ? Number(written) : Number.NaN
+      return value >= atLeast && value <= atMost ? value : new Refusal(allowed)
+    },
   })
   const error = () => allowed
-  return z.union([z.int({ error }), digits], { error }).pipe(z.number().min(atLeast, { error }).max(atMost, { error }))
+  return z.union([z.int({ error }).min(atLeast, { error }).max(atMost, { error }), digits], { error })
 }
 
 /** Reports a refusal from within a zod schema; `refusalOf` finds it again. */

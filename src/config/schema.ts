@@ -18,6 +18,7 @@ import { Refusal } from './problem.ts'
 import { redirectTargetFormat } from './redirect-target.ts'
 import { count, distinctList, list, mapping, onOff, refuse, text } from './schema-elements.ts'
 import { siteNameFormat } from './site-name.ts'
+import { sizeFormat } from './size.ts'
 import { choiceFormat, wordsFormat } from './text-format.ts'
 import { upstreamFormat } from './upstream-url.ts'
 
@@ -105,7 +106,17 @@ const siteCertificate = mapping(
 )
 
 /** Settings of a site that are still to come, in `defaults` as well. */
-const SITE_KEYS_LATER = ['tls', 'limits', 'timeouts', 'headers', 'compress', 'auth', 'allow', 'rateLimit', 'challenge']
+const SITE_KEYS_LATER = ['tls', 'timeouts', 'headers', 'compress', 'auth', 'allow', 'rateLimit', 'challenge']
+
+const siteLimits = mapping(
+  'site.limits',
+  {
+    body: text(sizeFormat({ atLeast: '0B', atMost: '1024GiB' }))
+      .optional()
+      .describe('The largest body of a request; no bound unless set, as in Caddy (nginx: 1 MiB). Beyond: 413.'),
+  },
+  { later: ['concurrent'] },
+).describe('What one request may cost.')
 
 const siteMapping = mapping(
   'site',
@@ -119,6 +130,7 @@ const siteMapping = mapping(
     hsts: hsts.optional(),
     issuer: issuerNames.optional().describe('Who certifies this site, in order of preference.'),
     certificate: siteCertificate.optional().describe("This site's certificates."),
+    limits: siteLimits.optional(),
   },
   { later: [...SITE_KEYS_LATER, 'routes', 'respond', 'onDemand'] },
 ).meta({
@@ -207,38 +219,58 @@ const listen = mapping('listen', {
 /** Far beyond what a process can have open: a typing error. */
 const MAX_CONNECTIONS = 1_000_000
 
-const limits = mapping(
-  'limits',
-  {
-    connections: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
-      .prefault(50_000)
-      .describe('Open at a time in each worker; one more is reset, so that a load balancer tries elsewhere.'),
-    connectionsPerAddress: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
-      .prefault(256)
-      .describe('Of one client address in each worker. Browsers open six and share them; a school shares an address.'),
-    handshakes: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
-      .prefault(1024)
-      .describe('TLS handshakes that are not finished, in each worker; beyond it the oldest makes room.'),
-  },
-  { later: ['header', 'headerFields'] },
-)
+const limits = mapping('limits', {
+  connections: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
+    .prefault(50_000)
+    .describe('Open at a time in each worker; one more is reset, so that a load balancer tries elsewhere.'),
+  connectionsPerAddress: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
+    .prefault(256)
+    .describe('Of one client address in each worker. Browsers open six and share them; a school shares an address.'),
+  handshakes: count({ atLeast: 1, atMost: MAX_CONNECTIONS })
+    .prefault(1024)
+    .describe('TLS handshakes that are not finished, in each worker; beyond it the oldest makes room.'),
+  requestLine: text(sizeFormat({ atLeast: '256B', atMost: '1MiB' }))
+    .prefault('8KiB')
+    .describe('Method, target and version. RFC 9112 asks for 8000 bytes at least; nginx has 8 KiB too. Beyond: 414.'),
+  header: text(sizeFormat({ atLeast: '1KiB', atMost: '1MiB' }))
+    .prefault('32KiB')
+    .describe('All fields of a request. HAProxy allows 16 KiB, nginx 32. Beyond: 431.'),
+  headerFields: count({ atLeast: 10, atMost: 10_000 })
+    .prefault(100)
+    .describe('Their number; browsers send some twenty. HAProxy allows 101, nginx 1000. Beyond: 431.'),
+  streams: count({ atLeast: 1, atMost: 10_000 })
+    .prefault(100)
+    .describe('Requests at a time on an HTTP/2 connection; nginx allows 128.'),
+  requestsPerConnection: count({ atLeast: 1, atMost: 1_000_000_000 })
+    .prefault(10_000)
+    .describe('After these a connection is closed in an orderly way, so that its memory goes; nginx: 1000.'),
+  bodyRate: text(sizeFormat({ atLeast: '0B', atMost: '1GiB' }))
+    .prefault('240B')
+    .describe('Bytes a second that a body must have on the whole, after 10 s. A modem gives 6000. Below: 408.'),
+})
 
-const timeouts = mapping(
-  'timeouts',
-  {
-    // Beyond 24.8 days Node's timers fire at once; a day is longer than anyone waits for a restart.
-    drain: text(durationFormat({ atLeast: '0s', atMost: '1d' }))
-      .prefault('10s')
-      .describe('How long requests in flight may finish when a worker stops.'),
-    hello: text(durationFormat({ atLeast: '100ms', atMost: '1h' }))
-      .prefault('5s')
-      .describe('From a connection to its whole ClientHello, or PROXY header. Honest clients send it at once.'),
-    handshake: text(durationFormat({ atLeast: '100ms', atMost: '1h' }))
-      .prefault('10s')
-      .describe('For the whole TLS handshake, the ClientHello included. nginx allows 60s.'),
-  },
-  { later: ['header', 'body', 'idle', 'write'] },
-)
+const timeout = text(durationFormat({ atLeast: '1s', atMost: '1d' }))
+
+const timeouts = mapping('timeouts', {
+  // Beyond 24.8 days Node's timers fire at once; a day is longer than anyone waits for a restart.
+  drain: text(durationFormat({ atLeast: '0s', atMost: '1d' }))
+    .prefault('10s')
+    .describe('How long requests in flight may finish when a worker stops.'),
+  hello: text(durationFormat({ atLeast: '100ms', atMost: '1h' }))
+    .prefault('5s')
+    .describe('From a connection to its whole ClientHello, or PROXY header. Honest clients send it at once.'),
+  handshake: text(durationFormat({ atLeast: '100ms', atMost: '1h' }))
+    .prefault('10s')
+    .describe('For the whole TLS handshake, the ClientHello included. nginx allows 60s.'),
+  header: timeout
+    .prefault('10s')
+    .describe("From a request's first byte to the end of its head, however steadily it comes. nginx: 60s. Then 408."),
+  body: timeout.prefault('30s').describe('A pause within a body that somebody waits for; nginx: 60s. Then 408.'),
+  idle: timeout
+    .prefault('75s')
+    .describe('A connection without a request, as in nginx: longer than the 60s of most load balancers in front.'),
+  write: timeout.prefault('60s').describe('A client that takes nothing of what is sent to it, as in nginx.'),
+})
 
 const defaults = mapping(
   'defaults',
@@ -253,6 +285,7 @@ const defaults = mapping(
     )
       .prefault({})
       .describe('What certificates are asked for.'),
+    limits: siteLimits.prefault({}),
   },
   { later: SITE_KEYS_LATER },
 )

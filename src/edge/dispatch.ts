@@ -8,11 +8,12 @@ import type { Exchange, Outcome } from './exchange/exchange.ts'
 import { type Origin, originOf } from './forwarding.ts'
 import { type Host, parseHost } from './host.ts'
 import type { HttpDate } from './http-date.ts'
+import { announcesMore, withContentLimit } from './middleware/content-limit.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import { covers, Router } from './router.ts'
-import type { EdgeSnapshot, SiteSnapshot } from './snapshot.ts'
+import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 import { QuietLog } from './upstream/quiet-log.ts'
@@ -69,15 +70,23 @@ export class Dispatch {
   }
 
   #serve(exchange: Exchange, { host, origin, site, onEnd }: Target): void {
-    const { connections, date } = this.#options
+    const { date } = this.#options
     const { action } = site
     if (action.type === 'redirect') return this.#redirect(exchange, action.to, action.status, onEnd)
     if (site.redirectToHttps && origin.scheme === 'http') {
       const to = httpsOrigin(host, exchange.client.localPort, this.#options.snapshot.httpsPort)
       return this.#redirect(exchange, to, PERMANENT_REDIRECT, onEnd)
     }
+    const { maxBodyBytes } = site
+    if (maxBodyBytes === undefined) return this.#forward(exchange, action.upstream, { host, origin, site, onEnd })
+    if (announcesMore(exchange, maxBodyBytes)) return answer(exchange, errorAnswer(413, date.now()), onEnd)
+    this.#forward(withContentLimit(exchange, maxBodyBytes, date), action.upstream, { host, origin, site, onEnd })
+  }
+
+  #forward(exchange: Exchange, upstream: UpstreamAddress, { origin, site, onEnd }: Target): void {
+    const { connections, date } = this.#options
     const onFailure = (error: UpstreamError): void => this.#failures.warn(site.name, error)
-    forward(exchange, action.upstream, { origin, connections, date, onFailure, onEnd })
+    forward(exchange, upstream, { origin, connections, date, onFailure, onEnd })
   }
 
   #redirect(exchange: Exchange, to: string, status: number, onEnd: OnEnd): void {

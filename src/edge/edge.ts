@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { Log } from '../telemetry/log.ts'
 import { Admission } from './admission.ts'
+import { http1Bounds, http2Limits } from './bounds.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { ClientFacts, Exchange } from './exchange/exchange.ts'
@@ -58,10 +59,10 @@ export class Edge {
     const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
     const onRefusal = ({ code, message, status }: Refusal, { address }: ClientFacts): void =>
       log.debug('request-refused', `A request of ${address} ${message}.`, { client: address, rule: code, status })
-    this.#http1 = new Http1Server({ sweep: this.#sweep, onExchange, onRefusal, onThrow })
+    this.#http1 = new Http1Server({ ...http1Bounds(snapshot), sweep: this.#sweep, onExchange, onRefusal, onThrow })
     const onError = ({ code, message }: Http2Error, { address }: ClientFacts): void =>
       log.debug('http2-error', `An HTTP/2 connection of ${address} ended: ${message}`, { client: address, rule: code })
-    this.#http2 = new Http2Server({ sweep: this.#sweep, onExchange, onError })
+    this.#http2 = new Http2Server({ limits: http2Limits(snapshot), sweep: this.#sweep, onExchange, onError })
     const { limits, timeouts, proxyProtocolFrom, trustedProxies } = snapshot
     this.#tls = new TlsAcceptor({
       log,

@@ -7,6 +7,7 @@ const ADVICE: Record<number, string> = {
   404: 'There is no site of this name here.',
   405: 'This method is not served here.',
   408: 'The request took too long to arrive.',
+  413: 'What was to be sent is larger than is taken here.',
   414: 'The address is too long.',
   417: 'What the request expects is not done here.',
   421: 'This connection was opened for another site. Open a new one.',

@@ -18,8 +18,24 @@ export type EdgeSnapshot = {
     readonly connections: number
     readonly connectionsPerAddress: number
     readonly handshakes: number
+    /** Bytes. */
+    readonly requestLine: number
+    /** Bytes. */
+    readonly header: number
+    readonly headerFields: number
+    readonly streams: number
+    readonly requestsPerConnection: number
+    /** Bytes a second. */
+    readonly bodyRate: number
   }
-  readonly timeouts: { readonly helloMs: number; readonly handshakeMs: number }
+  readonly timeouts: {
+    readonly helloMs: number
+    readonly handshakeMs: number
+    readonly headerMs: number
+    readonly bodyMs: number
+    readonly idleMs: number
+    readonly writeMs: number
+  }
 }
 
 export type SiteSnapshot = {
@@ -32,6 +48,8 @@ export type SiteSnapshot = {
   readonly redirectToHttps: boolean
   /** The whole value of Strict-Transport-Security (RFC 6797 §6.1), sent over TLS only. */
   readonly hsts: string | undefined
+  /** Bytes that the content of a request may have; undefined for any number. */
+  readonly maxBodyBytes: number | undefined
 }
 
 export type SiteAction =

@@ -16,8 +16,8 @@ export function edgeSnapshot(config: Config): EdgeSnapshot {
   }
 }
 
-function siteSnapshot({ name, names, action, redirectToHttps, hsts }: Site): SiteSnapshot {
-  return { name, names, action, redirectToHttps, hsts: hsts && formatHsts(hsts) }
+function siteSnapshot({ name, names, action, redirectToHttps, hsts, maxBodyBytes }: Site): SiteSnapshot {
+  return { name, names, action, redirectToHttps, hsts: hsts && formatHsts(hsts), maxBodyBytes }
 }
 
 /** RFC 6797 §6.1; `preload` is what browsers' lists ask for. */

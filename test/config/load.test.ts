@@ -23,6 +23,28 @@ async function siteOf(yaml: string): Promise<Site> {
   return first
 }
 
+const LIMITS = {
+  connections: 50_000,
+  connectionsPerAddress: 256,
+  handshakes: 1024,
+  requestLine: 8_192,
+  header: 32_768,
+  headerFields: 100,
+  streams: 100,
+  requestsPerConnection: 10_000,
+  bodyRate: 240,
+}
+
+const TIMEOUTS = {
+  drainMs: 10_000,
+  helloMs: 5_000,
+  handshakeMs: 10_000,
+  headerMs: 10_000,
+  bodyMs: 30_000,
+  idleMs: 75_000,
+  writeMs: 60_000,
+}
+
 test('two lines are a config: everything else has a default', async () => {
   const { config, warnings } = await loadGood('sites:\n  example.com: http://localhost:3000\n')
   const { file, folder, issuers, ...rest } = config
@@ -42,8 +64,8 @@ test('two lines are a config: everything else has a default', async () => {
       trustedProxies: [],
     },
     fallback: undefined,
-    limits: { connections: 50_000, connectionsPerAddress: 256, handshakes: 1024 },
-    timeouts: { drainMs: 10_000, helloMs: 5_000, handshakeMs: 10_000 },
+    limits: LIMITS,
+    timeouts: TIMEOUTS,
     sites: [
       {
         name: 'example.com',
@@ -51,6 +73,7 @@ test('two lines are a config: everything else has a default', async () => {
         action: { type: 'proxy', upstream: APP },
         redirectToHttps: true,
         hsts: undefined,
+        maxBodyBytes: undefined,
         keys: ['ecdsa-p256', 'rsa-2048'],
         grouping: 'perSite',
         files: [],
@@ -358,6 +381,19 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   assert.equal(config.issuers.get('corporate')?.account, 'perIssuer')
 })
 
+test('the largest body is a site’s own matter, or that of the defaults', async () => {
+  const yaml = `defaults: { limits: { body: 1MiB } }
+sites:
+  a.localhost: http://h
+  b.localhost: { upstream: http://h, limits: { body: 0B } }
+`
+  const { sites } = (await loadGood(yaml)).config
+  assert.deepEqual(
+    sites.map(({ maxBodyBytes }) => maxBodyBytes),
+    [1_048_576, 0],
+  )
+})
+
 test('the access log goes to standard output as the log does, or to a file as JSON, or is off', async () => {
   const site = 'sites: { example.com: http://h }'
   const accessOf = async (access: string) => {
@@ -374,14 +410,29 @@ test('limits, times and trusted networks are read, numbers also from the environ
   const yaml = `
 sites: { example.com: http://h }
 listen: { proxyProtocol: { from: 10.0.0.0/8 }, trustedProxies: ["2001:DB8::/32", "[FD00::1]", 192.0.2.7, unix] }
-limits: { connections: "\${MOST}", connectionsPerAddress: 64, handshakes: 100 }
-timeouts: { hello: 2s, handshake: 4s }
+limits: { connections: "\${MOST}", connectionsPerAddress: 64, requestLine: 16KiB, header: 64KiB, bodyRate: 1KiB }
+timeouts: { hello: 2s, handshake: 4s, header: 20s, body: 1m, idle: 5m, write: 2m }
 `
   const { config } = await loadGood(yaml, { MOST: '2000' })
   assert.deepEqual(config.listen.proxyProtocolFrom, ['10.0.0.0/8'])
   assert.deepEqual(config.listen.trustedProxies, ['2001:db8::/32', 'fd00::1', '192.0.2.7', 'unix'])
-  assert.deepEqual(config.limits, { connections: 2000, connectionsPerAddress: 64, handshakes: 100 })
-  assert.deepEqual(config.timeouts, { drainMs: 10_000, helloMs: 2_000, handshakeMs: 4_000 })
+  assert.deepEqual(config.limits, {
+    ...LIMITS,
+    connections: 2000,
+    connectionsPerAddress: 64,
+    requestLine: 16_384,
+    header: 65_536,
+    bodyRate: 1024,
+  })
+  assert.deepEqual(config.timeouts, {
+    drainMs: 10_000,
+    helloMs: 2_000,
+    handshakeMs: 4_000,
+    headerMs: 20_000,
+    bodyMs: 60_000,
+    idleMs: 300_000,
+    writeMs: 120_000,
+  })
 })
 
 test('the error of a config has its code, every problem and a line for each', async () => {

@@ -2,7 +2,7 @@ import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts
 
 const TOP =
   'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log'
-const SITE = 'allowed: aliases, upstream, redirectTo, redirect, hsts, issuer, certificate'
+const SITE = 'allowed: aliases, upstream, redirectTo, redirect, hsts, issuer, certificate, limits'
 const LISTEN = 'allowed: ":443", "127.0.0.1:443", "[::1]:443", "unix:/run/castellan.sock", "fd:3"'
 const KEYS = 'allowed: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096'
 const ISSUERS = 'allowed: letsencrypt, letsencrypt-staging, zerossl, google, internal; or add it to issuers'
@@ -35,11 +35,10 @@ const keys: Case[] = [
     siteWith('routes: []'),
     '4:5: sites."a.example".routes: not supported yet; remove it',
   ],
-  ['a timeout that is to come', `${GOOD}timeouts: { idle: 75s }`, '2:13: timeouts.idle: not supported yet; remove it'],
   [
-    'limits that are to come',
-    `${GOOD}limits: { headerFields: 100 }`,
-    '2:11: limits.headerFields: not supported yet; remove it',
+    'a limit of a site that is to come',
+    siteWith('limits: { concurrent: 5 }'),
+    '4:15: sites."a.example".limits.concurrent: not supported yet; remove it',
   ],
   [
     'defaults that are to come',
@@ -52,6 +51,8 @@ const keys: Case[] = [
 testRefusals(keys)
 
 const NETWORK = 'allowed: a network or an address, such as "10.0.0.0/8", "::1", or unix for peers on Unix sockets'
+
+const SIZE = 'allowed: a number and B, KiB, MiB or GiB, such as "64KiB",'
 
 const values: Case[] = [
   [
@@ -78,6 +79,19 @@ const values: Case[] = [
     'a PROXY protocol from nobody',
     `${GOOD}listen: { proxyProtocol: { from: [] } }`,
     `2:28: listen.proxyProtocol.from: found a list; at least one is needed; ${NETWORK}`,
+  ],
+  [
+    'sizes that are none',
+    `${GOOD}limits: { header: 32k, requestLine: 10MB, bodyRate: 240 }`,
+    `2:19: limits.header: found "32k"; did you mean "32KiB"? ${SIZE} from 1KiB to 1MiB`,
+    `2:37: limits.requestLine: found "10MB"; did you mean "10MiB"? ${SIZE} from 256B to 1MiB`,
+    `2:53: limits.bodyRate: found 240; did you mean "240B"? ${SIZE} from 0B to 1GiB`,
+  ],
+  [
+    'a header of nothing, and one of more than anybody has',
+    `${GOOD}limits: { header: 0B, requestLine: 2MiB }`,
+    `2:19: limits.header: found "0B", which is too small; ${SIZE} from 1KiB to 1MiB`,
+    `2:36: limits.requestLine: found "2MiB", which is too large; ${SIZE} from 256B to 1MiB`,
   ],
   [
     'limits that are no numbers of this kind',

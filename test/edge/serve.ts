@@ -32,8 +32,25 @@ export const plainSnapshot: EdgeSnapshot = {
   httpsPort: 8443,
   proxyProtocolFrom: [],
   trustedProxies: [],
-  limits: { connections: 1000, connectionsPerAddress: 1000, handshakes: 100 },
-  timeouts: { helloMs: 5_000, handshakeMs: 10_000 },
+  limits: {
+    connections: 1000,
+    connectionsPerAddress: 1000,
+    handshakes: 100,
+    requestLine: 8 * 1024,
+    header: 32 * 1024,
+    headerFields: 100,
+    streams: 100,
+    requestsPerConnection: 10_000,
+    bodyRate: 240,
+  },
+  timeouts: {
+    helloMs: 5_000,
+    handshakeMs: 10_000,
+    headerMs: 10_000,
+    bodyMs: 30_000,
+    idleMs: 75_000,
+    writeMs: 60_000,
+  },
 }
 
 /** The data plane without TLS, but with what TLS would have found out, so that HTTP can be looked at byte by byte. */
@@ -123,6 +140,7 @@ export function siteOf(upstream: UpstreamAddress, overrides: Partial<SiteSnapsho
     action: { type: 'proxy', upstream },
     redirectToHttps: false,
     hsts: undefined,
+    maxBodyBytes: undefined,
     ...overrides,
   }
 }

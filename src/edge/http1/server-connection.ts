@@ -13,13 +13,12 @@ import { type Carrier, ServerExchange } from './server-exchange.ts'
 
 /** RFC 9112 §2.2 would have at least one skipped; some old clients send one after content. */
 const MAX_EMPTY_LINES = 4
-/** What one connection holds on to is given back now and then. nginx allows 1000. */
-const MAX_REQUESTS = 10_000
-
 export type ServerConnectionOptions = {
   readonly sweep: Sweep
   readonly limits: MessageLimits
   readonly deadlines: ServerDeadlines
+  /** After these the connection closes, as what it holds on to should be given back now and then. */
+  readonly maxRequests: number
   /** Called for each request, one after the other. Must call `receive` before it returns. */
   readonly onExchange: (exchange: Exchange) => void
   /** A request broke a rule, and was answered accordingly. */
@@ -114,7 +113,7 @@ export class ServerConnection implements Carrier, Swept {
     const isContentLost =
       !this.#content.isComplete &&
       ((exchange.expectsContinue && this.#contentBytes === 0) || this.#isTooMuchLeft(this.#content.left))
-    const isLast = this.#isDraining || this.#isReadEnded || this.#requests >= MAX_REQUESTS
+    const isLast = this.#isDraining || this.#isReadEnded || this.#requests >= this.#options.maxRequests
     if (!isEndFramed || isContentLost || isLast) this.#isPersistent = false
     return this.#isPersistent
   }

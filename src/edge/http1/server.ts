@@ -14,9 +14,13 @@ export type Http1ServerOptions = {
   readonly onRefusal: (refusal: Refusal, client: ClientFacts) => void
   /** An error of the program while a request was served. Its connection is closed, and the others go on. */
   readonly onThrow: (error: unknown, client: ClientFacts) => void
+  readonly maxRequests?: number
   readonly limits?: MessageLimits
   readonly deadlines?: ServerDeadlines
 }
+
+/** nginx allows 1000. */
+const MAX_REQUESTS = 10_000
 
 /** Speaks HTTP/1.1 (RFC 9112) on connections that are handed to it, with or without TLS on them. */
 export class Http1Server {
@@ -26,6 +30,7 @@ export class Http1Server {
 
   constructor(options: Http1ServerOptions) {
     this.#options = {
+      maxRequests: MAX_REQUESTS,
       limits: REQUEST_LIMITS,
       deadlines: SERVER_DEADLINES,
       ...options,

@@ -2,9 +2,11 @@ import type { Socket } from 'node:net'
 import type { ClientFacts, Exchange } from '../exchange/exchange.ts'
 import type { Sweeping } from '../sweep.ts'
 import type { Http2Error } from './http2-error.ts'
+import type { Http2Limits } from './limits.ts'
 import { Http2ServerConnection } from './server-connection.ts'
 
 export type Http2ServerOptions = {
+  readonly limits?: Http2Limits
   readonly sweep: Sweeping
   readonly onExchange: (exchange: Exchange) => void
   /** Told why a connection ended that broke a rule of RFC 9113, or was given up. */
@@ -23,12 +25,13 @@ export class Http2Server {
 
   /** Takes over a connection whose TLS handshake chose `h2`. */
   accept(socket: Socket, client: ClientFacts): void {
-    const { sweep, onExchange, onError } = this.#options
+    const { sweep, limits, onExchange, onError } = this.#options
     const connection = new Http2ServerConnection({
       socket,
       client,
       scheme: 'https',
       sweep,
+      ...(limits !== undefined && { limits }),
       onExchange,
       onClose: (error) => {
         this.#connections.delete(connection)

@@ -1,0 +1,123 @@
+import { errorAnswer } from '../error-page.ts'
+import { respondWith } from '../exchange/answer.ts'
+import {
+  type ClientFacts,
+  type Exchange,
+  type Fields,
+  type Outcome,
+  type RequestHead,
+  type RequestReceiver,
+  type ResponseHead,
+  UNKNOWN_LENGTH,
+} from '../exchange/exchange.ts'
+import type { HttpDate } from '../http-date.ts'
+
+const CONTENT_TOO_LARGE = 413
+
+/** Whether the content of a request is announced to be larger than this (RFC 9110 §15.5.14). */
+export function announcesMore({ contentLength }: Exchange, maxBytes: number): boolean {
+  return contentLength > maxBytes
+}
+
+/**
+ * The same exchange, which is answered with 413 once more than so many bytes of content have come, and broken off if a
+ * response has begun by then. Whoever handles it is told that it is over. Content of a known length needs no such watch.
+ */
+export function withContentLimit(exchange: Exchange, maxBytes: number, date: HttpDate): Exchange {
+  return exchange.contentLength === UNKNOWN_LENGTH ? new LimitedExchange(exchange, maxBytes, date) : exchange
+}
+
+class LimitedExchange implements Exchange, RequestReceiver {
+  readonly #inner: Exchange
+  readonly #maxBytes: number
+  readonly #date: HttpDate
+  /** undefined once it has been told the end. */
+  #receiver: RequestReceiver | undefined
+  #bytes = 0
+  #hasResponded = false
+  #isExceeded = false
+
+  constructor(inner: Exchange, maxBytes: number, date: HttpDate) {
+    this.#inner = inner
+    this.#maxBytes = maxBytes
+    this.#date = date
+  }
+
+  get request(): RequestHead {
+    return this.#inner.request
+  }
+
+  get client(): ClientFacts {
+    return this.#inner.client
+  }
+
+  get contentLength(): number {
+    return this.#inner.contentLength
+  }
+
+  get expectsContinue(): boolean {
+    return this.#inner.expectsContinue
+  }
+
+  receive(receiver: RequestReceiver): void {
+    this.#receiver = receiver
+    this.#inner.receive(this)
+  }
+
+  resume(): void {
+    this.#inner.resume()
+  }
+
+  inform(head: ResponseHead): void {
+    if (!this.#isExceeded) this.#inner.inform(head)
+  }
+
+  respond(head: ResponseHead, contentLength: number): void {
+    if (this.#isExceeded) return
+    this.#hasResponded = true
+    this.#inner.respond(head, contentLength)
+  }
+
+  write(piece: Buffer): boolean {
+    return this.#isExceeded || this.#inner.write(piece)
+  }
+
+  end(trailers?: Fields): void {
+    if (!this.#isExceeded) this.#inner.end(trailers)
+  }
+
+  abort(): void {
+    if (!this.#isExceeded) this.#inner.abort()
+  }
+
+  onContent(piece: Buffer): boolean {
+    this.#bytes += piece.length
+    if (this.#bytes <= this.#maxBytes) return this.#receiver?.onContent(piece) ?? true
+    if (!this.#isExceeded) this.#exceed()
+    return true
+  }
+
+  onContentEnd(trailers: Fields): void {
+    this.#receiver?.onContentEnd(trailers)
+  }
+
+  onDrain(): void {
+    this.#receiver?.onDrain()
+  }
+
+  onEnd(outcome: Outcome): void {
+    const receiver = this.#receiver
+    this.#receiver = undefined
+    receiver?.onEnd(outcome)
+  }
+
+  #exceed(): void {
+    if (this.#hasResponded) {
+      this.#inner.abort()
+      return
+    }
+    this.#isExceeded = true
+    respondWith(this.#inner, errorAnswer(CONTENT_TOO_LARGE, this.#date.now()))
+    this.onEnd({ result: 'aborted', status: CONTENT_TOO_LARGE, bytes: 0 })
+  }
+}
