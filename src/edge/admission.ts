@@ -3,6 +3,7 @@ import type { Log } from '../telemetry/log.ts'
 import { AddressSet } from './address-set.ts'
 import { type Endpoints, endpointsOf } from './endpoints.ts'
 import { takeProxyHeader } from './proxy-protocol/reader.ts'
+import { connectionsThatFit, type MemoryWatch } from './resources.ts'
 
 export type AdmissionLimits = {
   /** Open at a time, in this process. */
@@ -17,6 +18,9 @@ export type AdmissionOptions = {
   readonly proxyProtocolFrom: readonly string[]
   readonly trustedProxies: readonly string[]
   readonly headerTimeoutMs: number
+  readonly memory: Pick<MemoryWatch, 'isShort'>
+  /** Open files that this process may have; undefined where that is not known. */
+  readonly openFiles: number | undefined
   readonly log: Log
 }
 
@@ -25,13 +29,14 @@ const QUIET_MS = 60_000
 
 /**
  * What is settled of a connection before a byte of the client's is looked at: whether there is room for it, and who is at
- * the other end. A connection too many is reset at once, so that a load balancer tries another machine and a client does not
+ * the other end. A connection too many, or when memory or descriptors run short, is reset at once, so that a load balancer tries another machine and a client does not
  * wait; those that are open go on.
  */
 export class Admission {
   readonly #options: AdmissionOptions
   readonly #proxies: AddressSet
   readonly #trusted: AddressSet
+  readonly #maxConnections: number
   readonly #open = new Set<Socket>()
   readonly #byAddress = new Map<string, number>()
   #refused = 0
@@ -40,6 +45,7 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options
+    this.#maxConnections = connectionsThatFit(options.limits.connections, options.openFiles)
     this.#proxies = new AddressSet(options.proxyProtocolFrom)
     this.#trusted = new AddressSet(options.trustedProxies)
   }
@@ -51,8 +57,8 @@ export class Admission {
 
   /** Calls `serve` if the connection may stay, at once or when its PROXY header has come. */
   admit(socket: Socket, serve: (endpoints: Endpoints) => void): void {
-    if (this.#open.size >= this.#options.limits.connections)
-      return this.#refuse(socket, 'connections', endpointsOf(socket))
+    const fault = this.#whyFull()
+    if (fault !== undefined) return this.#refuse(socket, endpointsOf(socket), fault)
     this.#open.add(socket)
     socket.once('close', () => {
       this.#open.delete(socket)
@@ -84,7 +90,11 @@ export class Admission {
     if (clientAddress === '' || this.#trusted.has(clientAddress)) return serve(endpoints)
     const before = this.#byAddress.get(clientAddress) ?? 0
     if (before >= this.#options.limits.connectionsPerAddress)
-      return this.#refuse(socket, 'connectionsPerAddress', endpoints)
+      return this.#refuse(
+        socket,
+        endpoints,
+        `limits.connectionsPerAddress is ${this.#options.limits.connectionsPerAddress}`,
+      )
     this.#byAddress.set(clientAddress, before + 1)
     socket.once('close', () => {
       const count = this.#byAddress.get(clientAddress)!
@@ -94,11 +104,18 @@ export class Admission {
     serve(endpoints)
   }
 
-  #refuse(socket: Socket, limit: keyof AdmissionLimits, { clientAddress }: Endpoints): void {
+  /** undefined while there is room for one more. */
+  #whyFull(): string | undefined {
+    const { limits, memory, openFiles } = this.#options
+    if (memory.isShort) return 'memory is short'
+    if (this.#open.size < this.#maxConnections) return undefined
+    if (this.#maxConnections === limits.connections) return `limits.connections is ${limits.connections}`
+    return `this process may have ${openFiles} files open, which is enough for ${this.#maxConnections} connections (ulimit -n, or systemd's LimitNOFILE)`
+  }
+
+  #refuse(socket: Socket, { clientAddress }: Endpoints, reason: string): void {
     socket.resetAndDestroy()
-    this.#warn(
-      `A connection from ${clientAddress || 'a Unix socket'} was reset: limits.${limit} is ${this.#options.limits[limit]}.`,
-    )
+    this.#warn(`A connection from ${clientAddress || 'a Unix socket'} was reset: ${reason}.`)
   }
 
   #warn(message: string): void {

@@ -15,6 +15,7 @@ import type { Http2Error } from './http2/http2-error.ts'
 import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
+import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
@@ -43,6 +44,7 @@ export class Edge {
   readonly #snapshot: EdgeSnapshot
   readonly #listening: Server[] = []
   readonly #admission: Admission
+  readonly #memory = new MemoryWatch()
 
   constructor({ snapshot, log, accessLog, clock, ticketSecrets }: EdgeOptions) {
     this.#snapshot = snapshot
@@ -63,6 +65,7 @@ export class Edge {
     const onError = ({ code, message }: Http2Error, { address }: ClientFacts): void =>
       log.debug('http2-error', `An HTTP/2 connection of ${address} ended: ${message}`, { client: address, rule: code })
     this.#http2 = new Http2Server({ limits: http2Limits(snapshot), sweep: this.#sweep, onExchange, onError })
+    this.#sweep.add(this.#memory)
     const { limits, timeouts, proxyProtocolFrom, trustedProxies } = snapshot
     this.#tls = new TlsAcceptor({
       log,
@@ -77,6 +80,8 @@ export class Edge {
       proxyProtocolFrom,
       trustedProxies,
       headerTimeoutMs: timeouts.helloMs,
+      memory: this.#memory,
+      openFiles: maxOpenFiles(),
       log,
     })
   }

@@ -5,6 +5,7 @@ import type { CertificatesState } from '../certificates/state.ts'
 import { wantedCertificates } from '../certificates/wanted.ts'
 import type { Config, Site } from '../config/config.ts'
 import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
+import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
 import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
 import { openFileStorage } from '../storage/file.ts'
 import type { Clock } from '../system/clock.ts'
@@ -97,6 +98,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   await pool.start(signal)
   announce(config, log)
   announceWaiting(certificates.state, log)
+  warnOfDescriptors(config, log)
   await announceInternalCa(config, internal, log)
   return { stop: () => taken.disposeAsync(), reopenLogs: () => pool.reopenLogs(), kill: () => pool.kill() }
 }
@@ -174,6 +176,17 @@ function announce({ sites, listen }: Config, log: Log): void {
   const origins = sites.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen))
   const more = sites.length > MAX_ANNOUNCED ? ` and ${sites.length - MAX_ANNOUNCED} more` : ''
   log.info('serving', `Serving ${origins.join(', ')}${more}.`)
+}
+
+/** Workers inherit the limit. */
+function warnOfDescriptors({ limits: { connections } }: Config, log: Log): void {
+  const openFiles = maxOpenFiles()
+  const fit = connectionsThatFit(connections, openFiles)
+  if (fit === connections) return
+  const message =
+    `This user may have ${openFiles} files open in a process, which is enough for ${fit} connections in each worker, and ` +
+    `limits.connections is ${connections}. For more, raise it with "ulimit -n" or systemd's LimitNOFILE.`
+  log.warn('descriptors-few', message, { openFiles, connections: fit })
 }
 
 /** A name that is served but has no certificate is what a visitor complains of first. */

@@ -23,6 +23,8 @@ async function place(t: TestContext, options: Partial<AdmissionOptions> = {}): P
     proxyProtocolFrom: [],
     trustedProxies: [],
     headerTimeoutMs: 5_000,
+    memory: { isShort: false },
+    openFiles: undefined,
     log,
     ...options,
   })
@@ -67,6 +69,29 @@ test('a connection too many is reset, and one that ends makes room', async (t) =
   assert.match(log.of('connection-refused')[0]!.message, /127\.0\.0\.1 was reset: limits\.connections is 2\./)
   first!.end()
   await settled(() => admission.open.size === 1, 2_000)
+  const next = await visit('hello')
+  assert.equal(String(await once(next, 'data')), 'hello')
+})
+
+test('with few descriptors only as many connections are let in as find some, and the log says what to raise', async (t) => {
+  const { admission, log, visit } = await place(t, { openFiles: 64 + 5 })
+  await Promise.all([visit(), visit()])
+  await settled(() => admission.open.size === 2, 2_000)
+  assert.ok(await isReset(await visit()))
+  assert.match(log.of('connection-refused')[0]!.message, /69 files open, .* 2 connections \(ulimit -n/)
+})
+
+test('while memory is short nobody new is let in, and who is there stays', async (t) => {
+  const memory = { isShort: false }
+  const { admission, log, visit } = await place(t, { memory })
+  const client = await visit()
+  await settled(() => admission.open.size === 1, 2_000)
+  memory.isShort = true
+  assert.ok(await isReset(await visit()))
+  assert.match(log.of('connection-refused')[0]!.message, /memory is short/)
+  client.write('still here')
+  assert.equal(String(await once(client, 'data')), 'still here')
+  memory.isShort = false
   const next = await visit('hello')
   assert.equal(String(await once(next, 'data')), 'hello')
 })
