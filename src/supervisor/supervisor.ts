@@ -71,14 +71,15 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const board = new CertificateBoard()
   const tickets = new TicketRotation(clock, randomBytes)
   const pool = createPool(options, sockets, { board, tickets })
+  const want = whatIsWanted(config)
   let current: (() => CertificatesState) | undefined
   const tellWorkers = throttle(
     () => current && pool.changeCertificates(board.update(current())),
-    CHANGE_INTERVAL_MS,
+    CHANGE_INTERVAL_MS * want.wanted.length,
     clock,
   )
   const certificates = await startCertificates({
-    ...whatIsWanted(config),
+    ...want,
     issuers: createIssuers(config, internal, { storage, publisher: pool, clock, random, log }),
     storage,
     clock,
@@ -166,8 +167,11 @@ function whatIsWanted({ sites }: Config) {
   }
 }
 
-/** With thousands of names to be certified, each change told by itself would cost more than the certificates. */
-const CHANGE_INTERVAL_MS = 200
+/**
+ * Between two tellings of what has changed, for each wanted certificate: with thousands, each change told by itself would
+ * cost more than the certificates, and with a few the workers should know at once.
+ */
+const CHANGE_INTERVAL_MS = 0.1
 
 /** More sites than a person reads are counted. */
 const MAX_ANNOUNCED = 10
