@@ -24,8 +24,9 @@ export type RoleFacts = {
 /** What is gathered for a receiver that takes no more, before it goes on to it. */
 const MIN_GATHERED_BYTES = 4096
 
-/** Octets of content that earn a peer one WINDOW_UPDATE. */
+/** Octets of content that earn a peer one WINDOW_UPDATE, and how many a DATA frame does: of the stream, and of all. */
 const BYTES_PER_WINDOW_UPDATE = 1024
+const WINDOW_UPDATES_PER_FRAME = 2
 
 /**
  * An HTTP/2 connection (RFC 9113), as far as both roles have it in common: streams, their content and their errors.
@@ -45,8 +46,9 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
   /** Takes the content of the DATA frame that is being read. */
   #dataStream: S | undefined
   #hasContent = false
-  /** How much of what was sent has earned the peer WINDOW_UPDATEs. */
+  /** How much of what was sent has earned the peer its answers. */
   #earnedBytes = 0
+  #earnedFrames = 0
 
   constructor(options: TransportOptions, { peer, settings, credit }: RoleFacts) {
     super(options, peer, settings)
@@ -315,7 +317,8 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
 
   /** RFC 9113 §6.9. */
   #readWindowUpdate(streamId: number, increment: number): void {
-    this.#chargeWindowUpdate()
+    this.earnAnswers()
+    this.budgets.charge('windowUpdates')
     this.output.schedule()
     if (streamId === 0) {
       if (increment === 0) throw connectionError('window-increment-zero')
@@ -328,11 +331,18 @@ export abstract class Http2Connection<S extends Http2Stream> extends Http2Transp
     this.sender.raiseStream(stream, increment)
   }
 
-  #chargeWindowUpdate(): void {
-    const { sentBytes } = this.sender
-    this.budgets.earn('windowUpdates', (sentBytes - this.#earnedBytes) / BYTES_PER_WINDOW_UPDATE)
+  /**
+   * What we send gives a right to answers: windows, and the PINGs by which gRPC measures a connection. A frame that a
+   * window has cut short gives none, or a window that opens by an octet at a time would earn its own (CVE-2019-9511).
+   */
+  protected earnAnswers(): void {
+    const { sentBytes, fullFrames } = this.sender
+    const frames = fullFrames - this.#earnedFrames
+    const updates = frames * WINDOW_UPDATES_PER_FRAME + (sentBytes - this.#earnedBytes) / BYTES_PER_WINDOW_UPDATE
     this.#earnedBytes = sentBytes
-    this.budgets.charge('windowUpdates')
+    this.#earnedFrames = fullFrames
+    this.budgets.earn('windowUpdates', updates)
+    this.budgets.earn('pings', frames)
   }
 
   /**

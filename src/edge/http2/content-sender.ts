@@ -25,6 +25,7 @@ export class ContentSender<S extends Http2Stream> {
   readonly #onEndSent: (stream: S) => void
   #window = DEFAULT_WINDOW_BYTES
   #sentBytes = 0
+  #fullFrames = 0
   readonly #stall = new ProgressWatch()
   #drained: S[] = []
 
@@ -84,6 +85,11 @@ export class ContentSender<S extends Http2Stream> {
   /** Octets of content that were sent on the connection. */
   get sentBytes(): number {
     return this.#sentBytes
+  }
+
+  /** DATA frames that were sent on the connection, and that no window has cut short. */
+  get fullFrames(): number {
+    return this.#fullFrames
   }
 
   /** The streams whose sources may go on, each once. */
@@ -162,6 +168,7 @@ export class ContentSender<S extends Http2Stream> {
     stream.sendWindow -= bytes
     this.#window -= bytes
     this.#sentBytes += bytes
+    if (stream.sendWindow > 0 && this.#window > 0) this.#fullFrames++
     stream.sentBytes += bytes
   }
 

@@ -40,7 +40,10 @@ export type Http2Limits = {
   readonly resets: Rate
   /** SETTINGS and their acknowledgments (CVE-2019-9515). Clients send one or two in all. */
   readonly settings: Rate
-  /** PINGs and their acknowledgments (CVE-2019-9512). gRPC measures a connection with a few a second. */
+  /**
+   * PINGs and their acknowledgments (CVE-2019-9512). Each DATA frame that we send earns one more, for gRPC measures a
+   * connection with one in each round trip.
+   */
   readonly pings: Rate
   /** DATA without content and without END_STREAM (CVE-2019-9518). Nobody needs them. */
   readonly emptyFrames: Rate
@@ -48,7 +51,10 @@ export type Http2Limits = {
    * PRIORITY and PRIORITY_UPDATE frames (CVE-2019-9513). Each request earns two more, for browsers send one with each.
    */
   readonly priorities: Rate
-  /** WINDOW_UPDATE frames. Each KiB that we send earns one more, as eager receivers send one for 4 KiB and stream. */
+  /**
+   * WINDOW_UPDATE frames. Each DATA frame that we send earns two more, and each KiB one, for eager receivers send as
+   * many.
+   */
   readonly windowUpdates: Rate
   /**
    * Frames of unknown types. Each request earns one more, for some clients send one with each, to keep servers honest.

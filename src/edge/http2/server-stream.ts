@@ -9,10 +9,10 @@ import {
   type ResponseHead,
   UNKNOWN_LENGTH,
 } from '../exchange/exchange.ts'
+import { ContentDeadline } from './content-deadline.ts'
 import { ErrorCode } from './error-code.ts'
 import { streamError } from './http2-error.ts'
 import type { Http2Limits } from './limits.ts'
-import { ProgressWatch } from './progress-watch.ts'
 import type { ReadRequest } from './request-reader.ts'
 import { Http2Stream } from './stream.ts'
 
@@ -55,10 +55,7 @@ export class ServerStream extends Http2Stream implements Exchange {
   #hasResponseEnded = false
   #receivedBytes = 0
   #isOver = false
-  #pause: ProgressWatch | undefined
-  /** Since when content has been waited for, and how much had come by then. */
-  #contentSince: number | undefined
-  #contentBefore = 0
+  #deadline: ContentDeadline | undefined
 
   constructor(id: number, sendWindow: number, request: ReadRequest, client: ClientFacts, host: ServerStreamHost) {
     super(id, sendWindow)
@@ -81,8 +78,7 @@ export class ServerStream extends Http2Stream implements Exchange {
   }
 
   resume(): void {
-    this.#contentSince = undefined
-    this.#contentBefore = this.#receivedBytes
+    this.#deadline?.restart(this.#receivedBytes)
     this.#host.resumeContent(this)
   }
 
@@ -118,7 +114,7 @@ export class ServerStream extends Http2Stream implements Exchange {
     if (this.#isOver || this.#hasResponseEnded) return
     if (this.#status === 0 || this.#responseLeft > 0) return this.abort()
     this.#hasResponseEnded = true
-    this.#host.endContent(this, this.#isTunnel ? undefined : trailers)
+    this.#host.endContent(this, this.#isTunnel || this.#isWithoutContent ? undefined : trailers)
   }
 
   abort(): void {
@@ -160,22 +156,13 @@ export class ServerStream extends Http2Stream implements Exchange {
     this.#receiver = undefined
   }
 
-  /** Whether content that is waited for comes too slowly. To be asked at each sweep. */
+  /** Whether content that is waited for, before there is an answer, comes too slowly. To be asked at each sweep. */
   isContentOverdue(now: number, limits: Http2Limits): boolean {
-    const isWaiting =
-      this.state.canReceive && this.#status === 0 && !this.isPaused && this.request.upgrade === undefined
-    if (!isWaiting) {
-      this.#contentSince = undefined
-      this.#contentBefore = this.#receivedBytes
-      return false
-    }
-    if (this.#contentSince === undefined) {
-      this.#contentSince = now
-      this.#pause = new ProgressWatch()
-    }
-    if (this.#pause!.isOverdue(now, true, this.#receivedBytes, 1, limits.contentPauseMs)) return true
-    const measuredMs = now - this.#contentSince - limits.contentGraceMs
-    return measuredMs > 0 && (this.#receivedBytes - this.#contentBefore) * 1000 < measuredMs * limits.contentMinRate
+    if (!this.state.canReceive || this.#status !== 0 || this.request.upgrade !== undefined) return false
+    this.#deadline ??= new ContentDeadline(limits)
+    if (!this.isPaused) return this.#deadline.isOverdue(now, this.#receivedBytes)
+    this.#deadline.restart(this.#receivedBytes)
+    return false
   }
 
   /** Answers 408 instead of whoever handles the request, who is told that it is over. */

@@ -94,6 +94,8 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
   protected abstract onSettings(): void
   protected abstract onGoaway(lastStreamId: number, errorCode: number): void
   protected abstract onPingAck(payload: Buffer): void
+  /** Gives the peer a right to what it answers to content. */
+  protected abstract earnAnswers(): void
   /** The connection is over. It may be called more than once. */
   protected abstract onOver(error: Http2Error): void
   /** Looks after deadlines. What it throws ends the connection. */
@@ -206,6 +208,7 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
 
   /** RFC 9113 §6.7. */
   #readPing(flags: number, bytes: Buffer, start: number): void {
+    this.earnAnswers()
     this.budgets.charge('pings')
     if ((flags & Flag.ack) !== 0) return this.onPingAck(bytes.subarray(start, start + PING_BYTES))
     this.output.frames.ping(bytes, start, Flag.ack)

@@ -57,6 +57,8 @@ export class Served implements RequestReceiver {
 export type ClientScriptOptions = {
   readonly limits?: Partial<Http2Limits>
   readonly scheme?: 'http' | 'https'
+  /** What happens to the socket before the connection gets it. */
+  readonly prepare?: (socket: MemorySocket) => void
   /** Handles requests; they are left alone unless given. */
   readonly serve?: (served: Served) => void
 }
@@ -73,7 +75,8 @@ export class ClientScript {
   /** Why streams were reset. */
   readonly streamErrors: Http2ErrorCode[] = []
 
-  constructor({ limits = {}, scheme = 'https', serve = () => {} }: ClientScriptOptions = {}) {
+  constructor({ limits = {}, scheme = 'https', prepare = () => {}, serve = () => {} }: ClientScriptOptions = {}) {
+    prepare(this.socket)
     this.connection = new Http2ServerConnection({
       socket: this.socket,
       client: { address: '192.0.2.1', localPort: 443, certificateNames: undefined, usesFallback: false },

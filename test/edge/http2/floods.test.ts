@@ -211,26 +211,28 @@ test('too many settings in a frame', async () => {
   assert.deepEqual(await client.send(settings(...many)), ['GOAWAY 0 ENHANCE_YOUR_CALM'])
 })
 
-test('WINDOW_UPDATEs are earned by what is sent', async () => {
-  const client = await connectedClient({}, [4, 1_000_000])
+test('WINDOW_UPDATEs and PINGs are earned by what is sent', async () => {
+  const fair = await connectedClient({}, [4, 1_000_000])
+  await fair.send(get(1))
+  const { exchange } = fair.served[0]!
+  exchange.respond({ status: 200, fields: [] }, -1)
+  const borne = await flood(fair, 4000, () => {
+    exchange.write(Buffer.alloc(20))
+    return [windowUpdate(0, 20), windowUpdate(1, 20), ping()]
+  })
+  assert.equal(borne, undefined)
+})
+
+test('a window that opens by an octet at a time earns nothing (CVE-2019-9511)', async () => {
+  const windowUpdates = { burst: 100, perSecond: 0 }
+  const client = await connectedClient({ limits: { windowUpdates } }, [4, 0])
   await client.send(get(1))
   const { exchange } = client.served[0]!
   exchange.respond({ status: 200, fields: [] }, -1)
-  const borne = await flood(client, 4000, () => {
-    exchange.write(Buffer.alloc(1024))
-    return [windowUpdate(0, 1024), windowUpdate(1, 1)]
-  })
-  assert.ok(borne === undefined || borne > 900)
-  const fair = await connectedClient({}, [4, 1_000_000])
-  await fair.send(get(1))
-  fair.served[0]!.exchange.respond({ status: 200, fields: [] }, -1)
-  assert.equal(
-    await flood(fair, 4000, () => {
-      fair.served[0]!.exchange.write(Buffer.alloc(2048))
-      return [windowUpdate(0, 2048), windowUpdate(1, 2048)]
-    }),
-    undefined,
-  )
+  exchange.write(Buffer.alloc(60_000))
+  await client.read()
+  for (let count = 0; count < 100; count++) assert.deepEqual(await client.send(windowUpdate(1, 1)), ['DATA 1 1'])
+  assert.deepEqual(await client.send(windowUpdate(1, 1)), ['GOAWAY 1 ENHANCE_YOUR_CALM'])
 })
 
 test('each request earns the priorities and unknown frames that clients send with it', async () => {

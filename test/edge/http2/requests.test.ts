@@ -181,3 +181,14 @@ test('the settings that a client is told', async () => {
   assert.deepEqual(written.subarray(0, 33), settings([3, 7], [6, 1000], [8, 1], [9, 1]))
   assert.deepEqual(await client.send(PREFACE, settings(), settingsAck), ['SETTINGS ACK'])
 })
+
+test('a socket that was paused, with what was read ahead put back', async () => {
+  const client = new ClientScript({
+    prepare: (socket) => {
+      socket.pause()
+      socket.unshift(PREFACE)
+    },
+  })
+  await client.send(settings(), settingsAck, get(1))
+  assert.equal(client.served.length, 1)
+})

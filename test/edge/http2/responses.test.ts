@@ -72,7 +72,7 @@ test('to HEAD, and with 204 and 304, nothing is written (RFC 9110 §6.4.1)', asy
     ({ exchange }: Served): void => {
       exchange.respond({ status, fields: [] }, length)
       exchange.write(Buffer.from('x'))
-      exchange.end()
+      exchange.end(['x-trailer', '1'])
     }
   const head = headers(1, literals(':method', 'HEAD', ...GET.slice(2)), EH | ES)
   assert.deepEqual((await served(head, answer(200, 5)))[1], ['HEADERS 1 ES :status=200 content-length=5'])
