@@ -102,6 +102,9 @@ test('lengths that are announced', async () => {
     data(9, '', ES),
   )
   assert.deepEqual(first!.events, ['asked', 'response 200 3 content-length 3', 'content 3', 'content-end'])
+  const empty = upstream.ask()
+  await upstream.send(ok(11, EH | ES, 'content-length', '0'))
+  assert.deepEqual(empty.events, ['asked', 'response 200 0 content-length 0', 'content-end'])
   assert.deepEqual(second!.events, ['asked', 'response 200 0', 'content-end'])
   assert.deepEqual(head!.events, ['asked', 'response 200 9 content-length 9', 'content-end'])
   assert.deepEqual(notModified!.events, ['asked', 'response 304 9 content-length 9', 'content-end'])
@@ -236,6 +239,29 @@ test("no more streams than the upstream's limit; the others wait for their turn 
   for (const { events } of asked) assert.deepEqual(events, ['asked', 'response 200 0', 'content-end'])
   assert.equal(upstream.connection.availableStreams, 3)
   assert.ok(upstream.availabilities > availabilities)
+})
+
+test('whatever ends a request, the next one starts (§5.1.2)', async () => {
+  const upstream = await connectedUpstream({}, [3, 1], [8, 1])
+  const tunnel = upstream.ask({ upgrade: 'websocket', contentLength: UNKNOWN_LENGTH })
+  const others = Array.from({ length: 5 }, () => upstream.ask({ method: 'POST', contentLength: UNKNOWN_LENGTH }))
+  const started = async (): Promise<number> => {
+    const lines = await upstream.read()
+    return Number(lines.findLast((line) => line.startsWith('HEADERS'))?.split(' ')[1])
+  }
+  assert.equal(await started(), 1)
+  upstream.socket.feed(Buffer.concat([ok(1), data(1, '', ES)]))
+  await upstream.read()
+  tunnel.exchange.end()
+  assert.equal(await started(), 3)
+  upstream.socket.feed(rstStream(3, 8))
+  assert.equal(await started(), 5)
+  upstream.socket.feed(data(5, 'malformed'))
+  assert.equal(await started(), 7)
+  others[2]!.exchange.abort()
+  assert.equal(await started(), 9)
+  upstream.socket.feed(ok(9, EH | ES))
+  assert.equal(await started(), 11)
 })
 
 test('before its settings an upstream is taken to bear 100 streams', () => {
