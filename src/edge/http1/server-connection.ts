@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
 import type { Sweep, Swept } from '../sweep.ts'
+import { ContentPace } from './content-pace.ts'
 import { ContentReader } from './content-reader.ts'
 import type { ServerDeadlines } from './deadlines.ts'
 import { HeadReader } from './head-reader.ts'
 import type { MessageLimits } from './limits.ts'
 import { MessageWriter } from './message-writer.ts'
-import { Refusal, type RefusalCode, refuse } from './refusal.ts'
+import { Refusal, refuse } from './refusal.ts'
 import { formatRefusal } from './refusal-answer.ts'
 import { parseRequestHead } from './request-head.ts'
 import { type Carrier, ServerExchange } from './server-exchange.ts'
@@ -54,10 +55,7 @@ export class ServerConnection implements Carrier, Swept {
   #isHeldBack = false
   /** The last time at which the phase changed, or something was read that matters to it. */
   #since: number
-  #contentBytes = 0
-  /** How long content was waited for in all, and when that was last added up. */
-  #contentMs = 0
-  #contentCountedAt = 0
+  readonly #pace = new ContentPace()
   #discardedBytes = 0
   #isTunnelHalfClosed = false
 
@@ -88,7 +86,7 @@ export class ServerConnection implements Carrier, Swept {
   /** Closes now if no request is under way, else after the response to it. */
   drain(): void {
     this.#isDraining = true
-    if (this.#phase === 'idle' && !this.#heads.hasBegun) this.#close()
+    if (this.#phase === 'idle' && !this.#heads.hasBegun) this.#closeNow()
   }
 
   // What the exchange asks of its connection.
@@ -112,7 +110,7 @@ export class ServerConnection implements Carrier, Swept {
   persistsAfter(exchange: ServerExchange, isEndFramed: boolean): boolean {
     const isContentLost =
       !this.#content.isComplete &&
-      ((exchange.expectsContinue && this.#contentBytes === 0) || this.#isTooMuchLeft(this.#content.left))
+      ((exchange.expectsContinue && this.#pace.isAtStart) || this.#isTooMuchLeft(this.#content.left))
     const isLast = this.#isDraining || this.#isReadEnded || this.#requests >= this.#options.maxRequests
     if (!isEndFramed || isContentLost || isLast) this.#isPersistent = false
     return this.#isPersistent
@@ -199,9 +197,8 @@ export class ServerConnection implements Carrier, Swept {
     this.#requests++
     this.#isPersistent = parsed.isPersistent
     this.#content.begin(parsed.framing)
-    this.#contentBytes = 0
-    this.#contentMs = 0
-    this.#contentCountedAt = this.#since = sweep.now
+    this.#since = sweep.now
+    this.#pace.begin(sweep.now)
     this.#discardedBytes = 0
     const exchange = new ServerExchange(parsed, this.#client, this)
     this.#exchange = exchange
@@ -215,7 +212,7 @@ export class ServerConnection implements Carrier, Swept {
 
   #readContent(bytes: Buffer, at: number): number {
     const next = this.#content.read(bytes, at, this.#exchange!)
-    this.#contentBytes += next - at
+    this.#pace.count(next - at)
     return next
   }
 
@@ -237,9 +234,10 @@ export class ServerConnection implements Carrier, Swept {
     this.#isReadEnded = true
     switch (this.#phase) {
       case 'idle':
-        return this.#close()
+        return this.#closeNow()
       case 'exchange':
-        return this.#isHalfClosable() ? undefined : this.#lose()
+        if (!this.#isHalfClosable()) this.#socket.destroy()
+        return
       case 'tunnel':
         this.#endTunnelSide()
         return this.#exchange!.onContentEnd(NO_FIELDS)
@@ -277,14 +275,15 @@ export class ServerConnection implements Carrier, Swept {
 
   /** The response is out: on to the next request, once the content of this one is. */
   #proceed(): void {
-    if (!this.#isPersistent || this.#isDraining) return this.#close()
+    const isAllRead = this.#content.isComplete && this.#ahead === undefined
+    if (!this.#isPersistent || this.#isDraining) return isAllRead ? this.#closeNow() : this.#close()
     if (!this.#content.isComplete) return this.#discardContent()
     this.#exchange = undefined
     this.#phase = 'idle'
     this.#since = this.#options.sweep.now
     this.resumeReading()
     if (this.#ahead !== undefined) this.#readAhead()
-    else if (this.#isReadEnded) this.#close()
+    else if (this.#isReadEnded) this.#closeNow()
   }
 
   #discardContent(): void {
@@ -297,7 +296,18 @@ export class ServerConnection implements Carrier, Swept {
     return bytes > this.#options.deadlines.lingerBytes && bytes < Number.POSITIVE_INFINITY
   }
 
-  /** Says goodbye, and reads on for a while: a reset in answer to what still comes would overtake the last response. */
+  /** Says goodbye to a client that has nothing more to say, as far as can be known. */
+  #closeNow(): void {
+    this.#phase = 'closing'
+    this.#since = this.#options.sweep.now
+    this.writer.flush()
+    this.#socket.destroySoon()
+  }
+
+  /**
+   * Says goodbye, and reads on for a while: a reset in answer to what still comes would overtake the last response
+   * (RFC 9112 §9.6).
+   */
   #close(): void {
     if (this.#phase === 'closing') return
     this.#phase = 'closing'
@@ -312,10 +322,6 @@ export class ServerConnection implements Carrier, Swept {
   #drop(bytes: Buffer): void {
     this.#discardedBytes += bytes.length
     if (this.#discardedBytes > this.#options.deadlines.lingerBytes) this.#socket.destroy()
-  }
-
-  #lose(): void {
-    this.#socket.destroy()
   }
 
   #endTunnelSide(): void {
@@ -351,34 +357,30 @@ export class ServerConnection implements Carrier, Swept {
   #checkDeadlines(now: number): void {
     const { idleMs, headMs, writeStallMs, tunnelIdleMs, halfClosedTunnelMs, lingerMs } = this.#options.deadlines
     const elapsed = now - this.#since
-    if (this.writer.stalledFor(now) > writeStallMs) return this.#lose()
+    if (this.writer.stalledFor(now) > writeStallMs) return void this.#socket.destroy()
     switch (this.#phase) {
       case 'idle':
-        if (!this.#heads.hasBegun) return elapsed > idleMs ? this.#close() : undefined
+        if (!this.#heads.hasBegun) return elapsed > idleMs ? this.#closeNow() : undefined
         return elapsed > headMs ? this.#refuse(refuse('head-incomplete-in-time')) : undefined
       case 'exchange':
         return this.#content.isComplete ? undefined : this.#checkContent(now, elapsed)
       case 'tunnel':
-        return elapsed > (this.#isTunnelHalfClosed ? halfClosedTunnelMs : tunnelIdleMs) ? this.#lose() : undefined
+        if (elapsed > (this.#isTunnelHalfClosed ? halfClosedTunnelMs : tunnelIdleMs)) this.#socket.destroy()
+        return
       case 'closing':
-        return elapsed > lingerMs ? this.#lose() : undefined
+        if (elapsed > lingerMs) this.#socket.destroy()
+        return
     }
   }
 
   /** Once a response has begun, content may come as slowly as the two ends like: they may be talking. */
   #checkContent(now: number, elapsed: number): void {
-    const { contentPauseMs, lingerMs } = this.#options.deadlines
+    const { deadlines } = this.#options
     const exchange = this.#exchange!
-    if (exchange.isOver) return elapsed > lingerMs ? this.#close() : undefined
-    if (!this.#isHeldBack) this.#contentMs += now - this.#contentCountedAt
-    this.#contentCountedAt = now
+    if (exchange.isOver) return elapsed > deadlines.lingerMs ? this.#close() : undefined
+    this.#pace.pass(now, !this.#isHeldBack)
     if (this.#isHeldBack || exchange.hasResponded) return
-    const code: RefusalCode = 'content-incomplete-in-time'
-    if (elapsed > contentPauseMs || this.#isContentTooSlow()) this.#refuse(refuse(code))
-  }
-
-  #isContentTooSlow(): boolean {
-    const { contentGraceMs, contentBytesPerSecond } = this.#options.deadlines
-    return this.#contentMs > contentGraceMs && this.#contentBytes * 1000 < this.#contentMs * contentBytesPerSecond
+    if (elapsed > deadlines.contentPauseMs || this.#pace.isTooSlow(deadlines))
+      this.#refuse(refuse('content-incomplete-in-time'))
   }
 }

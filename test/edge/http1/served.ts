@@ -1,5 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { connect as connectTls, type SecureContext, TLSSocket } from 'node:tls'
 import type { ClientFacts, Exchange, Fields, Outcome, RequestReceiver } from '../../../src/edge/exchange/exchange.ts'
 import { SERVER_DEADLINES } from '../../../src/edge/http1/deadlines.ts'
 import { Http1Server } from '../../../src/edge/http1/server.ts'
@@ -55,6 +56,8 @@ export type ServedHttp1 = {
   readonly server: Http1Server
   readonly seen: Seen[]
   readonly refusals: string[]
+  /** Errors of the program; a test that expects none need not look, for they fail it. */
+  readonly thrown: unknown[]
   /** Moves the time on, and has all deadlines looked at. */
   readonly pass: (ms: number) => void
   /** The server's end of the latest connection. */
@@ -64,16 +67,24 @@ export type ServedHttp1 = {
   readonly request: (index: number) => Promise<Seen>
 }
 
+export type ServedOptions = {
+  readonly client?: Partial<ClientFacts>
+  /** With this, TLS is spoken. */
+  readonly secureContext?: SecureContext
+  readonly isThrowExpected?: boolean
+}
+
 /** A server of HTTP/1.1 on loopback; `onRequest` answers, unless the test does. */
 export async function served(
   t: TestContext,
   onRequest: (seen: Seen) => void = () => {},
-  { client: facts = {}, allowHalfOpen = true }: { client?: Partial<ClientFacts>; allowHalfOpen?: boolean } = {},
+  { client: facts = {}, secureContext, isThrowExpected = false }: ServedOptions = {},
 ): Promise<ServedHttp1> {
   let now = 0
   const sweep = new Sweep(() => now)
   const seen: Seen[] = []
   const refusals: string[] = []
+  const thrown: unknown[] = []
   let latest: Socket | undefined
   const server = new Http1Server({
     sweep,
@@ -85,12 +96,14 @@ export async function served(
     },
     onRefusal: ({ code }) => refusals.push(code),
     onThrow: (error) => {
-      throw error
+      thrown.push(error)
+      if (!isThrowExpected) throw error
     },
   })
   const sockets = new Set<Socket>()
-  const listener = createServer({ allowHalfOpen, noDelay: true }, (socket) => {
-    sockets.add(socket)
+  const listener = createServer({ allowHalfOpen: secureContext === undefined, noDelay: true }, (raw) => {
+    sockets.add(raw)
+    const socket = secureContext === undefined ? raw : new TLSSocket(raw, { isServer: true, secureContext })
     latest = socket
     server.accept(socket, {
       address: '192.0.2.1',
@@ -110,16 +123,18 @@ export async function served(
     server,
     seen,
     refusals,
+    thrown,
     pass: (ms) => {
       now += ms
       sweep.run()
     },
     socket: () => latest!,
     client: async () => {
-      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      const options = { port, host: '127.0.0.1', allowHalfOpen: true, rejectUnauthorized: false }
+      const socket = secureContext === undefined ? connect(options) : connectTls(options)
       sockets.add(socket)
       const before = latest
-      await new Promise((resolve) => socket.once('connect', resolve))
+      await new Promise((resolve) => socket.once(secureContext === undefined ? 'connect' : 'secureConnect', resolve))
       while (latest === before) await new Promise((resolve) => setImmediate(resolve))
       return new Peer(socket)
     },

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { UNKNOWN_LENGTH } from '../../../src/edge/exchange/exchange.ts'
 import { bytewise } from '../client-hello/every-split.ts'
+import { certificate } from '../tls/served.ts'
 import { latin1 } from './bytes.ts'
 import { turns, until } from './peer.ts'
-import { served } from './served.ts'
+import { type Seen, served } from './served.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
 
@@ -415,3 +417,60 @@ test('draining closes idle connections now and others after their response', asy
   ;(await request(1)).answer('last')
   assert.match(await begun.hearEnd(), /Connection: close\r\n\r\nlast$/)
 })
+
+test('an error of whoever handles a request costs its connection, and no other', async (t) => {
+  const onRequest = (seen: Seen): void => {
+    if (seen.exchange.request.target === '/error') throw new TypeError('as expected')
+    seen.answer('ok')
+  }
+  const { client, thrown } = await served(t, onRequest, { isThrowExpected: true })
+  const peer = await client()
+  const other = await client()
+  peer.say(GET.replace('/', '/error'))
+  await peer.hearEnd()
+  assert.equal(String(thrown), 'TypeError: as expected')
+  other.say(GET)
+  await other.hear('ok')
+})
+
+test('a last response ends the connection at once; a client that keeps its side open holds nothing up', async (t) => {
+  const { client, request, server, socket } = await served(t, (seen) => seen.answer('ok'))
+  const peer = await client()
+  peer.say('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n')
+  await peer.hearEnd()
+  await request(0)
+  await until(() => socket().destroyed)
+  const idle = await client()
+  server.drain()
+  await idle.hearEnd()
+  await until(() => socket().destroyed)
+})
+
+test('over TLS: requests, a response that breaks off, a client that goes away', async (t) => {
+  const secureContext = await createTestContext()
+  const { client, request, socket } = await served(t, () => {}, { secureContext, client: { certificateNames: ['a'] } })
+  const peer = await client()
+  peer.say(GET)
+  const first = await request(0)
+  assert.equal(first.exchange.request.scheme, 'https')
+  first.answer('over TLS')
+  await peer.hear('over TLS')
+  peer.say('GET / HTTP/1.0\r\n\r\n')
+  const second = await request(1)
+  second.exchange.respond({ status: 200, fields: [] }, UNKNOWN_LENGTH)
+  second.exchange.write(Buffer.from('some'))
+  await peer.hear('some')
+  second.exchange.abort()
+  await until(() => socket().destroyed)
+  const leaving = await client()
+  leaving.say(GET)
+  const third = await request(2)
+  leaving.socket.end()
+  await until(() => third.outcome !== undefined)
+  assert.equal(third.outcome?.result, 'aborted')
+})
+
+async function createTestContext(): Promise<SecureContext> {
+  const { chain, privateKey } = await certificate('ecdsa-p256', 'a.test')
+  return createSecureContext({ cert: chain, key: privateKey })
+}
