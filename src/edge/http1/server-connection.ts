@@ -5,6 +5,7 @@ import { ContentPace } from './content-pace.ts'
 import { ContentReader } from './content-reader.ts'
 import type { ServerDeadlines } from './deadlines.ts'
 import { HeadReader } from './head-reader.ts'
+import { Intake } from './intake.ts'
 import type { MessageLimits } from './limits.ts'
 import { MessageWriter } from './message-writer.ts'
 import { Refusal, refuse } from './refusal.ts'
@@ -49,10 +50,7 @@ export class ServerConnection implements Carrier, Swept {
   #isDraining = false
   /** The client has closed its sending side. */
   #isReadEnded = false
-  /** What came after a request while it is still being answered: the next ones, or another protocol's bytes. */
-  #ahead: Buffer | undefined
-  /** The receiver of the content has enough for now. */
-  #isHeldBack = false
+  readonly #intake: Intake
   /** The last time at which the phase changed, or something was read that matters to it. */
   #since: number
   readonly #pace = new ContentPace()
@@ -62,6 +60,7 @@ export class ServerConnection implements Carrier, Swept {
   constructor(socket: Socket, client: ClientFacts, options: ServerConnectionOptions) {
     const { sweep, limits } = options
     this.#socket = socket
+    this.#intake = new Intake(socket)
     this.#client = client
     this.#scheme = client.certificateNames === undefined ? 'http' : 'https'
     this.#options = options
@@ -92,15 +91,13 @@ export class ServerConnection implements Carrier, Swept {
   // What the exchange asks of its connection.
 
   pauseReading(): void {
-    this.#isHeldBack = true
-    this.#socket.pause()
+    this.#intake.holdBack()
   }
 
   resumeReading(): void {
-    if (!this.#isHeldBack) return
-    this.#isHeldBack = false
+    if (!this.#intake.isHeldBack) return
     this.#since = this.#options.sweep.now
-    if (this.#ahead === undefined) this.#socket.resume()
+    this.#intake.release()
   }
 
   /**
@@ -129,8 +126,7 @@ export class ServerConnection implements Carrier, Swept {
     this.#isPersistent = false
     this.#phase = 'tunnel'
     this.#since = this.#options.sweep.now
-    const ahead = this.#ahead
-    if (ahead !== undefined) process.nextTick(() => this.#readAhead())
+    if (this.#intake.hasAhead) process.nextTick(() => this.#readAhead())
   }
 
   responseEnded(): void {
@@ -177,7 +173,8 @@ export class ServerConnection implements Carrier, Swept {
           at = this.#readHead(bytes, at)
           break
         case 'exchange':
-          if (this.#content.isComplete) return this.#hold(bytes.subarray(at))
+          // Pipelined requests wait in the socket, but for what has been read already (RFC 9112 §9.3.2).
+          if (this.#content.isComplete) return this.#intake.keep(bytes.subarray(at))
           at = this.#readContent(bytes, at)
           break
         case 'tunnel':
@@ -216,18 +213,9 @@ export class ServerConnection implements Carrier, Swept {
     return next
   }
 
-  /** Pipelined requests wait in the socket, but for what has been read already (RFC 9112 §9.3.2). */
-  #hold(bytes: Buffer): void {
-    this.#ahead = this.#ahead === undefined ? bytes : Buffer.concat([this.#ahead, bytes])
-    this.#socket.pause()
-  }
-
   #readAhead(): void {
-    const ahead = this.#ahead
-    if (ahead === undefined) return
-    this.#ahead = undefined
-    if (!this.#isHeldBack) this.#socket.resume()
-    this.#onData(ahead)
+    const ahead = this.#intake.take()
+    if (ahead !== undefined) this.#onData(ahead)
   }
 
   #onReadEnd(): void {
@@ -236,6 +224,7 @@ export class ServerConnection implements Carrier, Swept {
       case 'idle':
         return this.#closeNow()
       case 'exchange':
+        this.#isPersistent = false
         if (!this.#isHalfClosable()) this.#socket.destroy()
         return
       case 'tunnel':
@@ -251,7 +240,8 @@ export class ServerConnection implements Carrier, Swept {
    * being answered has gone: that is how closing a page looks from here.
    */
   #isHalfClosable(): boolean {
-    return this.#socket.allowHalfOpen && this.#content.isComplete && !this.#exchange!.hasResponded
+    const { hasResponded, hasEnded } = this.#exchange!
+    return this.#content.isComplete && (hasEnded || (this.#socket.allowHalfOpen && !hasResponded))
   }
 
   #onWritten(): void {
@@ -275,14 +265,14 @@ export class ServerConnection implements Carrier, Swept {
 
   /** The response is out: on to the next request, once the content of this one is. */
   #proceed(): void {
-    const isAllRead = this.#content.isComplete && this.#ahead === undefined
+    const isAllRead = this.#content.isComplete && !this.#intake.hasAhead
     if (!this.#isPersistent || this.#isDraining) return isAllRead ? this.#closeNow() : this.#close()
     if (!this.#content.isComplete) return this.#discardContent()
     this.#exchange = undefined
     this.#phase = 'idle'
     this.#since = this.#options.sweep.now
     this.resumeReading()
-    if (this.#ahead !== undefined) this.#readAhead()
+    if (this.#intake.hasAhead) this.#readAhead()
     else if (this.#isReadEnded) this.#closeNow()
   }
 
@@ -313,10 +303,9 @@ export class ServerConnection implements Carrier, Swept {
     this.#phase = 'closing'
     this.#since = this.#options.sweep.now
     this.#discardedBytes = 0
-    this.#ahead = undefined
     this.writer.flush()
     this.#socket.end()
-    this.#socket.resume()
+    this.#intake.open()
   }
 
   #drop(bytes: Buffer): void {
@@ -378,8 +367,8 @@ export class ServerConnection implements Carrier, Swept {
     const { deadlines } = this.#options
     const exchange = this.#exchange!
     if (exchange.isOver) return elapsed > deadlines.lingerMs ? this.#close() : undefined
-    this.#pace.pass(now, !this.#isHeldBack)
-    if (this.#isHeldBack || exchange.hasResponded) return
+    this.#pace.pass(now, !this.#intake.isHeldBack)
+    if (this.#intake.isHeldBack || exchange.hasResponded) return
     if (elapsed > deadlines.contentPauseMs || this.#pace.isTooSlow(deadlines))
       this.#refuse(refuse('content-incomplete-in-time'))
   }

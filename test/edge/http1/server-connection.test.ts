@@ -346,6 +346,15 @@ test('a client that closes its sending side after its request gets its answer', 
   await until(() => seen.outcome?.result === 'complete')
 })
 
+test('the same where the answer is there at once, and to all requests that were pipelined', async (t) => {
+  const { client, seen } = await served(t, (one) => one.answer('now'))
+  const peer = await client()
+  peer.socket.end(GET.repeat(3))
+  assert.equal((await peer.hearEnd()).match(/now/g)?.length, 3)
+  await until(() => seen.length === 3 && seen.every(({ outcome }) => outcome !== undefined))
+  assert.ok(seen.every(({ outcome }) => outcome?.result === 'complete'))
+})
+
 test('one that closes its sending side while it is answered has gone', async (t) => {
   const { client, request } = await served(t)
   const peer = await client()
