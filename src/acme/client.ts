@@ -91,6 +91,12 @@ export class AcmeClient {
     return requireUrl(text, this.directory.url)
   }
 
+  /** Reads what needs no account (RFC 9773 §4.1). Throws AcmeError. */
+  async get(url: string, { what, signal }: RequestOptions): Promise<AcmeResponse> {
+    const response = await exchange({ method: 'GET', url, headers: { Accept: JSON_TYPE } }, this.#options, signal)
+    return AcmeResponse.accept(response, what, this.clock.now())
+  }
+
   /**
    * Sends a signed request, again with the nonce that each `badNonce` brings, always as a new JWS (§6.5). Throws
    * AcmeError, which is an AcmeProblemError for what the server refuses.

@@ -10,6 +10,8 @@ export type Directory = {
   readonly newNonce: string
   readonly newAccount: string
   readonly newOrder: string
+  /** Where to ask when a certificate should be renewed (RFC 9773 §4.1); undefined where the server does not say. */
+  readonly renewalInfo: string | undefined
   /** As the server wrote it: for people, not to be fetched. */
   readonly termsOfService: string | undefined
   /** newAccount needs credentials that the CA gives out beforehand (§7.3.4). */
@@ -27,8 +29,13 @@ export function parseDirectory(document: unknown, url: string): Directory {
     newNonce: requireUrl(directory.string('newNonce'), url),
     newAccount: requireUrl(directory.string('newAccount'), url),
     newOrder: requireUrl(directory.string('newOrder'), url),
+    renewalInfo: optionalUrl(directory.optionalString('renewalInfo'), url),
     termsOfService: meta?.optionalString('termsOfService'),
     externalAccountRequired: meta?.optionalBoolean('externalAccountRequired') ?? false,
     profiles: Object.keys(meta?.optionalObject('profiles')?.fields ?? {}).slice(0, MAX_PROFILES),
   }
+}
+
+function optionalUrl(text: string | undefined, base: string): string | undefined {
+  return text === undefined ? undefined : requireUrl(text, base)
 }

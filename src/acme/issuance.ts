@@ -14,6 +14,8 @@ export type Issuance = {
   /** Lower-case ASCII DNS names, `*.` allowed in front, and IP addresses in canonical form. */
   readonly names: readonly string[]
   readonly profile: string | undefined
+  /** See NewOrder. */
+  readonly replaces?: string | undefined
   /** DER. */
   readonly csr: Uint8Array
   readonly prover: Prover

@@ -3,7 +3,7 @@ import { AcmeError } from './acme-error.ts'
 import type { AcmeClient } from './client.ts'
 import { identifierOf } from './identifier.ts'
 import { JsonObject } from './json-object.ts'
-import { describeProblem, isProblem, type Problem, parseProblem } from './problem.ts'
+import { AcmeProblemError, describeProblem, isProblem, type Problem, parseProblem } from './problem.ts'
 import type { AcmeResponse } from './response.ts'
 
 /** One for each name, of which no CA allows more than 100. */
@@ -29,19 +29,54 @@ export type NewOrder = {
   readonly names: readonly string[]
   /** One of the directory's profiles. */
   readonly profile?: string | undefined
+  /** The certificate that this one will replace, as RFC 9773 §4.1 identifies it. */
+  readonly replaces?: string | undefined
 }
 
-/** Asks for a certificate (RFC 8555 §7.4). Never sends notBefore or notAfter: Boulder refuses them. Throws AcmeError. */
+/**
+ * Asks for a certificate (RFC 8555 §7.4). Never sends notBefore or notAfter: Boulder refuses them. A CA that does not like
+ * which certificate it replaces (RFC 9773 §5: somebody else's, or replaced already) is asked once more without that word.
+ * Throws AcmeError.
+ */
 export async function newOrder(
   client: AcmeClient,
   account: Account,
-  { names, profile }: NewOrder,
+  order: NewOrder,
   signal: AbortSignal,
 ): Promise<Order> {
-  const payload = { identifiers: names.map(identifierOf), ...(profile !== undefined && { profile }) }
+  try {
+    return await placeOrder(client, account, order, signal)
+  } catch (error) {
+    if (order.replaces === undefined || !mayBeAboutReplaces(error)) throw error
+    const { names } = order
+    client.log.info('replaces-refused', `${error.message} It is ordered as a new one.`, { names, ...error.facts })
+    return placeOrder(client, account, { ...order, replaces: undefined }, signal)
+  }
+}
+
+async function placeOrder(
+  client: AcmeClient,
+  account: Account,
+  { names, profile, replaces }: NewOrder,
+  signal: AbortSignal,
+): Promise<Order> {
+  const payload = {
+    identifiers: names.map(identifierOf),
+    ...(profile !== undefined && { profile }),
+    ...(replaces !== undefined && { replaces }),
+  }
   const what = `a certificate for ${names.join(', ')}`
   const response = await client.post(client.directory.newOrder, payload, account, { what, signal })
   return parseOrder(client, client.url(response.location ?? ''), response)
+}
+
+/** Boulder says `alreadyReplaced`, `malformed` or `unauthorized`; others may say what they like, but for these. */
+const NOT_ABOUT_REPLACES = new Set(['rateLimited', 'accountDoesNotExist', 'userActionRequired', 'rejectedIdentifier'])
+
+function mayBeAboutReplaces(error: unknown): error is AcmeProblemError {
+  if (!(error instanceof AcmeProblemError)) return false
+  const { httpStatus, problem } = error
+  return httpStatus >= 400 && httpStatus < 500 && !NOT_ABOUT_REPLACES.has(problem.type)
 }
 
 /** Whether an order has come further: it never goes back, whatever a server says (RFC 8555 §7.1.6). */

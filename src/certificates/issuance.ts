@@ -23,11 +23,13 @@ export class IssuanceError extends CastellanError {
 }
 
 /**
- * Gets a certificate from the first issuer, in order of preference, that gives one which can be served. Throws
+ * Gets a certificate, to replace the one that is held if there is one, from the first issuer, in order of preference, that
+ * gives one which can be served. Throws
  * IssuanceError, or the signal's reason if that aborts it.
  */
 export async function issueFromAny(
   wanted: WantedCertificate,
+  held: StoredCertificate | undefined,
   issuers: ReadonlyMap<string, Issuer>,
   { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
   signal: AbortSignal,
@@ -38,7 +40,8 @@ export async function issueFromAny(
     signal.throwIfAborted()
     const issuer = issuers.get(name)!
     try {
-      const issued = await issuer.issue({ names, keyKind, site }, signal)
+      const predecessor = isFrom(issuer, held) ? held.certificate : undefined
+      const issued = await issuer.issue({ names, keyKind, site, predecessor }, signal)
       return acceptIssued(issued, wanted, issuer, clock.now())
     } catch (error) {
       signal.throwIfAborted()
@@ -58,4 +61,9 @@ function retryAfterOf(error: unknown): number {
 
 function concernsNames(error: unknown): boolean {
   return error instanceof Error && 'concernsNames' in error && error.concernsNames === true
+}
+
+/** Whether a certificate came from this issuer, and from the same CA as it is now. */
+export function isFrom(issuer: Issuer, held: StoredCertificate | undefined): held is StoredCertificate {
+  return held !== undefined && held.issuer === issuer.name && held.authority === issuer.authority
 }

@@ -14,6 +14,8 @@ export type HeldFacts = {
   readonly notAfter: number
   /** When we got it. */
   readonly obtainedAt: number
+  /** When its CA would like it to be renewed (RFC 9773); undefined if that does not say. */
+  readonly suggestedAt?: number | undefined
   /** SHA-256 of it, in hex. */
   readonly fingerprint: string
 }
@@ -31,6 +33,10 @@ const SHORT_LIFETIME_MS = 10 * DAY_MS
 const LEAST_USE = 1 / 4
 /** Nor one whose certificates expire as soon as they come. */
 const LEAST_USE_MS = 10 * 1000
+/** Of its lifetime: what must be left when a CA's suggestion is followed, for the tries that may fail. */
+const LATEST_LEFT = 1 / 10
+/** A CA whose suggestions are always past is asked no more often than this. */
+const LEAST_SUGGESTED_USE_MS = 60 * 60 * 1000
 /** How far a certificate's times may lie ahead of a clock that is right: clocks of machines and CAs differ. */
 const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
 /** The part of a lifetime over which certificates issued together are renewed: apart from each other, and early. */
@@ -57,15 +63,23 @@ export function planStep(
   const obtainedAt = Math.min(held.obtainedAt, now)
   const at = Math.max(renewalTime({ ...held, obtainedAt }), allowed)
   if (at > now) return { type: 'keep', renewAt: at }
-  return { type: 'renew', at, because: held.notAfter < now ? 'it has expired' : 'its time has come' }
+  if (held.notAfter < now) return { type: 'renew', at, because: 'it has expired' }
+  return { type: 'renew', at, because: held.suggestedAt === undefined ? 'its time has come' : 'its CA suggests it' }
 }
 
 /**
- * When a certificate is due, from its own lifetime, whatever that is; a while earlier by its fingerprint, so that many that
- * were issued together are not renewed together.
+ * When a certificate is due: when its CA suggests, which knows what it can bear and what it will revoke. Else from its own
+ * lifetime, whatever that is; a while earlier by its fingerprint, so that many that were issued together are not renewed
+ * together.
  */
-export function renewalTime({ notBefore, notAfter, obtainedAt, fingerprint }: HeldFacts): number {
+export function renewalTime(held: HeldFacts): number {
+  const { notBefore, notAfter, obtainedAt, fingerprint, suggestedAt } = held
   const lifetime = notAfter - notBefore
+  if (suggestedAt !== undefined) {
+    const latest = notAfter - lifetime * LATEST_LEFT
+    const earliest = obtainedAt + Math.min(LEAST_SUGGESTED_USE_MS, lifetime * LEAST_USE)
+    return Math.floor(Math.max(Math.min(suggestedAt, latest), earliest))
+  }
   const left = lifetime < SHORT_LIFETIME_MS ? lifetime / 2 : lifetime / 3
   const phase = Number.parseInt(fingerprint.slice(0, 8), 16) / 2 ** 32
   const due = notAfter - left - phase * lifetime * SPREAD

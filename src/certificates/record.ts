@@ -35,10 +35,11 @@ function keyOf(id: string): string {
   return `certificates/${id}`
 }
 
-/** What the plan looks at. */
-export function factsOfStored({ certificate, names, issuer, authority, obtainedAt }: StoredCertificate): HeldFacts {
+/** What the plan looks at. `suggestedAt` is the CA's word on when to renew it, if there is one. */
+export function factsOfStored(stored: StoredCertificate, suggestedAt?: number): HeldFacts {
+  const { certificate, names, issuer, authority, obtainedAt } = stored
   const { keyKind, notBefore, notAfter, fingerprint } = certificate
-  return { names, keyKind, notBefore, notAfter, fingerprint, issuer, authority, obtainedAt }
+  return { names, keyKind, notBefore, notAfter, fingerprint, issuer, authority, obtainedAt, suggestedAt }
 }
 
 /** Takes a CA's answer that can be served now, and is what was wanted; its chain is written anew. Throws PkiError. */

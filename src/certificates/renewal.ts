@@ -6,7 +6,7 @@ import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { Attempts } from './attempts.ts'
-import { IssuanceError, issueFromAny } from './issuance.ts'
+import { IssuanceError, isFrom, issueFromAny } from './issuance.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { planStep, type Step } from './plan.ts'
 import { Progress } from './progress.ts'
@@ -14,6 +14,7 @@ import { factsOfStored, loadCertificate, type StoredCertificate, storeCertificat
 import { spokenTime } from './spoken-time.ts'
 import { findStandIns, type StandIn } from './stand-ins.ts'
 import type { CertificatesState, HeldCertificate } from './state.ts'
+import { Suggestions } from './suggestions.ts'
 import type { WantedCertificate } from './wanted.ts'
 
 export type CertificatesOptions = {
@@ -41,6 +42,8 @@ type Item = {
   saveAgainAt: number | undefined
   /** Since when it is being ordered. */
   orderedSince: number | undefined
+  /** Its CA is being asked when to renew it. */
+  isAsking: boolean
 }
 
 type Order = Extract<Step, { type: 'issue' | 'renew' }>
@@ -74,6 +77,8 @@ export class Certificates {
   readonly #options: CertificatesOptions
   readonly #items: Item[]
   readonly #attempts: Attempts
+  readonly #suggestions: Suggestions
+  readonly #asking = new Set<Promise<void>>()
   readonly #own: OwnCertificates
   readonly #progress: Progress
   readonly #stopping = new AbortController()
@@ -92,8 +97,10 @@ export class Certificates {
       standIns: [],
       saveAgainAt: undefined,
       orderedSince: undefined,
+      isAsking: false,
     }))
     this.#attempts = new Attempts(options)
+    this.#suggestions = new Suggestions(options)
     this.#own = new OwnCertificates(ownFiles, clock, log)
     this.#progress = new Progress(log, clock)
   }
@@ -109,6 +116,7 @@ export class Certificates {
     for (const item of this.#items) {
       item.held = await loadCertificate(storage, item.wanted.id, log)
       await this.#attempts.load(item.wanted.id, circumstancesOf(item.wanted, issuers))
+      await this.#suggestions.load(item.wanted.id)
     }
     await this.#loadStandIns()
     await this.#own.refresh()
@@ -129,14 +137,14 @@ export class Certificates {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
-    await Promise.all([...this.#busy.values()].map(({ done }) => done))
+    await Promise.all([...[...this.#busy.values()].map(({ done }) => done), ...this.#asking])
   }
 
   async #keepWanted(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       this.#wake = Promise.withResolvers()
       await this.#saveAgain()
-      await this.#sleep(this.#startWhatIsDue())
+      await this.#sleep(Math.min(this.#startWhatIsDue(), this.#askWhatIsDue()))
     }
   }
 
@@ -177,9 +185,38 @@ export class Certificates {
     return next - now
   }
 
+  /** Asks CAs when to renew what they gave. Gives the time until the next is to be asked. */
+  #askWhatIsDue(): number {
+    const now = this.#options.clock.now()
+    let next = now + MAX_SLEEP_MS
+    for (const item of this.#items) {
+      const { wanted, held, isAsking } = item
+      const issuer = held && this.#options.issuers.get(held.issuer)
+      if (held === undefined || isAsking || issuer?.renewalInfo === undefined || !isFrom(issuer, held)) continue
+      const askAt = this.#suggestions.askAt(wanted.id, held)
+      if (askAt > now) next = Math.min(next, askAt)
+      else if (this.#asking.size < MAX_CONCURRENT) this.#ask(item, held, issuer)
+    }
+    return next - now
+  }
+
+  #ask(item: Item, held: StoredCertificate, issuer: Issuer): void {
+    item.isAsking = true
+    const asking = this.#suggestions
+      .ask(item.wanted, held, issuer, this.#stopping.signal)
+      .then(() => {})
+      .finally(() => {
+        item.isAsking = false
+        this.#asking.delete(asking)
+        this.#wake.resolve()
+      })
+    this.#asking.add(asking)
+  }
+
   #stepFor({ wanted, held }: Item, now: number): Step {
     const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
-    return planStep(wanted, held && factsOfStored(held), authorityOf, this.#attempts.nextAt(wanted.id), now)
+    const facts = held && factsOfStored(held, this.#suggestions.renewAt(wanted.id, held))
+    return planStep(wanted, facts, authorityOf, this.#attempts.nextAt(wanted.id), now)
   }
 
   /** Unless others of the same names, or too many, are at it: whoever ends wakes the loop, which comes back to this one. */
@@ -205,7 +242,7 @@ export class Certificates {
     this.#progress.requested(wanted, step.because)
     await this.#attempts.begin(wanted.id)
     try {
-      const issued = await issueFromAny(wanted, issuers, { clock, progress: this.#progress }, signal)
+      const issued = await issueFromAny(wanted, item.held, issuers, { clock, progress: this.#progress }, signal)
       await this.#swapIn(item, issued, step.type)
     } catch (error) {
       // Given up as the program stops, it stays noted as begun, as after a crash.

@@ -7,9 +7,10 @@ import { type Issuance, obtain } from '../acme/issuance.ts'
 import { NoncePool } from '../acme/nonces.ts'
 import { isProblem } from '../acme/problem.ts'
 import { quote } from '../acme/quote.ts'
+import { getRenewalInfo, type RenewalInfo, renewalIdentifier } from '../acme/renewal-info.ts'
 import { createTransport, type Transport } from '../acme/transport.ts'
 import type { ChallengePublisher } from '../challenges/challenge.ts'
-import { checkIssued } from '../pki/certificate.ts'
+import { type Certificate, checkIssued } from '../pki/certificate.ts'
 import { createCertificateRequest } from '../pki/certificate-request.ts'
 import { exportPrivateKey, generateKey, isSameKey } from '../pki/keys.ts'
 import { canonicalName } from '../pki/subject-names.ts'
@@ -84,7 +85,17 @@ class AcmeIssuer implements Issuer {
     return this.#queue.run(names, signal, () => this.#issue({ ...request, names }, signal))
   }
 
-  async #issue({ names, keyKind, site }: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate> {
+  async renewalInfo(certificate: Certificate, signal: AbortSignal): Promise<RenewalInfo | undefined> {
+    const identifier = renewalIdentifier(certificate)
+    if (identifier === undefined) return undefined
+    const client = await this.#connect(signal)
+    return client.directory.renewalInfo === undefined ? undefined : getRenewalInfo(client, identifier, signal)
+  }
+
+  async #issue(
+    { names, keyKind, site, predecessor }: CertificateRequest,
+    signal: AbortSignal,
+  ): Promise<IssuedCertificate> {
     const client = await this.#connect(signal)
     const profile = this.#chooseProfile(client)
     const place = accountPlace(this.#config, site ?? names[0]!)
@@ -95,6 +106,11 @@ class AcmeIssuer implements Issuer {
     const order = {
       names,
       profile,
+      // RFC 9773 §5: only to CAs that know of it.
+      replaces:
+        predecessor === undefined || client.directory.renewalInfo === undefined
+          ? undefined
+          : renewalIdentifier(predecessor),
       csr,
       preferredChain: this.#config.preferredChain,
       check: (chain: IssuedChain['certificates']) =>

@@ -1,3 +1,5 @@
+import type { RenewalInfo } from '../acme/renewal-info.ts'
+import type { Certificate } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 
 /** What a certificate is asked for. Names are lower-case ASCII (punycode) or IP addresses; a wildcard starts with `*.`. */
@@ -6,6 +8,8 @@ export type CertificateRequest = {
   readonly keyKind: KeyKind
   /** The site that it is for, as the config names it: whose account to use, where each site has its own. */
   readonly site?: string
+  /** The certificate that it is to replace, if that came from the same CA: renewals that a CA asked for are not counted. */
+  readonly predecessor?: Certificate | undefined
 }
 
 export type IssuedCertificate = {
@@ -29,4 +33,9 @@ export interface Issuer {
    * same names, and one with `retryAfterMs` says how long the CA wants to be left alone.
    */
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate>
+  /**
+   * Asks the CA when it would like this certificate of its own to be renewed; undefined if it does not say such things.
+   * Rejects as `issue` does.
+   */
+  renewalInfo?(certificate: Certificate, signal: AbortSignal): Promise<RenewalInfo | undefined>
 }

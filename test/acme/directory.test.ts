@@ -18,10 +18,17 @@ test('reads the URLs, on any host, and what meta says (RFC 8555 §7.1.1)', () =>
   assert.deepEqual(parseDirectory({ ...urls, meta, keyChange: 7 }, url), {
     url,
     ...urls,
+    renewalInfo: undefined,
     termsOfService: 'data:text/plain,x',
     externalAccountRequired: true,
     profiles: ['classic', 'short'],
   })
+})
+
+test('knows where to ask when to renew, if the server says such things (RFC 9773 §4.1)', () => {
+  const renewalInfo = 'https://ca.test/renewal-info'
+  assert.equal(parseDirectory({ ...urls, renewalInfo }, url).renewalInfo, renewalInfo)
+  assert.throws(() => parseDirectory({ ...urls, renewalInfo: 'ftp://x' }, url), { code: 'acme-response-invalid' })
 })
 
 test('does without meta', () => {

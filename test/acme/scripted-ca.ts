@@ -52,6 +52,8 @@ export class ScriptedCa {
   origin = ''
   /** Of the directory. */
   meta: Record<string, unknown> = {}
+  /** It tells when certificates should be renewed (RFC 9773). */
+  hasRenewalInfo = false
   order: Record<string, unknown> = {}
   csr: Buffer | undefined
   /** Accounts by URL. */
@@ -198,6 +200,7 @@ export class ScriptedCa {
       newNonce: `${origin}/new-nonce`,
       newAccount: `${origin}/new-account`,
       newOrder: `${origin}/new-order`,
+      ...(this.hasRenewalInfo && { renewalInfo: `${origin}/renewal-info` }),
       meta,
     }
   }

@@ -34,6 +34,8 @@ export class FakeIssuer implements Issuer {
   before: (request: CertificateRequest, signal: AbortSignal) => Promise<void> = async () => {}
   /** Given in place of what was asked for. */
   answer: ((issued: IssuedCertificate) => IssuedCertificate) | undefined
+  /** What it says of when to renew; undefined: it says nothing of the kind. */
+  renewalInfo: Issuer['renewalInfo']
   #running = 0
   readonly #clock: Clock
 

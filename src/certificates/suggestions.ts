@@ -1,0 +1,148 @@
+import { describeError } from '../errors.ts'
+import type { Issuer } from '../issuers/issuer.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { StoredCertificate } from './record.ts'
+import { spokenTime } from './spoken-time.ts'
+import type { WantedCertificate } from './wanted.ts'
+
+/** What a CA said of the renewal of one certificate (RFC 9773), and when it is asked again. Times in ms since 1970. */
+type Suggestion = {
+  /** Of the certificate that it is about. */
+  readonly fingerprint: string
+  readonly askAt: number
+  readonly window?: { readonly start: number; readonly end: number } | undefined
+  /** The instant within the window that was drawn for us. */
+  readonly renewAt?: number | undefined
+  readonly explanationUrl?: string | undefined
+}
+
+const MINUTE_MS = 60 * 1000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+/** RFC 9773 §4.3.2: how often to ask is the CA's to say, within these. */
+const MIN_INTERVAL_MS = MINUTE_MS
+const MAX_INTERVAL_MS = DAY_MS
+/** Without its word, or without an answer (RFC 9773 §4.3.3): so that a revocation is known within half a day. */
+const INTERVAL_MS = 6 * HOUR_MS
+/** Of each interval, up or down. */
+const JITTER = 0.1
+
+type Surroundings = { readonly storage: Storage; readonly clock: Clock; readonly random: Random; readonly log: Log }
+
+/**
+ * When CAs would like their certificates to be renewed: asked for each of them every few hours, and remembered over restarts,
+ * so that the instant drawn from a window stays the same.
+ */
+export class Suggestions {
+  readonly #surroundings: Surroundings
+  readonly #known = new Map<string, Suggestion>()
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
+  }
+
+  /** Takes up what is remembered. What cannot be read is asked anew. Throws StorageError `storage-unreadable`. */
+  async load(id: string): Promise<void> {
+    const value = await this.#surroundings.storage.get(keyOf(id))
+    const suggestion = value === undefined ? undefined : parse(value)
+    if (suggestion !== undefined) this.#known.set(id, suggestion)
+  }
+
+  /** When the CA would like this certificate to be renewed: an instant of its window. undefined if it has not said. */
+  renewAt(id: string, { certificate }: StoredCertificate): number | undefined {
+    return this.#of(id, certificate.fingerprint)?.renewAt
+  }
+
+  /** When to ask for it next; never for what has expired (RFC 9773 §4.3.4). */
+  askAt(id: string, { certificate }: StoredCertificate): number {
+    const now = this.#surroundings.clock.now()
+    if (certificate.notAfter <= now) return Number.POSITIVE_INFINITY
+    const askAt = this.#of(id, certificate.fingerprint)?.askAt ?? 0
+    // The clock was set back meanwhile: no interval is longer.
+    return askAt > now + MAX_INTERVAL_MS * (1 + JITTER) ? now : askAt
+  }
+
+  /** Asks the CA, and says whether the time to renew has changed. A failure is noted, and asked again later. */
+  async ask(
+    { id, names, keyKind }: WantedCertificate,
+    { certificate }: StoredCertificate,
+    issuer: Issuer,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { log } = this.#surroundings
+    const { fingerprint } = certificate
+    const before = this.#of(id, fingerprint)
+    try {
+      const info = await issuer.renewalInfo?.(certificate, signal)
+      if (info === undefined) {
+        await this.#remember(id, { fingerprint, askAt: this.#next(undefined) })
+        return before?.renewAt !== undefined
+      }
+      const window = { start: info.windowStart, end: info.windowEnd }
+      const renewAt = this.#draw(window, before)
+      const { explanationUrl } = info
+      await this.#remember(id, { fingerprint, askAt: this.#next(info.retryAfterMs), window, renewAt, explanationUrl })
+      if (renewAt === before?.renewAt && explanationUrl === before.explanationUrl) return false
+      const why = explanationUrl === undefined ? '' : ` It says why at ${explanationUrl}`
+      const message = `${issuer.name} would like the ${keyKind} certificate for ${names[0]} to be renewed between ${spokenTime(window.start)} and ${spokenTime(window.end)}; it will be at ${spokenTime(renewAt)}.${why}`
+      log.info('renewal-suggested', message, { certificate: id, renewAt: spokenTime(renewAt), explanationUrl })
+      return renewAt !== before?.renewAt
+    } catch (error) {
+      if (signal.aborted) return false
+      await this.#remember(id, { fingerprint, ...before, askAt: this.#next(undefined) })
+      log.debug('renewal-info-failed', `${issuer.name} did not say when to renew: ${describeError(error)}`, {
+        certificate: id,
+      })
+      return false
+    }
+  }
+
+  #of(id: string, fingerprint: string): Suggestion | undefined {
+    const known = this.#known.get(id)
+    return known?.fingerprint === fingerprint ? known : undefined
+  }
+
+  /** RFC 9773 §4.2: uniformly within the window, and once: an instant that was drawn stands while the window has it. */
+  #draw({ start, end }: { start: number; end: number }, before: Suggestion | undefined): number {
+    const { renewAt } = before ?? {}
+    if (renewAt !== undefined && renewAt >= start && renewAt <= end) return renewAt
+    return Math.round(start + this.#surroundings.random() * (end - start))
+  }
+
+  #next(retryAfterMs: number | undefined): number {
+    const interval = Math.min(Math.max(retryAfterMs ?? INTERVAL_MS, MIN_INTERVAL_MS), MAX_INTERVAL_MS)
+    const { clock, random } = this.#surroundings
+    return Math.round(clock.now() + interval * (1 + JITTER * (2 * random() - 1)))
+  }
+
+  /** Not worth a word if it cannot be stored: it is asked again after a restart. */
+  async #remember(id: string, suggestion: Suggestion): Promise<void> {
+    const { storage, log } = this.#surroundings
+    this.#known.set(id, suggestion)
+    await storage.put(keyOf(id), Buffer.from(`${JSON.stringify(suggestion)}\n`)).catch((error: unknown) => {
+      log.debug('renewal-info-not-stored', describeError(error), { certificate: id })
+    })
+  }
+}
+
+function keyOf(id: string): string {
+  return `renewal-info/${id}`
+}
+
+function parse(value: Buffer): Suggestion | undefined {
+  let suggestion: Partial<Suggestion> | null
+  try {
+    suggestion = JSON.parse(value.toString('utf8'))
+  } catch {
+    return undefined
+  }
+  const { fingerprint, askAt, window, renewAt, explanationUrl } = suggestion ?? {}
+  const isTime = (time: unknown): boolean => time === undefined || Number.isFinite(time)
+  const areTimes = [askAt, renewAt, window?.start, window?.end].every(isTime) && askAt !== undefined
+  const areTexts =
+    typeof fingerprint === 'string' && (explanationUrl === undefined || typeof explanationUrl === 'string')
+  return areTimes && areTexts ? (suggestion as Suggestion) : undefined
+}
