@@ -4,7 +4,9 @@ import type { Sweep } from '../sweep.ts'
 import { formatFieldSection } from './field-section.ts'
 
 /** Up to this, what is written within a tick becomes one buffer; beyond, copying would cost more than several buffers do. */
-const MAX_GATHERED_BYTES = 16 * 1024
+const MAX_COPIED_BYTES = 16 * 1024
+/** With this much there is no waiting for the end of the tick. One read of TLS gives four records of 16 KiB, for one write. */
+const MAX_GATHERED_BYTES = 64 * 1024
 /** What may wait for the peer. Two reads of an upstream: one is encrypted or sent while the other is fetched. */
 const HIGH_WATER_BYTES = 128 * 1024
 
@@ -87,7 +89,7 @@ export class MessageWriter {
     if (this.#underWay === 0) this.#progressAt = this.#sweep.now
     this.#underWay++
     if (parts.length === 1) this.#write(parts[0]!)
-    else if (bytes <= MAX_GATHERED_BYTES) this.#write(gather(parts, bytes))
+    else if (bytes <= MAX_COPIED_BYTES) this.#write(gather(parts, bytes))
     else this.#writeSeparately(parts)
   }
 
