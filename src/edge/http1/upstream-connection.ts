@@ -288,10 +288,17 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof Refusal && this.#exchange !== undefined)
-      return this.#exchange.fail(broken('response-malformed', `its response ${error.message}`, error))
+    const exchange = this.#exchange
+    if (error instanceof Refusal && exchange !== undefined)
+      return exchange.fail(broken('response-malformed', `its response ${error.message}`, error))
     this.drop()
     this.#options.onThrow(error)
+    // Whoever waits for the response must not wait for ever because of an error of ours.
+    try {
+      exchange?.fail(broken('connection-exception', 'an error in Castellan ended the connection'))
+    } catch (second) {
+      this.#options.onThrow(second)
+    }
   }
 
   // Deadlines.

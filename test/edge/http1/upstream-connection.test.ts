@@ -328,3 +328,16 @@ test('a connection that is free for too long is closed', async (t) => {
   pass(UPSTREAM_DEADLINES.freeMs + 1)
   await closed()
 })
+
+test('an error of whoever takes a response costs its connection, and is the end of the response', async (t) => {
+  const thrown: unknown[] = []
+  const { ask, peer, closed } = await connected(t, (error) => thrown.push(error))
+  const { heard } = ask()
+  heard.onResponse = () => {
+    throw new TypeError('as expected')
+  }
+  peer.say(OK)
+  assert.equal(await heard.over(), 'connection-exception')
+  assert.equal(String(thrown), 'TypeError: as expected')
+  await closed()
+})

@@ -91,7 +91,7 @@ export type ConnectedUpstream = {
 }
 
 /** A connection to an upstream that the test plays. */
-export async function connected(t: TestContext): Promise<ConnectedUpstream> {
+export async function connected(t: TestContext, onThrow = rethrow): Promise<ConnectedUpstream> {
   let now = 0
   const sweep = new Sweep(() => now)
   const events: string[] = []
@@ -107,9 +107,7 @@ export async function connected(t: TestContext): Promise<ConnectedUpstream> {
     onReady: () => events.push('ready'),
     onFree: () => events.push('free'),
     onClosed: () => events.push('closed'),
-    onThrow: (error) => {
-      throw error
-    },
+    onThrow,
   })
   t.after(() => {
     connection.drop()
@@ -132,6 +130,10 @@ export async function connected(t: TestContext): Promise<ConnectedUpstream> {
     },
     closed: () => until(() => events.includes('closed')),
   }
+}
+
+function rethrow(error: unknown): void {
+  throw error
 }
 
 function requestOf(overrides: Partial<UpstreamRequest>): UpstreamRequest {
