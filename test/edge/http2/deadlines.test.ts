@@ -66,6 +66,17 @@ test('a connection without requests is closed, pings or not', async () => {
   assert.equal(client.error, undefined)
 })
 
+test('idleness begins with the end of the last request', async () => {
+  const client = await connectedClient()
+  await client.pass(60_000)
+  await client.send(get(1))
+  await client.pass(60_000)
+  serveHello(client.served[0]!)
+  await client.read()
+  assert.deepEqual(await client.pass(74_000), [])
+  assert.deepEqual(await client.pass(2000), ['GOAWAY 1 NO_ERROR'])
+})
+
 test('a request that takes long is not idleness', async () => {
   const client = await connectedClient()
   await client.send(get(1))

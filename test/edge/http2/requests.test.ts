@@ -162,6 +162,16 @@ test('fields beyond the limits are answered 431, and the next request is served 
   assert.equal(client.served.length, 1)
 })
 
+test('what still comes for a request that was answered 431 or 405 is no error (§5.1)', async () => {
+  const client = await connectedClient({ limits: { maxFields: 6 } })
+  const large = post(1, 'a', '1', 'b', '2', 'c', '3')
+  const connect = headers(3, literals(':method', 'CONNECT', ':authority', 'a.test:443'))
+  const rest = [1, 3].flatMap((streamId) => [data(streamId, 'x'), headers(streamId, literals('x', '1'), EH | ES)])
+  const lines = await client.send(large, connect, ...rest, ping())
+  assert.deepEqual(lines.at(-1), 'PING ACK 12345678')
+  assert.equal(lines.length, 5)
+})
+
 test('more streams than allowed are refused, and can be sent again (§5.1.2, §8.7)', async () => {
   const client = await connectedClient({ limits: { maxConcurrentStreams: 2 } })
   assert.deepEqual(await client.send(get(1), get(3), get(5)), ['RST_STREAM 5 REFUSED_STREAM'])

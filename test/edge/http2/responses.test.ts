@@ -147,6 +147,16 @@ test('a reset that comes before the response has left aborts it', async () => {
   assert.equal(client.served[0]!.events.length, 2)
 })
 
+test('a response that is whole cannot be aborted any more', async () => {
+  const client = await connectedClient({ serve: serveHello })
+  client.socket.stopReading()
+  await client.send(get(1), get(3))
+  for (const { exchange } of client.served) exchange.abort()
+  client.socket.startReading()
+  assert.ok(!(await client.read()).some((line) => line.startsWith('RST_STREAM')))
+  for (const { outcome } of client.served) assert.equal(outcome?.result, 'complete')
+})
+
 // RFC 8441: WebSocket over HTTP/2.
 
 const WEBSOCKET = [':method', 'CONNECT', ':protocol', 'websocket', ...GET.slice(2)]
