@@ -1,3 +1,4 @@
+import { isForwardingField } from '../fields.ts'
 import { streamError } from './http2-error.ts'
 
 /** What a field name means for the framing and the routing of a message; the rest is passed on. */
@@ -80,7 +81,10 @@ export function parseContentLength(value: string): number {
   return Number(value)
 }
 
-/** Checks a trailer section (RFC 9113 §8.1) and returns it without what may not be there. */
+/**
+ * Checks a trailer section (RFC 9113 §8.1) and returns it without what may not be there, nor what claims to come from a proxy:
+ * an application that merges trailers into the fields would believe it.
+ */
 export function readTrailers(fields: readonly string[]): string[] {
   const trailers: string[] = []
   for (let at = 0; at < fields.length; at += 2) {
@@ -88,7 +92,7 @@ export function readTrailers(fields: readonly string[]): string[] {
     const value = fields[at + 1]!
     if (isPseudoField(name)) throw streamError('pseudo-field-invalid', { name })
     checkField(name, value)
-    if (!NEVER_TRAILERS.has(name)) trailers.push(name, value)
+    if (!NEVER_TRAILERS.has(name) && !isForwardingField(name)) trailers.push(name, value)
   }
   return trailers
 }
