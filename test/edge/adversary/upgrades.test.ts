@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { Peer, until } from '../http1/peer.ts'
+import { siteOf } from '../serve.ts'
+import { runEdge, statusesIn, WAYS } from './running-edge.ts'
+import { ScriptedOrigin } from './scripted-origin.ts'
+
+// Who asks to leave HTTP, through a running edge: a tunnel begins with a 101 to a handshake, and with nothing else.
+
+const HOST = 'Host: a.test\r\n'
+const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const SMUGGLED = `GET /smuggled HTTP/1.1\r\n${HOST}\r\n`
+const upgrade = (target: string, fields = 'Upgrade: websocket\r\n', method = 'GET', connection = 'Upgrade'): string =>
+  `${method} ${target} HTTP/1.1\r\n${HOST}Connection: ${connection}\r\n${fields}\r\n`
+
+const origin = await new ScriptedOrigin().listen({ after })
+const edge = await runEdge({ after }, [siteOf(origin.address)])
+const heads: string[] = []
+origin.on('/switch', (socket, head) => {
+  heads.push(head)
+  socket.write(SWITCH)
+})
+origin.on('/decline', (socket, head) => {
+  heads.push(head)
+  socket.write(OK)
+})
+
+for (const [name, bytes] of [
+  [
+    'h2c',
+    upgrade(
+      '/decline',
+      'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n',
+      'GET',
+      'Upgrade, HTTP2-Settings, close',
+    ),
+  ],
+  ['h2c among others', upgrade('/decline', 'Upgrade: websocket, H2C\r\n', 'GET', 'Upgrade, close')],
+  ['content', `${upgrade('/decline', 'Upgrade: websocket\r\nContent-Length: 2\r\n', 'POST', 'Upgrade, close')}hi`],
+  ['no Connection: Upgrade', upgrade('/decline', 'Upgrade: websocket\r\n', 'GET', 'close')],
+  ['HTTP/1.0', upgrade('/decline').replace('HTTP/1.1', 'HTTP/1.0')],
+] as const)
+  test(`an upgrade with ${name} is none, and is not passed on (RFC 9110 §7.8)`, async () => {
+    for (const way of WAYS) {
+      assert.deepEqual(statusesIn(await edge.tell(way, bytes)), [200], name)
+      assert.doesNotMatch(heads.pop()!, /upgrade|http2-settings/i)
+    }
+  })
+
+test('101 in answer to what is no upgrade is a 502', async () => {
+  const bytes = upgrade('/switch', 'Upgrade: h2c\r\n', 'GET', 'Upgrade, close') + SMUGGLED
+  for (const way of WAYS) assert.deepEqual(statusesIn(await edge.tell(way, bytes)), [502])
+})
+
+test('a response other than 101 leaves the connection with HTTP, and what follows is requests', async () => {
+  for (const way of WAYS) {
+    origin.asked.splice(0)
+    const next = `GET /ok HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`
+    assert.deepEqual(statusesIn(await edge.tell(way, upgrade('/decline') + next)), [200, 200])
+    assert.deepEqual(origin.asked, ['GET /decline HTTP/1.1', 'GET /ok HTTP/1.1'])
+  }
+})
+
+test('bytes ahead of the 101 are held, no more than one read of them, and none is a request', async () => {
+  let release: () => void = () => {}
+  let tunnelled = ''
+  origin.on('/late', (socket) => {
+    socket.removeAllListeners('data').on('data', (text) => {
+      tunnelled += text
+    })
+    release = () => socket.write(SWITCH)
+  })
+  for (const way of WAYS) {
+    tunnelled = ''
+    const peer = new Peer(await edge.connect(way))
+    peer.say(upgrade('/late'))
+    const flood = 'x'.repeat(1_000_000)
+    peer.say(SMUGGLED)
+    for (let count = 0; count < 20; count++) peer.say(flood)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    assert.ok(peer.socket.writableLength > 5_000_000, 'the rest waits in the socket of the client')
+    assert.equal(tunnelled.length, 0)
+    release()
+    await peer.hear('\r\n\r\n')
+    await until(() => tunnelled.length === SMUGGLED.length + 20 * flood.length)
+    assert.equal(tunnelled.slice(0, SMUGGLED.length), SMUGGLED)
+    peer.socket.destroy()
+  }
+})
+
+test('a tunnel ends with either side, and what was said before gets through', async () => {
+  origin.on('/both', (socket) => {
+    socket.write(`${SWITCH}hello`)
+    socket.removeAllListeners('end').on('end', () => socket.end('bye'))
+  })
+  origin.on('/origin-ends', (socket) => socket.end(`${SWITCH}gone`))
+  for (const way of WAYS) {
+    const peer = new Peer(await edge.connect(way))
+    peer.say(upgrade('/both'))
+    await peer.hear('hello')
+    peer.socket.end()
+    // TLS has no half of a connection here: both ends go.
+    if (way === 'http') assert.equal(await peer.hearEnd(), 'bye')
+    const other = new Peer(await edge.connect(way))
+    other.say(upgrade('/origin-ends'))
+    assert.match(await other.hearEnd(), /gone$/)
+    peer.socket.destroy()
+    other.socket.destroy()
+  }
+})
