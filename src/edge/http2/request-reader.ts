@@ -141,8 +141,7 @@ class RequestSection {
         this.host = value
         return
       case FieldRole.cookie:
-        // RFC 9113 §8.2.3: one field again for whoever does not speak HTTP/2.
-        this.#crumbs = this.#crumbs === undefined ? value : `${this.#crumbs}; ${value}`
+        this.#addCrumb(value)
         return
       case FieldRole.te:
         if (value.toLowerCase() !== 'trailers') throw streamError('field-connection-specific', { name })
@@ -159,6 +158,15 @@ class RequestSection {
         this.priority = this.priority === undefined ? value : `${this.priority}, ${value}`
     }
     this.#fields.push(name, value)
+  }
+
+  /**
+   * RFC 9113 §8.2.3: one field again for whoever does not speak HTTP/2. An empty crumb adds nothing: at the end, it would be
+   * white space that the next parser takes away.
+   */
+  #addCrumb(crumb: string): void {
+    if (!this.#crumbs) this.#crumbs = crumb
+    else if (crumb !== '') this.#crumbs += `; ${crumb}`
   }
 
   /** All but Host. */

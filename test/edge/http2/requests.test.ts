@@ -83,6 +83,8 @@ test('cookie crumbs are one field again (§8.2.3)', async () => {
   const client = await connectedClient()
   await client.send(get(1, 'cookie', 'a=1', 'x', '1', 'cookie', 'b=2; c=3'))
   assert.deepEqual(client.served[0]!.exchange.request.fields, ['x', '1', 'cookie', 'a=1; b=2; c=3'])
+  await client.send(get(3, 'cookie', '', 'cookie', 'a=1', 'cookie', '', 'cookie', 'b=2', 'cookie', ''))
+  assert.deepEqual(client.served[1]!.exchange.request.fields, ['cookie', 'a=1; b=2'])
 })
 
 test('host stands in for :authority, and may repeat it in other words (§8.3.1)', async () => {
