@@ -30,11 +30,16 @@ export class FrameClient {
   }
 
   /** Waits for a line that begins so, and gives it; that is then forgotten. */
-  async hear(beginning: string): Promise<string> {
+  hear(beginning: string): Promise<string> {
+    return this.hearAny([beginning])
+  }
+
+  /** The same, with several beginnings. */
+  async hearAny(beginnings: readonly string[]): Promise<string> {
     for (;;) {
-      const at = this.lines.findIndex((line) => line.startsWith(beginning))
+      const at = this.lines.findIndex((line) => beginnings.some((beginning) => line.startsWith(beginning)))
       if (at >= 0) return this.lines.splice(at, 1)[0]!
-      if (this.#isClosed) throw new Error(`the connection closed before ${beginning}: ${this.lines.join('; ')}`)
+      if (this.#isClosed) throw new Error(`the connection closed before ${beginnings}: ${this.lines.join('; ')}`)
       await this.#change()
     }
   }
@@ -42,6 +47,10 @@ export class FrameClient {
   /** Waits until the edge closes. */
   async closed(): Promise<void> {
     while (!this.#isClosed) await this.#change()
+  }
+
+  close(): void {
+    this.#socket.destroy()
   }
 
   #change(): Promise<void> {

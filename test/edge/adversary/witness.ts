@@ -37,6 +37,8 @@ export class Witness {
       response.writeContinue()
       this.#server.emit('request', request, response)
     })
+    // What HTTP/1.0 expects is nothing (RFC 9110 §10.1.1).
+    this.#server.on('checkExpectation', (request, response) => this.#server.emit('request', request, response))
     this.#server.on('clientError', (_error, socket) => socket.destroy())
   }
 
