@@ -1,6 +1,7 @@
 import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import { coversName } from '../pki/certificate.ts'
+import type { KeyKind } from '../pki/key-kind.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
@@ -109,6 +110,13 @@ export class Certificates {
   get state(): CertificatesState {
     const held = this.#items.flatMap(servedBy)
     return { held: [...held, ...this.#own.held], waiting: [...this.#waiting(), ...this.#own.waiting] }
+  }
+
+  /** How long what is held for each item is good for. */
+  get lifetimes(): { readonly names: readonly string[]; readonly keyKind: KeyKind; readonly notAfter: number }[] {
+    return this.#items.flatMap(({ wanted: { names, keyKind }, held }) =>
+      held === undefined ? [] : [{ names, keyKind, notAfter: held.certificate.notAfter }],
+    )
   }
 
   async load(): Promise<void> {

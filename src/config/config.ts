@@ -46,6 +46,8 @@ export type Config = {
     readonly idleMs: number
     readonly writeMs: number
   }
+  /** Where metrics are served; undefined for nowhere. */
+  readonly metrics: Extract<ListenAddress, { type: 'tcp' }> | undefined
   /** By name: every built-in ACME issuer and every custom one. `internal` is none of them. */
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */

@@ -29,6 +29,19 @@ export const listenAddressFormat: TextFormat<ListenAddress> = {
   otherwise: (value) => (typeof value === 'number' ? `${didYouMeanAddress(`:${value}`)} ${ALLOWED}` : undefined),
 }
 
+const METRICS_ALLOWED = 'allowed: an address and a port, such as "127.0.0.1:9180"'
+
+/** Where metrics are served: an address and a port. */
+export const metricsAddressFormat: TextFormat<Extract<ListenAddress, { type: 'tcp' }>> = {
+  allowed: METRICS_ALLOWED,
+  schema: { pattern: '^.*:\\d{1,5}$', examples: ['127.0.0.1:9180'] },
+  read(text) {
+    const address = readListenAddress(text)
+    if (address instanceof Refusal) return new Refusal(METRICS_ALLOWED)
+    return address.type === 'tcp' ? address : new Refusal(METRICS_ALLOWED)
+  },
+}
+
 function readListenAddress(text: string): ListenAddress | Refusal {
   if (text.startsWith('unix:')) return readSocketPath(text.slice('unix:'.length))
   if (text.startsWith('fd:')) return readFd(text.slice('fd:'.length))

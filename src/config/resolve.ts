@@ -54,6 +54,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
     workers: settings.workers,
     listen: resolveListen(settings.listen, document.spot('listen'), findings),
     fallback: settings.fallback,
+    metrics: settings.metrics,
     limits: settings.limits,
     timeouts: resolveTimeouts(settings.timeouts),
     issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),

@@ -3,7 +3,7 @@ import { keyKinds } from '../pki/key-kind.ts'
 import { accessFormats } from '../telemetry/access-log.ts'
 import { logLevels } from '../telemetry/log.ts'
 import { DAY_MS, durationFormat, SECOND_MS } from './duration.ts'
-import { listenAddressFormat } from './listen-address.ts'
+import { listenAddressFormat, metricsAddressFormat } from './listen-address.ts'
 import { networkFormat } from './network.ts'
 import {
   directoryFormat,
@@ -353,8 +353,13 @@ export const configSchema = mapping(
       .prefault([])
       .describe('Files with more sites, relative to this one.'),
     log: log.prefault({}).describe('What is logged, and how.'),
+    metrics: text(metricsAddressFormat)
+      .optional()
+      .describe(
+        'Where Prometheus finds /metrics, over plain HTTP; nowhere unless set. Whoever reaches it may read it.',
+      ),
   },
-  { later: ['dns', 'metrics', 'admin', 'notify'] },
+  { later: ['dns', 'admin', 'notify'] },
 ).meta({ title: 'Castellan', description: 'The config of Castellan, a reverse proxy that keeps its own certificates.' })
 
 /** An included file: sites and nothing else. */

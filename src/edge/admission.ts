@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Log } from '../telemetry/log.ts'
 import { AddressSet } from './address-set.ts'
+import type { Counters } from './counters.ts'
 import { type Endpoints, endpointsOf } from './endpoints.ts'
 import { takeProxyHeader } from './proxy-protocol/reader.ts'
 import { connectionsThatFit, type MemoryWatch } from './resources.ts'
@@ -21,6 +22,7 @@ export type AdmissionOptions = {
   readonly memory: Pick<MemoryWatch, 'isShort'>
   /** Open files that this process may have; undefined where that is not known. */
   readonly openFiles: number | undefined
+  readonly counters: Pick<Counters, 'accepted' | 'refused'>
   readonly log: Log
 }
 
@@ -59,6 +61,7 @@ export class Admission {
   admit(socket: Socket, serve: (endpoints: Endpoints) => void): void {
     const fault = this.#whyFull()
     if (fault !== undefined) return this.#refuse(socket, endpointsOf(socket), fault)
+    this.#options.counters.accepted++
     this.#open.add(socket)
     socket.once('close', () => {
       this.#open.delete(socket)
@@ -114,6 +117,7 @@ export class Admission {
   }
 
   #refuse(socket: Socket, { clientAddress }: Endpoints, reason: string): void {
+    this.#options.counters.refused++
     socket.resetAndDestroy()
     this.#warn(`A connection from ${clientAddress || 'a Unix socket'} was reset: ${reason}.`)
   }

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { Log } from '../telemetry/log.ts'
 import { AddressSet } from './address-set.ts'
+import type { Counters } from './counters.ts'
 import { errorAnswer } from './error-page.ts'
 import { answer } from './exchange/answer.ts'
 import type { Exchange, Outcome } from './exchange/exchange.ts'
@@ -27,6 +28,7 @@ export type DispatchOptions = {
   readonly connections: UpstreamConnections
   readonly date: HttpDate
   readonly log: Log
+  readonly counters: Pick<Counters, 'request' | 'upstreamFailure'>
   /** undefined where the access log is off. */
   readonly accessLog: AccessLog | undefined
 }
@@ -85,7 +87,10 @@ export class Dispatch {
 
   #forward(exchange: Exchange, upstream: UpstreamAddress, { origin, site, onEnd }: Target): void {
     const { connections, date } = this.#options
-    const onFailure = (error: UpstreamError): void => this.#failures.warn(site.name, error)
+    const onFailure = (error: UpstreamError): void => {
+      this.#options.counters.upstreamFailure(error.code)
+      this.#failures.warn(site.name, error)
+    }
     forward(exchange, upstream, { origin, connections, date, onFailure, onEnd })
   }
 
@@ -97,12 +102,14 @@ export class Dispatch {
     return this.#router.site(host.name) ?? (client.usesFallback ? this.#fallback : undefined)
   }
 
-  /** What enters the request into the access log once it has ended. */
+  /** What counts the request once it has ended, and enters it into the access log. */
   #recorder({ request }: Exchange, { clientAddress }: Origin, site: SiteSnapshot | undefined): OnEnd {
-    const { accessLog } = this.#options
-    if (accessLog === undefined) return () => {}
+    const { accessLog, counters } = this.#options
     const startedAt = performance.now()
     return ({ status, bytes }) => {
+      const durationMs = performance.now() - startedAt
+      counters.request(request.version, status, durationMs, bytes)
+      if (accessLog === undefined) return
       const entry = {
         client: clientAddress,
         site: site?.name,
@@ -112,7 +119,7 @@ export class Dispatch {
         version: request.version,
         status,
         bytes,
-        durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+        durationMs: Math.round(durationMs * 10) / 10,
       }
       accessLog(entry, request.fields)
     }

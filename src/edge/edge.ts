@@ -5,6 +5,7 @@ import type { AccessLog } from '../telemetry/access-log.ts'
 import type { Log } from '../telemetry/log.ts'
 import { Admission } from './admission.ts'
 import { http1Bounds, http2Limits } from './bounds.ts'
+import { type CounterReport, Counters } from './counters.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { ClientFacts, Exchange } from './exchange/exchange.ts'
@@ -40,6 +41,7 @@ export class Edge {
   readonly #http2: Http2Server
   readonly #http01 = new Http01Answers()
   readonly #sweep = new Sweep()
+  readonly #counters = new Counters()
   readonly #connections: UpstreamConnections
   readonly #snapshot: EdgeSnapshot
   readonly #listening: Server[] = []
@@ -56,6 +58,7 @@ export class Edge {
       connections: this.#connections,
       date: new HttpDate(clock),
       log,
+      counters: this.#counters,
       accessLog: snapshot.accessLog ? accessLog : undefined,
     })
     const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
@@ -70,6 +73,7 @@ export class Edge {
     this.#tls = new TlsAcceptor({
       log,
       ticketSecrets,
+      counters: this.#counters,
       helloTimeoutMs: timeouts.helloMs,
       handshakeTimeoutMs: timeouts.handshakeMs,
       maxHandshakes: limits.handshakes,
@@ -81,6 +85,7 @@ export class Edge {
       trustedProxies,
       headerTimeoutMs: timeouts.helloMs,
       memory: this.#memory,
+      counters: this.#counters,
       openFiles: maxOpenFiles(),
       log,
     })
@@ -94,6 +99,11 @@ export class Edge {
   /** Replaces all certificates, and what names without one are told to wait for. */
   useCertificates(certificates: readonly CertificateSnapshot[], waiting: readonly WaitingSnapshot[]): void {
     this.#tls.update({ certificates, waiting, fallback: this.#snapshot.fallback })
+  }
+
+  /** What has been counted since the start. */
+  get counters(): CounterReport {
+    return this.#counters.report(this.#admission.open.size)
   }
 
   useTicketSecrets(secrets: TicketSecrets): void {

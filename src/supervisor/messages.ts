@@ -1,3 +1,4 @@
+import type { CounterReport } from '../edge/counters.ts'
 import type { ListenerSpec } from '../edge/listener.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
@@ -32,6 +33,8 @@ export type ToWorker =
   | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'reopen-logs' }
+  /** Answered with `counters`. */
+  | { readonly type: 'count'; readonly id: number }
   | { readonly type: 'drain' }
 
 /** From a worker to the control plane. */
@@ -40,3 +43,4 @@ export type FromWorker =
   /** The message is for the operator. */
   | { readonly type: 'listen-failed'; readonly address: string; readonly message: string }
   | { readonly type: 'done'; readonly id: number }
+  | { readonly type: 'counters'; readonly id: number; readonly counters: CounterReport }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
-import { startCertificates } from '../certificates/renewal.ts'
+import { startMetricsServer } from '../admin/metrics-server.ts'
+import type { Metric } from '../admin/metrics-text.ts'
+import { type Certificates, startCertificates } from '../certificates/renewal.ts'
 import type { CertificatesState } from '../certificates/state.ts'
 import { wantedCertificates } from '../certificates/wanted.ts'
 import type { Config, Site } from '../config/config.ts'
@@ -16,6 +18,7 @@ import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.ts'
 import { createIssuers } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
+import { certificateMetrics, workerMetrics } from './metrics.ts'
 import { throttle } from './throttle.ts'
 import { TicketRotation } from './ticket-rotation.ts'
 import { trustHint } from './trust-hint.ts'
@@ -47,7 +50,8 @@ export type Running = {
 
 /**
  * Brings the two halves up, in the order in which they can fail: storage, ports, the certificates that the storage holds,
- * workers; what is missing is then issued while they serve. Throws LogFileError, StorageError, BindError, WorkerStartError
+ * workers; what is missing is then issued while they serve. Throws LogFileError, StorageError, BindError, MetricsError,
+ * WorkerStartError
  * or the signal's reason, having given back what it had taken.
  */
 export async function startCastellan(options: SupervisorOptions): Promise<Running> {
@@ -97,6 +101,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   tickets.start((secrets) => pool.changeTicketSecrets(secrets))
   taken.defer(() => tickets.stop())
   await pool.start(signal)
+  await serveMetrics(config, { pool, certificates }, taken)
   announce(config, log)
   announceWaiting(certificates.state, log)
   warnOfDescriptors(config, log)
@@ -180,6 +185,23 @@ function announce({ sites, listen }: Config, log: Log): void {
   const origins = sites.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen))
   const more = sites.length > MAX_ANNOUNCED ? ` and ${sites.length - MAX_ANNOUNCED} more` : ''
   log.info('serving', `Serving ${origins.join(', ')}${more}.`)
+}
+
+async function serveMetrics(
+  { metrics }: Config,
+  { pool, certificates }: { readonly pool: WorkerPool; readonly certificates: Certificates },
+  taken: AsyncDisposableStack,
+): Promise<void> {
+  if (metrics === undefined) return
+  const collect = async (): Promise<Metric[]> => {
+    const { counters, workers } = await pool.count()
+    return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes)]
+  }
+  const server = await startMetricsServer({ ...metrics, address: formatListenAddress(metrics), collect })
+  taken.defer(() => {
+    server.close()
+    server.closeAllConnections()
+  })
 }
 
 /** Workers inherit the limit. */

@@ -1,4 +1,5 @@
 import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
+import { addCounters, type CounterReport, NO_COUNTS } from '../edge/counters.ts'
 import type { ChallengeSnapshot } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
@@ -38,7 +39,7 @@ const STABLE_MS = 60_000
 /** After the drain time, a worker that has not gone by itself is killed. */
 const KILL_GRACE_MS = 2_000
 
-/** Of a worker that takes a challenge or forgets one. Who is silent for longer hangs, and accepts no connections either. */
+/** Of a worker that takes a challenge, forgets one, or counts. Who is silent for longer hangs, and accepts no connections either. */
 const ANSWER_TIMEOUT_MS = 5_000
 
 type Waiting = { readonly id: number; readonly workers: Set<WorkerProcess>; readonly resolve: () => void }
@@ -52,6 +53,9 @@ export class WorkerPool implements ChallengePublisher {
   readonly #workers = new Set<WorkerProcess>()
   /** Those that accept connections. */
   readonly #accepting = new Set<WorkerProcess>()
+  /** What each worker has last counted, and what those have that are gone. */
+  readonly #counted = new Map<WorkerProcess, CounterReport>()
+  #past = NO_COUNTS
   readonly #challenges = new Map<string, ChallengeSnapshot>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #stopping = new AbortController()
@@ -88,6 +92,13 @@ export class WorkerPool implements ChallengePublisher {
   /** Lets all workers go on in new files, after an operator has moved the former ones away. */
   reopenLogs(): void {
     for (const worker of this.#workers) worker.send({ type: 'reopen-logs' })
+  }
+
+  /** What all workers have counted, those that are gone as of the last time. */
+  async count(): Promise<{ readonly counters: CounterReport; readonly workers: number }> {
+    await this.#ask((id) => ({ type: 'count', id }))
+    const counters = [...this.#counted.values()].reduce(addCounters, this.#past)
+    return { counters, workers: this.#accepting.size }
   }
 
   async publish(answer: ChallengeAnswer): Promise<void> {
@@ -144,6 +155,9 @@ export class WorkerPool implements ChallengePublisher {
         return this.#ready.reject(new WorkerStartError('listen-failed', message.message, { address: message.address }))
       case 'done':
         return this.#done(worker, message.id)
+      case 'counters':
+        this.#counted.set(worker, message.counters)
+        return this.#done(worker, message.id)
       default:
         message satisfies never
     }
@@ -157,6 +171,8 @@ export class WorkerPool implements ChallengePublisher {
   #exited(worker: WorkerProcess, cause: string, livedMs: number): void {
     this.#workers.delete(worker)
     this.#accepting.delete(worker)
+    this.#past = addCounters(this.#past, { ...(this.#counted.get(worker) ?? NO_COUNTS), connectionsOpen: 0 })
+    this.#counted.delete(worker)
     for (const id of [...this.#waiting.keys()]) this.#done(worker, id)
     if (this.#stopping.signal.aborted) {
       if (this.#workers.size === 0) this.#gone.resolve()
@@ -213,7 +229,7 @@ export class WorkerPool implements ChallengePublisher {
   #giveUp(id: number): void {
     const silent = [...(this.#waiting.get(id)?.workers ?? [])]
     for (const worker of silent) {
-      const message = `Worker ${worker.pid} has not answered about a challenge for ${ANSWER_TIMEOUT_MS / 1000} s: it is not waited for.`
+      const message = `Worker ${worker.pid} has not answered for ${ANSWER_TIMEOUT_MS / 1000} s: it is not waited for.`
       this.#options.log.warn('worker-silent', message, { pid: worker.pid })
       this.#done(worker, id)
     }

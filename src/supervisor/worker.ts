@@ -89,6 +89,8 @@ class RunningWorker {
         return this.#edge.useTicketSecrets(message.secrets)
       case 'reopen-logs':
         return this.#accessFile?.reopen()
+      case 'count':
+        return send({ type: 'counters', id: message.id, counters: this.#edge.counters })
       case 'publish-challenge':
         this.#edge.publishChallenge(message.challenge)
         return send({ type: 'done', id: message.id })

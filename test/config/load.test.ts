@@ -64,6 +64,7 @@ test('two lines are a config: everything else has a default', async () => {
       trustedProxies: [],
     },
     fallback: undefined,
+    metrics: undefined,
     limits: LIMITS,
     timeouts: TIMEOUTS,
     sites: [

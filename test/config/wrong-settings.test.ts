@@ -1,7 +1,7 @@
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const TOP =
-  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log'
+  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics'
 const SITE = 'allowed: aliases, upstream, redirectTo, redirect, hsts, issuer, certificate, limits'
 const LISTEN = 'allowed: ":443", "127.0.0.1:443", "[::1]:443", "unix:/run/castellan.sock", "fd:3"'
 const KEYS = 'allowed: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096'
@@ -29,7 +29,7 @@ const keys: Case[] = [
     '3:1: workers: found the key a second time, first at castellan.yaml:2:1; write each key once',
   ],
   ['the key __proto__', `${GOOD}__proto__: 2`, '2:1: __proto__: found a key that cannot be used; choose another'],
-  ['a setting that is to come', `${GOOD}metrics: 127.0.0.1:9180`, '2:1: metrics: not supported yet; remove it'],
+  ['a setting that is to come', `${GOOD}admin: {}`, '2:1: admin: not supported yet; remove it'],
   [
     'a site setting that is to come',
     siteWith('routes: []'),
@@ -74,6 +74,11 @@ const values: Case[] = [
     `${GOOD}acceptTerms: no\ndefaults: { redirect: Y }`,
     '2:14: acceptTerms: found "no"; did you mean "off"? allowed: on, off, true, false',
     '3:23: defaults.redirect: found "Y"; did you mean "on"? allowed: on, off, true, false',
+  ],
+  [
+    'metrics where nobody could ask for them',
+    `${GOOD}metrics: unix:/run/x.sock`,
+    '2:10: metrics: found "unix:/run/x.sock"; allowed: an address and a port, such as "127.0.0.1:9180"',
   ],
   [
     'a PROXY protocol from nobody',

@@ -196,7 +196,7 @@ test('reports every problem at once, in the order of the file', async () => {
     'castellan.yaml:7:3 sites."c.example"',
     'castellan.yaml:7:14 sites."c.example"',
     'castellan.yaml:8:3 sites."c.example."',
-    'castellan.yaml:9:1 metrics',
+    'castellan.yaml:9:10 metrics',
   ])
 })
 

@@ -25,6 +25,7 @@ async function place(t: TestContext, options: Partial<AdmissionOptions> = {}): P
     headerTimeoutMs: 5_000,
     memory: { isShort: false },
     openFiles: undefined,
+    counters: { accepted: 0, refused: 0 },
     log,
     ...options,
   })

@@ -1,5 +1,6 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { Counters } from '../../src/edge/counters.ts'
 import { Dispatch } from '../../src/edge/dispatch.ts'
 import type { ClientFacts, Exchange } from '../../src/edge/exchange/exchange.ts'
 import { HttpDate } from '../../src/edge/http-date.ts'
@@ -78,6 +79,7 @@ export async function serve(
     connections,
     date: new HttpDate({ now: () => Date.now() }),
     log,
+    counters: new Counters(),
     accessLog: (entry) => accesses.push(entry),
   })
   const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)

@@ -4,6 +4,7 @@ import { describeError } from '../../errors.ts'
 import type { Log } from '../../telemetry/log.ts'
 import { Alert } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
+import type { Counters } from '../counters.ts'
 import type { Endpoints } from '../endpoints.ts'
 import type { CertificateSnapshot, WaitingSnapshot } from '../snapshot.ts'
 import { speaksOurVersions } from './certificate-kind.ts'
@@ -30,6 +31,7 @@ export type TlsAcceptorOptions = {
   readonly log: Log
   /** The same in all workers, so that a client can resume with whichever it gets. */
   readonly ticketSecrets: TicketSecrets
+  readonly counters: Pick<Counters, 'fullHandshakes' | 'resumedHandshakes' | 'failedHandshakes'>
   /** If it throws, the connection is closed and the error is logged. */
   readonly onConnection: (connection: TlsConnection) => void
   /** For the whole ClientHello, from the first moment; 5 s unless given. */
@@ -104,6 +106,7 @@ export class TlsAcceptor {
       decide: (hello) => this.#decide(hello, endpoints),
       onOver: (failure) => {
         this.#handshakes.delete(handshake)
+        if (failure !== undefined) this.#options.counters.failedHandshakes++
         if (failure !== undefined) log.debug('handshake-failed', `A TLS handshake failed: ${failure}.`, { client })
       },
       onThrow: (error) => {
@@ -167,6 +170,8 @@ export class TlsAcceptor {
     client: Pick<TlsConnection, 'serverName' | 'endpoints'>,
   ): Decision {
     const onSecure = (socket: TLSSocket): void => {
+      if (socket.isSessionReused()) this.#options.counters.resumedHandshakes++
+      else this.#options.counters.fullHandshakes++
       const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
       this.#options.onConnection({ ...client, socket, certificate: { id, names }, protocol })
     }

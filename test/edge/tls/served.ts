@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { Counters } from '../../../src/edge/counters.ts'
 import { endpointsOf } from '../../../src/edge/endpoints.ts'
 import type { CertificateSnapshot } from '../../../src/edge/snapshot.ts'
 import { TlsAcceptor, type TlsAcceptorOptions, type TlsConnection } from '../../../src/edge/tls/acceptor.ts'
@@ -51,7 +52,13 @@ export async function serveTls(
   options: Partial<TlsAcceptorOptions> & { fallback?: string; waiting?: { names: string[]; reason: string }[] } = {},
 ): Promise<ServedTls> {
   const log = new RecordingLog()
-  const acceptor = new TlsAcceptor({ log, onConnection, ticketSecrets: [ticketSecret()], ...options })
+  const acceptor = new TlsAcceptor({
+    log,
+    onConnection,
+    ticketSecrets: [ticketSecret()],
+    counters: new Counters(),
+    ...options,
+  })
   acceptor.update({ certificates, waiting: options.waiting ?? [], fallback: options.fallback })
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
