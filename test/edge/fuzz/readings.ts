@@ -19,7 +19,11 @@ export type Reading<M = unknown> = {
 
 export type ReadMessage = { head: unknown; content: string; trailers?: Fields | undefined }
 
-export type ReadRequest = ReadMessage & { readonly head: RequestHead; readonly contentLength: number }
+export type ReadRequest = ReadMessage & {
+  readonly head: RequestHead
+  readonly contentLength: number
+  readonly expectsContinue: boolean
+}
 
 /** Reads one message after another, as the connections do. */
 class Messages<M extends ReadMessage> implements ContentSink {
@@ -86,8 +90,13 @@ class Messages<M extends ReadMessage> implements ContentSink {
 
 export function readRequests(pieces: readonly Buffer[], limits: MessageLimits = REQUEST_LIMITS): Reading<ReadRequest> {
   return new Messages<ReadRequest>(requestHeads(limits), limits, (text) => {
-    const { request, framing, contentLength, isPersistent, ...others } = parseRequestHead(text, 'http', limits)
-    const message = { head: request, contentLength, others, content: '', trailers: undefined }
+    const { request, framing, contentLength, isPersistent, expectsContinue, takesTrailers } = parseRequestHead(
+      text,
+      'http',
+      limits,
+    )
+    const head = { head: request, contentLength, expectsContinue, takesTrailers }
+    const message = { ...head, content: '', trailers: undefined }
     return { message, framing, isLast: !isPersistent }
   }).read(pieces)
 }
