@@ -9,6 +9,7 @@ import {
 } from '../exchange/exchange.ts'
 import { formatFieldSection } from './field-section.ts'
 import type { MessageWriter } from './message-writer.ts'
+import { missingHandshakeField } from './websocket-handshake.ts'
 
 /** The connection that a request is sent on, as far as the request needs it. */
 export interface UpstreamCarrier {
@@ -30,15 +31,19 @@ export class Http1UpstreamExchange implements UpstreamExchange {
   readonly #carrier: UpstreamCarrier
   #left: number
   #isBlocked = false
+  /** What the client says of the other protocol before the upstream has agreed to it, as it can over HTTP/2. */
+  #early: Buffer[] = []
+  #hasEndedEarly = false
   #phase: 'sending' | 'sent' | 'other-protocol' | 'other-protocol-ended' | 'over' = 'sending'
 
   constructor(request: UpstreamRequest, receiver: ResponseReceiver, carrier: UpstreamCarrier) {
     this.request = request
     this.receiver = receiver
     this.#carrier = carrier
-    this.#left = request.contentLength
-    carrier.writer.text(formatRequestHead(request))
-    if (request.contentLength !== 0) return
+    // What follows a request to leave HTTP is the other protocol's, and no content (RFC 9110 §7.8).
+    this.#left = request.upgrade === undefined ? request.contentLength : 0
+    carrier.writer.text(formatRequestHead(request, this.#left))
+    if (this.#left !== 0) return
     this.#phase = 'sent'
     carrier.writer.flush()
   }
@@ -62,7 +67,7 @@ export class Http1UpstreamExchange implements UpstreamExchange {
     if (this.#phase === 'sending' && this.#left === UNKNOWN_LENGTH) writer.chunk(piece)
     else if (this.#phase === 'sending') this.#writeCounted(piece)
     else if (this.#phase === 'other-protocol') writer.content(piece)
-    else return true
+    else return !this.#holdsEarly(piece)
     this.#isBlocked = writer.isFull
     return !this.#isBlocked
   }
@@ -76,7 +81,7 @@ export class Http1UpstreamExchange implements UpstreamExchange {
       if (this.#left === UNKNOWN_LENGTH) this.#carrier.writer.lastChunk(trailers)
       this.#phase = 'sent'
       this.#carrier.writer.flush()
-    }
+    } else this.#hasEndedEarly = this.#phase === 'sent'
   }
 
   resume(): void {
@@ -92,6 +97,11 @@ export class Http1UpstreamExchange implements UpstreamExchange {
   /** What follows is the other protocol's, both ways. */
   switchProtocol(): void {
     this.#phase = 'other-protocol'
+    const early = this.#early
+    this.#early = []
+    for (const piece of early) this.write(piece)
+    if (this.#hasEndedEarly) this.end()
+    else if (early.length > 0 && !this.#isBlocked) this.receiver.onDrain()
   }
 
   /** The upstream has taken what was written. */
@@ -116,6 +126,13 @@ export class Http1UpstreamExchange implements UpstreamExchange {
     this.receiver.onFailure(failure)
   }
 
+  /** Whether the piece is the other protocol's, which has to wait for its turn. */
+  #holdsEarly(piece: Buffer): boolean {
+    if (this.#phase !== 'sent' || this.request.upgrade === undefined) return false
+    this.#early.push(piece)
+    return true
+  }
+
   #writeCounted(piece: Buffer): void {
     this.#left -= piece.length
     if (this.#left < 0) this.fail(unfinished())
@@ -130,9 +147,11 @@ function unfinished(): ExchangeFailure {
 }
 
 /** Host comes first (RFC 9110 §7.2), and what concerns the connection last, so that nothing before can speak for it. */
-function formatRequestHead({ method, target, authority, fields, contentLength, upgrade }: UpstreamRequest): string {
+function formatRequestHead(request: UpstreamRequest, contentLength: number): string {
+  const { method, target, authority, fields, upgrade } = request
   const lines = `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${formatFieldSection(fields)}`
-  return lines + framingField(method, contentLength) + connectionFields(upgrade)
+  const handshake = upgrade === undefined ? '' : missingHandshakeField(fields, upgrade)
+  return lines + handshake + framingField(method, contentLength) + connectionFields(upgrade)
 }
 
 function framingField(method: string, contentLength: number): string {

@@ -284,6 +284,51 @@ test('another protocol goes both ways until each side ends its own (RFC 9110 §7
   await closed()
 })
 
+test('what is said of another protocol before it is agreed to waits for its turn (RFC 9110 §7.8)', async (t) => {
+  for (const endsEarly of [false, true]) {
+    const { ask, peer } = await connected(t)
+    const { heard, exchange } = ask({ upgrade: 'websocket', contentLength: UNKNOWN_LENGTH })
+    const head = await peer.hear('\r\n\r\n')
+    assert.doesNotMatch(head, /Transfer-Encoding|Content-Length/)
+    assert.equal(exchange.write(Buffer.from('early ')), false)
+    assert.equal(exchange.write(Buffer.from('bird')), false)
+    if (endsEarly) exchange.end()
+    await turns()
+    assert.equal(peer.received, '')
+    peer.say('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    await peer.hear('early bird')
+    if (endsEarly) assert.equal(await peer.hearEnd(), '')
+    else await until(() => heard.drains === 1)
+  }
+})
+
+test('what is said of another protocol that is declined is dropped', async (t) => {
+  const { ask, peer, events } = await connected(t)
+  const { heard, exchange } = ask({ upgrade: 'websocket', contentLength: UNKNOWN_LENGTH })
+  exchange.write(Buffer.from('GET /smuggled HTTP/1.1\r\n\r\n'))
+  await peer.hear('\r\n\r\n')
+  peer.say('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n')
+  assert.equal(await heard.over(), undefined)
+  ask()
+  assert.match(await peer.hear('\r\n\r\n'), /^GET \/ HTTP/)
+  assert.deepEqual(events, ['ready', 'free'])
+})
+
+test('a handshake for WebSocket has a key, whoever asks (RFC 6455 §4.1)', async (t) => {
+  const keys = new Set<string>()
+  for (let count = 0; count < 3; count++) {
+    const { ask, peer } = await connected(t)
+    ask({ upgrade: 'WebSocket' })
+    keys.add(/\r\nSec-WebSocket-Key: ([A-Za-z0-9+/]{22}==)\r\n/.exec(await peer.hear('\r\n\r\n'))?.[1] ?? '')
+  }
+  assert.equal(keys.size, 3)
+  for (const request of [{ upgrade: 'echo' }, { upgrade: 'websocket', fields: ['sec-websocket-key', 'theirs'] }]) {
+    const { ask, peer } = await connected(t)
+    ask(request)
+    assert.doesNotMatch(await peer.hear('\r\n\r\n'), /Sec-WebSocket-Key: /)
+  }
+})
+
 test('deadlines: for the head, and for a pause that is not ours', async (t) => {
   const { headMs, contentPauseMs } = UPSTREAM_DEADLINES
   const first = await connected(t)
