@@ -30,6 +30,7 @@ const OK = 200
 const NO_CONTENT = 204
 const NOT_MODIFIED = 304
 const REQUEST_TIMEOUT = 408
+const BAD_GATEWAY = 502
 
 /** RFC 8441 §5: what these would prove is proved by HTTP/2 itself. */
 const HTTP1_HANDSHAKE_FIELDS = new Set(['sec-websocket-accept', 'connection', 'upgrade'])
@@ -91,6 +92,7 @@ export class ServerStream extends Http2Stream implements Exchange {
     if (this.#isOver || this.#status !== 0) return
     this.#status = status
     if (status === SWITCHING_PROTOCOLS) return this.#switchProtocols(fields)
+    if (this.request.upgrade !== undefined && status >= 200 && status < 300) return this.#declineUpgrade()
     this.#isWithoutContent = this.request.method === 'HEAD' || status === NO_CONTENT || status === NOT_MODIFIED
     this.#responseLeft = this.#isWithoutContent ? UNKNOWN_LENGTH : contentLength
     const isLengthSent = contentLength === UNKNOWN_LENGTH || status === NO_CONTENT || hasContentLength(fields)
@@ -170,6 +172,13 @@ export class ServerStream extends Http2Stream implements Exchange {
     this.respond({ status: REQUEST_TIMEOUT, fields: NO_FIELDS }, 0)
     this.end()
     this.over('aborted')
+  }
+
+  /** RFC 8441 §4: any 2xx would tell the client that what follows is the other protocol, when it is an ordinary response. */
+  #declineUpgrade(): void {
+    this.#status = BAD_GATEWAY
+    this.#isWithoutContent = true
+    this.#host.sendHeaders(this, withLength(BAD_GATEWAY, 0), NO_FIELDS)
   }
 
   /** RFC 8441 §5. */

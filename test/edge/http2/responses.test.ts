@@ -217,3 +217,15 @@ test('an upgrade that is refused is an answer like any other', async () => {
   client.served[0]!.exchange.end()
   assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=403 content-length=0', 'RST_STREAM 1 NO_ERROR'])
 })
+
+test('an upgrade that is answered with success, but not with 101, has failed (RFC 8441 §4)', async () => {
+  for (const status of [200, 204, 299]) {
+    const client = await connectedClient()
+    await client.send(headers(1, literals(...WEBSOCKET)))
+    const { exchange } = client.served[0]!
+    exchange.respond({ status, fields: ['X', '1'] }, 5)
+    exchange.write(Buffer.from('hello'))
+    exchange.end()
+    assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=502 content-length=0', 'RST_STREAM 1 NO_ERROR'])
+  }
+})
