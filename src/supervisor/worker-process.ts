@@ -7,6 +7,14 @@ import type { WorkerProcess } from './worker-pool.ts'
 export const FIRST_INHERITED_FD = 4
 
 /**
+ * How V8 collects the garbage of a worker. Threads that help it cost more CPU time than they save where most of what is
+ * live is a few connections and each buffer is dead soon: without them a body of 100 MB costs 90 ms instead of 140 to a
+ * client and 117 instead of 163 from one. A young generation of 8 MiB in place of 16 stays in the processor's cache, which
+ * brings the latter to 100; with 2 MiB bodies cost as little, but small requests a fifth more.
+ */
+const V8_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=8']
+
+/**
  * Starts this same program as a worker.
  *
  * @param program the path of the script to start, with `worker` as its command.
@@ -14,7 +22,8 @@ export const FIRST_INHERITED_FD = 4
  */
 export function spawnWorker(program: string, fds: readonly number[]): WorkerProcess {
   try {
-    return asWorker(fork(program, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds] }))
+    const execArgv = [...process.execArgv, ...V8_FLAGS]
+    return asWorker(fork(program, ['worker'], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds] }))
   } catch (error) {
     return stillborn(error)
   }
