@@ -147,10 +147,12 @@ export class Edge {
   }
 }
 
-function clientFacts({ clientAddress, localPort }: Endpoints, tls: TlsConnection | undefined): ClientFacts {
+function clientFacts(endpoints: Endpoints, tls: TlsConnection | undefined): ClientFacts {
   return {
-    address: clientAddress,
-    localPort,
+    address: endpoints.clientAddress,
+    get localPort() {
+      return endpoints.localPort
+    },
     certificateNames: tls?.certificate.names,
     usesFallback: tls !== undefined && tls.serverName === undefined,
   }

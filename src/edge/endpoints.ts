@@ -10,8 +10,27 @@ export type Endpoints = {
 }
 
 /** The ends of the connection itself: of a client that connects to us without a proxy in between. */
-export function endpointsOf({ remoteAddress, localAddress, localPort }: Socket): Endpoints {
-  return { clientAddress: plainAddress(remoteAddress), localAddress: plainAddress(localAddress), localPort }
+export function endpointsOf(socket: Socket): Endpoints {
+  return new SocketEndpoints(socket)
+}
+
+/** Our own end is asked of the system only where it matters: that is a system call, and most requests need no answer. */
+class SocketEndpoints implements Endpoints {
+  readonly clientAddress: string
+  readonly #socket: Socket
+
+  constructor(socket: Socket) {
+    this.clientAddress = plainAddress(socket.remoteAddress)
+    this.#socket = socket
+  }
+
+  get localAddress(): string {
+    return plainAddress(this.#socket.localAddress)
+  }
+
+  get localPort(): number | undefined {
+    return this.#socket.localPort
+  }
 }
 
 /** An address as people write it: an IPv4 address as such on a dual-stack socket too. */
