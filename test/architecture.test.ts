@@ -84,7 +84,7 @@ function lineRule(
 
 const source = (path: string, text = ''): Source => ({ path: `src/${path}`, text })
 
-const CONTROL_PLANE = ['certificates', 'issuers', 'acme', 'challenges', 'storage', 'admin']
+const CONTROL_PLANE = ['certificates', 'issuers', 'acme', 'challenges', 'preflight', 'storage', 'admin']
 const NETWORK = /^node:(net|http|https|http2|tls|dgram|dns)\b/
 /** What node:net knows of addresses without a socket. */
 const ADDRESSES_ONLY = /^\s*\{(\s*(isIP|isIPv4|isIPv6|BlockList)\s*,?)+\s*\}\s*$/

@@ -18,6 +18,8 @@ export type AcmeErrorCode =
   | 'acme-problem'
   /** Every nonce was refused, the one that came with each refusal included. */
   | 'acme-nonces-refused'
+  /** The CA was not asked, as it could not have validated the names. */
+  | 'names-hopeless'
   /** This machine's clock and the CA's differ by more than certificates bear. */
   | 'clock-wrong'
   | 'terms-not-accepted'
@@ -57,8 +59,13 @@ export class AcmeError extends CastellanError {
     return this.code === 'acme-unreachable' || this.code === 'acme-timeout' || this.code === 'acme-unavailable'
   }
 
+  /** The CA has not been asked, and so nothing is lost by looking again soon. */
+  get isForesight(): boolean {
+    return this.code === 'names-hopeless' || this.code === 'clock-wrong'
+  }
+
   /** Whether it was about the names: an order for another key would have met the same. */
   get concernsNames(): boolean {
-    return this.code === 'authorization-failed'
+    return this.code === 'authorization-failed' || this.code === 'names-hopeless'
   }
 }

@@ -1,6 +1,9 @@
 import { JsonObject } from './json-object.ts'
 import { requireUrl } from './server-url.ts'
 
+/** Let's Encrypt has one. */
+const MAX_CAA_IDENTITIES = 20
+
 /** Let's Encrypt has five; a bound for the hostile. */
 const MAX_PROFILES = 100
 
@@ -16,6 +19,8 @@ export type Directory = {
   readonly termsOfService: string | undefined
   /** newAccount needs credentials that the CA gives out beforehand (§7.3.4). */
   readonly externalAccountRequired: boolean
+  /** How CAA records call this CA; empty where it does not say. */
+  readonly caaIdentities: readonly string[]
   /** Names of certificate profiles (draft-ietf-acme-profiles); empty where the server has none. */
   readonly profiles: readonly string[]
 }
@@ -32,10 +37,15 @@ export function parseDirectory(document: unknown, url: string): Directory {
     renewalInfo: optionalUrl(directory.optionalString('renewalInfo'), url),
     termsOfService: meta?.optionalString('termsOfService'),
     externalAccountRequired: meta?.optionalBoolean('externalAccountRequired') ?? false,
+    caaIdentities: meta === undefined ? [] : optionalStrings(meta, 'caaIdentities'),
     profiles: Object.keys(meta?.optionalObject('profiles')?.fields ?? {}).slice(0, MAX_PROFILES),
   }
 }
 
 function optionalUrl(text: string | undefined, base: string): string | undefined {
   return text === undefined ? undefined : requireUrl(text, base)
+}
+
+function optionalStrings(meta: JsonObject, field: string): string[] {
+  return meta.fields[field] == null ? [] : meta.strings(field, MAX_CAA_IDENTITIES).map((text) => text.toLowerCase())
 }

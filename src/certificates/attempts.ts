@@ -11,6 +11,8 @@ type Attempt = {
   readonly failures: number
   /** Begun in a row without an end: the process ended first. */
   readonly unfinished: number
+  /** Looks in a row after which nobody was asked. */
+  readonly looks: number
   readonly lastAt: number
   /** No try before this. */
   readonly nextAt: number
@@ -24,6 +26,10 @@ const MINUTE_MS = 60 * 1000
 const DAY_MS = 24 * 60 * MINUTE_MS
 /** Let's Encrypt's Integration Guide: after 1, 10 and 100 minutes, and then daily. */
 const LADDER_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_MS]
+/** What costs the CA nothing is looked at again soon: somebody may be at work on it. */
+const LOOK_AGAIN_MS = 5 * MINUTE_MS
+/** An hour of looking. What this machine sees is not what a CA sees everywhere: after that it is asked all the same. */
+const MAX_LOOKS = 12
 /** Of each wait, up or down: what failed together does not come back together. */
 const JITTER = 0.1
 /** A CA's own word is waited for up to this; beyond it, it is asked again. */
@@ -97,6 +103,21 @@ export class Attempts {
     return nextAt
   }
 
+  /** Notes that it was not tried, as that was plainly in vain: no failure is counted. Gives the time of the next look. */
+  async postpone(id: string, reason: string): Promise<number> {
+    const lastAt = this.#surroundings.clock.now()
+    const jitter = 1 + JITTER * (2 * this.#surroundings.random() - 1)
+    const nextAt = Math.round(lastAt + LOOK_AGAIN_MS * jitter)
+    const before = this.#get(id)
+    await this.#save(id, { ...before, unfinished: 0, looks: before.looks + 1, lastAt, nextAt, reason })
+    return nextAt
+  }
+
+  /** The CA should be asked whatever a look before it says: that has been said often enough. */
+  isInsistent(id: string): boolean {
+    return this.#get(id).looks >= MAX_LOOKS
+  }
+
   /** Notes the last failure of one certificate for another too, which would have met the same. */
   async share(id: string, otherId: string): Promise<void> {
     const { circumstances } = this.#get(otherId)
@@ -109,7 +130,7 @@ export class Attempts {
 
   #get(id: string): Attempt {
     const circumstances = this.#circumstances.get(id) ?? ''
-    const none = { failures: 0, unfinished: 0, lastAt: 0, nextAt: 0, reason: '', circumstances }
+    const none = { failures: 0, unfinished: 0, looks: 0, lastAt: 0, nextAt: 0, reason: '', circumstances }
     return this.#attempts.get(id) ?? none
   }
 
@@ -160,8 +181,8 @@ function parseAttempt(value: Buffer): Attempt | undefined {
   } catch {
     return undefined
   }
-  const { failures, unfinished, lastAt, nextAt, reason, circumstances } = attempt ?? {}
-  const areCounts = [failures, unfinished].every((count) => Number.isInteger(count) && count! >= 0)
+  const { failures, unfinished, looks, lastAt, nextAt, reason, circumstances } = attempt ?? {}
+  const areCounts = [failures, unfinished, looks].every((count) => Number.isInteger(count) && count! >= 0)
   const areTimes = [lastAt, nextAt].every((time) => Number.isFinite(time) && time! >= 0)
   const areTexts = [reason, circumstances].every((text) => typeof text === 'string')
   return areCounts && areTimes && areTexts ? (attempt as Attempt) : undefined

@@ -11,6 +11,8 @@ export class IssuanceError extends CastellanError {
   readonly retryAfterMs: number
   /** Any other certificate of the same names, from the same issuers, would have met the same. */
   readonly concernsNames: boolean
+  /** Nobody was asked, as it would have been in vain. */
+  readonly isForesight: boolean
 
   constructor(failures: readonly { issuer: string; error: unknown }[]) {
     const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
@@ -18,7 +20,8 @@ export class IssuanceError extends CastellanError {
       issuers: failures.map(({ issuer }) => issuer),
     })
     this.retryAfterMs = Math.min(...failures.map(({ error }) => retryAfterOf(error)))
-    this.concernsNames = failures.every(({ error }) => concernsNames(error))
+    this.concernsNames = failures.every(({ error }) => says(error, 'concernsNames'))
+    this.isForesight = failures.every(({ error }) => says(error, 'isForesight'))
   }
 }
 
@@ -29,7 +32,7 @@ export class IssuanceError extends CastellanError {
  */
 export async function issueFromAny(
   wanted: WantedCertificate,
-  held: StoredCertificate | undefined,
+  { held, isInsistent }: { readonly held: StoredCertificate | undefined; readonly isInsistent: boolean },
   issuers: ReadonlyMap<string, Issuer>,
   { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
   signal: AbortSignal,
@@ -41,7 +44,7 @@ export async function issueFromAny(
     const issuer = issuers.get(name)!
     try {
       const predecessor = isFrom(issuer, held) ? held.certificate : undefined
-      const issued = await issuer.issue({ names, keyKind, site, predecessor }, signal)
+      const issued = await issuer.issue({ names, keyKind, site, predecessor, isInsistent }, signal)
       return acceptIssued(issued, wanted, issuer, clock.now())
     } catch (error) {
       signal.throwIfAborted()
@@ -59,8 +62,9 @@ function retryAfterOf(error: unknown): number {
   return typeof hint === 'number' && hint > 0 ? hint : 0
 }
 
-function concernsNames(error: unknown): boolean {
-  return error instanceof Error && 'concernsNames' in error && error.concernsNames === true
+/** What an error says of itself; nothing, if it is of another kind. */
+function says(error: unknown, property: 'concernsNames' | 'isForesight'): boolean {
+  return error instanceof Error && property in error && (error as Error & Record<string, unknown>)[property] === true
 }
 
 /** Whether a certificate came from this issuer, and from the same CA as it is now. */

@@ -250,7 +250,13 @@ export class Certificates {
     this.#progress.requested(wanted, step.because)
     await this.#attempts.begin(wanted.id)
     try {
-      const issued = await issueFromAny(wanted, item.held, issuers, { clock, progress: this.#progress }, signal)
+      const issued = await issueFromAny(
+        wanted,
+        { held: item.held, isInsistent: this.#attempts.isInsistent(wanted.id) },
+        issuers,
+        { clock, progress: this.#progress },
+        signal,
+      )
       await this.#swapIn(item, issued, step.type)
     } catch (error) {
       // Given up as the program stops, it stays noted as begun, as after a crash.
@@ -272,9 +278,11 @@ export class Certificates {
   async #fail(item: Item, type: Order['type'], error: unknown): Promise<void> {
     const { wanted } = item
     const reason = describeError(error)
-    const { retryAfterMs, concernsNames } =
-      error instanceof IssuanceError ? error : { retryAfterMs: 0, concernsNames: false }
-    const nextAt = await this.#attempts.fail(wanted.id, reason, retryAfterMs)
+    const { retryAfterMs, concernsNames, isForesight } =
+      error instanceof IssuanceError ? error : { retryAfterMs: 0, concernsNames: false, isForesight: false }
+    const nextAt = isForesight
+      ? await this.#attempts.postpone(wanted.id, reason)
+      : await this.#attempts.fail(wanted.id, reason, retryAfterMs)
     // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
     const siblings = concernsNames ? this.#dueSiblingsOf(item) : []
     for (const sibling of siblings) await this.#attempts.share(wanted.id, sibling.wanted.id)

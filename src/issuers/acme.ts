@@ -14,6 +14,8 @@ import { type Certificate, checkIssued } from '../pki/certificate.ts'
 import { createCertificateRequest } from '../pki/certificate-request.ts'
 import { exportPrivateKey, generateKey, isSameKey } from '../pki/keys.ts'
 import { canonicalName } from '../pki/subject-names.ts'
+import { lookBefore } from '../preflight/look.ts'
+import type { NameResolver } from '../preflight/name-resolver.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
@@ -36,6 +38,8 @@ export type AcmeIssuerSurroundings = {
   readonly random: Random
   readonly log: Log
   readonly publisher: ChallengePublisher
+  /** For a look before the CA is asked; only where that is a public one, which sees the names as we do. */
+  readonly resolver?: NameResolver | undefined
   /** HTTPS over node's own client unless given. */
   readonly transport?: Transport
   /** pki's unless given. */
@@ -93,13 +97,14 @@ class AcmeIssuer implements Issuer {
   }
 
   async #issue(
-    { names, keyKind, site, predecessor }: CertificateRequest,
+    { names, keyKind, site, predecessor, isInsistent = false }: CertificateRequest,
     signal: AbortSignal,
   ): Promise<IssuedCertificate> {
     const client = await this.#connect(signal)
     const profile = this.#chooseProfile(client)
     const place = accountPlace(this.#config, site ?? names[0]!)
     const account = await this.#accounts.get(client, place, signal)
+    if (!isInsistent) await this.#lookBefore(names, client, account)
     const { privateKey } = await this.#generateKey(keyKind)
     if (isSameKey(privateKey, account.key.privateKey)) throw accountKeyReused(names)
     const csr = await createCertificateRequest({ names, privateKey })
@@ -123,6 +128,18 @@ class AcmeIssuer implements Issuer {
     })
     this.#logReceived(client, names, chain)
     return { chain: chain.pem, privateKey: exportPrivateKey(privateKey) }
+  }
+
+  /** Throws AcmeError `names-hopeless`. */
+  async #lookBefore(names: readonly string[], { directory, server }: AcmeClient, { url }: Account): Promise<void> {
+    const { resolver } = this.#surroundings
+    if (resolver === undefined) return
+    const { challenges } = this.#config
+    const subject = { identities: directory.caaIdentities, accountUrl: url, challenges }
+    const faults = await lookBefore(names, subject, resolver)
+    if (faults.length === 0) return
+    const sentence = `The CA at ${server} was not asked: ${faults.join('; ')}.`
+    throw new AcmeError('names-hopeless', sentence, { server, names })
   }
 
   /** One order, and one more for each further challenge type that may do where the ones before have failed. */

@@ -10,6 +10,8 @@ export type CertificateRequest = {
   readonly site?: string
   /** The certificate that it is to replace, if that came from the same CA: renewals that a CA asked for are not counted. */
   readonly predecessor?: Certificate | undefined
+  /** The CA is to be asked even if it looks as if it could not validate the names. */
+  readonly isInsistent?: boolean
 }
 
 export type IssuedCertificate = {
@@ -30,7 +32,7 @@ export interface Issuer {
   /**
    * Gets one certificate, with a new key. Rejects with a CastellanError whose message and facts keep the CA's own words;
    * nothing needs to be cleaned up after a rejection. An error with `concernsNames: true` would meet any certificate of the
-   * same names, and one with `retryAfterMs` says how long the CA wants to be left alone.
+   * same names, one with `isForesight: true` says that nobody was asked, and one with `retryAfterMs` says how long the CA wants to be left alone.
    */
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate>
   /**

@@ -1,8 +1,10 @@
 import type { ChallengePublisher } from '../challenges/challenge.ts'
-import type { Config } from '../config/config.ts'
+import type { AcmeIssuerConfig, Config } from '../config/config.ts'
+import { builtInDirectories } from '../config/issuers.ts'
 import { createAcmeIssuer } from '../issuers/acme.ts'
 import type { InternalIssuer } from '../issuers/internal.ts'
 import type { Issuer } from '../issuers/issuer.ts'
+import { createNameResolver } from '../preflight/name-resolver.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
@@ -22,8 +24,20 @@ export function createIssuers(
   internal: InternalIssuer,
   surroundings: Surroundings,
 ): ReadonlyMap<string, Issuer> {
+  const resolver = createNameResolver()
   const byName = new Map<string, Issuer>([[internal.name, internal]])
   for (const [name, issuer] of issuers)
-    byName.set(name, createAcmeIssuer({ ...issuer, contact, acceptTerms }, surroundings))
+    byName.set(
+      name,
+      createAcmeIssuer(
+        { ...issuer, contact, acceptTerms },
+        { ...surroundings, resolver: isPublic(issuer) ? resolver : undefined },
+      ),
+    )
   return byName
+}
+
+/** A CA of one's own may know names that nobody else does. */
+function isPublic({ name, directory }: AcmeIssuerConfig): boolean {
+  return builtInDirectories.get(name) === directory
 }

@@ -21,6 +21,7 @@ test('reads the URLs, on any host, and what meta says (RFC 8555 §7.1.1)', () =>
     renewalInfo: undefined,
     termsOfService: 'data:text/plain,x',
     externalAccountRequired: true,
+    caaIdentities: [],
     profiles: ['classic', 'short'],
   })
 })

@@ -88,7 +88,8 @@ const nonsense = [
   { failures: 1, unfinished: 0, lastAt: -1, nextAt: 0, reason: '' },
   { failures: 1, unfinished: 0, lastAt: 0, nextAt: 0, reason: {} },
   { failures: 1, unfinished: 0, lastAt: 0, nextAt: 0, circumstances: 1 },
-].map((attempt) => JSON.stringify({ reason: '', circumstances: '', ...attempt }))
+  { failures: 1, unfinished: 0, lastAt: 0, nextAt: 0, looks: -1 },
+].map((attempt) => JSON.stringify({ looks: 0, reason: '', circumstances: '', ...attempt }))
 
 test('a damaged memory of tries is set aside, and begins anew', async () => {
   const machine = new Machine()
@@ -146,8 +147,8 @@ test('a clock that is set back by a year while we run delays nothing for longer 
 })
 
 for (const [what, attempt] of [
-  ['failed', { failures: 2, unfinished: 0, reason: 'ca: no', circumstances: 'ca:settings' }],
-  ['was cut short', { failures: 0, unfinished: 5, reason: '', circumstances: 'ca:settings' }],
+  ['failed', { failures: 2, unfinished: 0, looks: 0, reason: 'ca: no', circumstances: 'ca:settings' }],
+  ['was cut short', { failures: 0, unfinished: 5, looks: 0, reason: '', circumstances: 'ca:settings' }],
 ] as const)
   test(`what ${what} when the clock was years ahead is tried within a day, however often we are restarted`, async () => {
     const machine = new Machine()
@@ -253,5 +254,29 @@ test('a failed renewal of one key puts off no other that is good', async () => {
   await machine.start(dual)
   await machine.untilLogged('certificate-failed')
   assert.deepEqual(await machine.storage.list('attempts'), ['attempts/a.test.rsa-2048'])
+  await machine.certificates.stop()
+})
+
+test('what is plainly hopeless costs no retry: it is looked at again soon, and after an hour the CA is asked all the same', async () => {
+  const machine = new Machine()
+  const insistent: number[] = []
+  const started = machine.clock.now()
+  machine.ca.before = async ({ isInsistent }) => {
+    if (isInsistent) insistent.push((machine.clock.now() - started) / MINUTE)
+    const properties = { concernsNames: true, isForesight: !isInsistent }
+    throw Object.assign(new Error('a.test leads nowhere'), properties)
+  }
+  await machine.start(dual)
+  await machine.untilLogged('certificate-failed')
+  await machine.live(59 * MINUTE)
+  assert.equal(machine.ca.requests.length, 12)
+  assert.deepEqual(insistent, [])
+  await machine.certificates.stop()
+  await machine.start(dual)
+  await machine.live(15 * MINUTE)
+  assert.deepEqual(insistent, [60, 61, 71])
+  machine.ca.recover()
+  await machine.live(3 * HOUR)
+  assert.equal(machine.certificates.state.held.length, 2)
   await machine.certificates.stop()
 })

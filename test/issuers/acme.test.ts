@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import type { CaaRecord } from 'node:dns'
 import { afterEach, beforeEach, test } from 'node:test'
 import { createTransport } from '../../src/acme/transport.ts'
 import type { ChallengeAnswer, ChallengePublisher } from '../../src/challenges/challenge.ts'
@@ -7,11 +8,13 @@ import { createAcmeIssuer } from '../../src/issuers/acme.ts'
 import type { AcmeIssuerConfig } from '../../src/issuers/acme-config.ts'
 import type { IssuedCertificate, Issuer } from '../../src/issuers/issuer.ts'
 import { generateKey, importPrivateKey, type KeyPair } from '../../src/pki/keys.ts'
+import type { NameResolver } from '../../src/preflight/name-resolver.ts'
 import { problem, type ScriptedAnswer, ScriptedCa } from '../acme/scripted-ca.ts'
 import { asTimePasses } from '../acme/time.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { MemoryStorage } from '../fakes/memory-storage.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
+import { fakeResolver } from '../preflight/fake-resolver.ts'
 
 const forever = new AbortController().signal
 const PLACE = 'issuers/own/account'
@@ -37,7 +40,7 @@ beforeEach(async () => {
 afterEach(() => ca.close())
 
 /** As after a start of the program: nothing is left but the storage. */
-const open = (config: Partial<AcmeIssuerConfig> = {}, keys = generateKey) =>
+const open = (config: Partial<AcmeIssuerConfig> = {}, keys = generateKey, resolver?: NameResolver) =>
   createAcmeIssuer(
     {
       name: 'own',
@@ -55,6 +58,7 @@ const open = (config: Partial<AcmeIssuerConfig> = {}, keys = generateKey) =>
       publisher,
       random: () => 0.5,
       generateKey: keys,
+      resolver,
       // Its clock stands still, so that no request is ever late.
       transport: createTransport({ clock: new FakeClock() }),
     },
@@ -548,4 +552,32 @@ test('an abortion ends with its reason, before and during an order', async () =>
   })
   await assert.rejects(ask(open(), ['a.example'], controller.signal), /stop now/)
   assert.equal(clock.sleeping, 0)
+})
+
+test('a public CA is not asked for what it could not validate, unless that is insisted on', async () => {
+  const issuer = open({}, generateKey, fakeResolver({ 'a.example': ['192.0.2.1'] }))
+  await issue(issuer)
+  await assert.rejects(issue(issuer, ['a.example', 'gone.example']), {
+    code: 'names-hopeless',
+    message: /was not asked: gone\.example leads nowhere: create an A or AAAA record/,
+    concernsNames: true,
+    isForesight: true,
+  })
+  assert.equal(ca.to('/new-order').length, 1)
+  await asTimePasses(
+    clock,
+    issuer.issue({ names: ['gone.example'], keyKind: 'ecdsa-p256', isInsistent: true }, forever),
+  )
+  assert.equal(ca.to('/new-order').length, 2)
+})
+
+test('CAA records are read for the CA by the name that it gives itself, and for this account', async () => {
+  ca.meta = { caaIdentities: ['CA.example'] }
+  const records = (value: string) => ({ example: [{ critical: 0, issue: value } as CaaRecord] })
+  const asked = (value: string) =>
+    issue(open({}, generateKey, fakeResolver({ 'a.example': ['192.0.2.1'] }, records(value))))
+  await asked('ca.example')
+  await asked(`ca.example; accounturi=${ca.origin}/account/1`)
+  await assert.rejects(asked('ca.example; accounturi=https://elsewhere/1'), { code: 'names-hopeless' })
+  await assert.rejects(asked('other.example'), { code: 'names-hopeless' })
 })
