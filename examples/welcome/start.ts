@@ -15,8 +15,8 @@ async function appPort(): Promise<number | undefined> {
   try {
     const { config } = await loadConfig({ file: CONFIG, env: process.env })
     const action = config.sites.find(({ name }) => name === 'localhost')?.action
-    if (action?.type !== 'proxy' || action.upstream.scheme !== 'http') return undefined
-    return action.upstream.host === 'localhost' ? action.upstream.port : undefined
+    const address = action?.type === 'proxy' ? action.upstream.address : undefined
+    return address?.scheme === 'http' && address.host === 'localhost' ? address.port : undefined
   } catch (error) {
     if (error instanceof ConfigError) return undefined
     throw error

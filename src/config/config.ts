@@ -107,9 +107,21 @@ export type Site = {
 }
 
 export type SiteAction =
-  | { readonly type: 'proxy'; readonly upstream: UpstreamAddress }
+  | { readonly type: 'proxy'; readonly upstream: Upstream }
   /** `to` is an origin, to which path and query of the request are added. */
   | { readonly type: 'redirect'; readonly to: string; readonly status: 308 }
+
+/** An app, and how it is spoken to. */
+export type Upstream = {
+  readonly address: UpstreamAddress
+  readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number }
+  /** `trust` is PEM, besides what this machine trusts; without `serverName` it is the address's host. */
+  readonly tls: {
+    readonly trust: string | undefined
+    readonly serverName: string | undefined
+    readonly verify: boolean
+  }
+}
 
 /** RFC 6797 §6.1. */
 export type HstsPolicy = {

@@ -25,6 +25,18 @@ export async function readPem(path: string, kind: PemKind, files: TextFiles): Pr
   return fault === undefined ? content.text : new Refusal(ALLOWED[kind], { fault: `but ${path} ${fault}` })
 }
 
+/** Certificates that are to be trusted, each of which can be read; as `readPem`. */
+export async function readTrust(path: string, files: TextFiles): Promise<string | Refusal> {
+  const pem = await readPem(path, 'certificate', files)
+  if (pem instanceof Refusal) return pem
+  try {
+    for (const [certificate] of pem.matchAll(new RegExp(CERTIFICATE, 'g'))) new X509Certificate(certificate)
+    return pem
+  } catch {
+    return new Refusal(ALLOWED.certificate, { fault: `but a certificate in ${path} is damaged` })
+  }
+}
+
 /** What is wrong with a PEM key for a PEM certificate, in words that follow `which`; undefined if they are a pair. */
 export function pairFault(certificate: string, key: string): string | undefined {
   try {

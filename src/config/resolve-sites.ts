@@ -9,10 +9,9 @@ import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { checkRedirect } from './redirect-loop.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
+import { resolveUpstream } from './resolve-upstream.ts'
 import type { ConfigSettings, SiteSettings } from './schema.ts'
 import { type Claim, refuseClaim, type SiteClaims, type SiteEntry } from './site-claims.ts'
-import { absoluteSocket } from './socket-path.ts'
-import type { UpstreamAddress } from './upstream-url.ts'
 
 /** What sites start from and are checked against. */
 export type SiteSurroundings = {
@@ -39,7 +38,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   const { settings, spot } = entry
   if (settings === undefined) return undefined
   const { defaults, findings } = around
-  const action = resolveAction(settings, own, spot, around)
+  const action = await resolveAction(settings, own, spot, around)
   const issuers = settings.issuer ?? defaults.issuer
   const names = own.map((claim) => claim.name)
   const files = await resolveFiles(settings, names, spot, findings)
@@ -61,14 +60,16 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   }
 }
 
-function resolveAction(
+async function resolveAction(
   { upstream, redirectTo }: SiteSettings,
   own: readonly Claim[],
   spot: Spot,
   around: Surroundings,
-): SiteAction | undefined {
-  if (upstream !== undefined && redirectTo === undefined)
-    return { type: 'proxy', upstream: absoluteUpstream(upstream, spot, around.findings) }
+): Promise<SiteAction | undefined> {
+  if (upstream !== undefined && redirectTo === undefined) {
+    const place = typeof spot.value === 'string' ? spot : spot.at('upstream')
+    return { type: 'proxy', upstream: await resolveUpstream(upstream, place, around.findings) }
+  }
   if (redirectTo !== undefined && upstream === undefined) {
     checkRedirect(redirectTo, own, around, spot.at('redirectTo'))
     return { type: 'redirect', to: redirectTo, status: 308 }
@@ -76,13 +77,6 @@ function resolveAction(
   const found = upstream === undefined ? 'found neither upstream nor redirectTo' : 'found both upstream and redirectTo'
   around.findings.refuse(spot, new Refusal('allowed: exactly one of upstream and redirectTo', { found }))
   return undefined
-}
-
-/** Spot is the site: its URL stands there, or under `upstream`. */
-function absoluteUpstream(upstream: UpstreamAddress, spot: Spot, findings: Findings): UpstreamAddress {
-  if (upstream.scheme !== 'unix') return upstream
-  const place = typeof spot.value === 'string' ? spot : spot.at('upstream')
-  return { scheme: 'unix', path: absoluteSocket(upstream.path, place, findings) }
 }
 
 async function resolveFiles(

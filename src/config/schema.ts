@@ -20,6 +20,7 @@ import { count, distinctList, list, mapping, onOff, refuse, text } from './schem
 import { siteNameFormat } from './site-name.ts'
 import { sizeFormat } from './size.ts'
 import { choiceFormat, wordsFormat } from './text-format.ts'
+import { upstream, upstreamUrl } from './upstream-schema.ts'
 import { upstreamFormat } from './upstream-url.ts'
 
 /** Keys whose values are secrets: no problem repeats them. */
@@ -122,7 +123,7 @@ const siteMapping = mapping(
   'site',
   {
     aliases: list(siteNameFormat, { atLeast: 0 }).optional().describe('More names, served alike.'),
-    upstream: text(upstreamFormat).optional().describe('Where the app answers. Certificates of https:// are verified.'),
+    upstream: upstream.optional().describe('Where the app answers: its URL, or a mapping with to and more.'),
     redirectTo: text(redirectTargetFormat)
       .optional()
       .describe('Sends every visitor there with 308, keeping path and query.'),
@@ -143,7 +144,7 @@ const siteMapping = mapping(
 /** A site's settings as they stand in the file; the URL alone is short for `{ upstream: URL }`. */
 export type SiteSettings = z.output<typeof siteMapping>
 
-const site = z.union([text(upstreamFormat).transform((upstream): SiteSettings => ({ upstream })), siteMapping], {
+const site = z.union([upstreamUrl.transform((to): SiteSettings => ({ upstream: to })), siteMapping], {
   error: ({ input }) =>
     typeof input === 'number'
       ? upstreamFormat.otherwise?.(input)

@@ -30,8 +30,7 @@ export const upstreamFormat: TextFormat<UpstreamAddress> = {
   read: readUpstream,
   otherwise(value) {
     if (typeof value === 'number') return `did you mean "http://localhost:${value}"? ${ALLOWED}`
-    if (typeof value !== 'object' || value === null) return undefined
-    return `an upstream with settings of its own is ${NOT_SUPPORTED_YET}; ${ALLOWED}`
+    return Array.isArray(value) ? `several upstreams for a site are ${NOT_SUPPORTED_YET}; ${ALLOWED}` : undefined
   },
 }
 

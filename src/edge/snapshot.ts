@@ -53,9 +53,29 @@ export type SiteSnapshot = {
 }
 
 export type SiteAction =
-  | { readonly type: 'proxy'; readonly upstream: UpstreamAddress }
+  | { readonly type: 'proxy'; readonly upstream: UpstreamSnapshot }
   /** `to` is scheme and authority, without a trailing slash; path and query of the request are appended. */
   | { readonly type: 'redirect'; readonly to: string; readonly status: number }
+
+/** An application, and how it is spoken to. */
+export type UpstreamSnapshot = {
+  readonly address: UpstreamAddress
+  readonly timeouts: {
+    /** To establish a connection, TLS included. */
+    readonly connectMs: number
+    /** From the end of a request to the head of its response. */
+    readonly firstByteMs: number
+    /** Between two pieces of a response. */
+    readonly idleMs: number
+  }
+  readonly tls: {
+    /** PEM: what may have signed its certificate, besides the authorities that this machine trusts. */
+    readonly trust: string | undefined
+    /** What it is asked for and verified by; undefined for the address's host. */
+    readonly serverName: string | undefined
+    readonly verify: boolean
+  }
+}
 
 export type UpstreamAddress =
   | { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { test } from 'node:test'
-import type { Site } from '../../src/config/config.ts'
+import type { Site, SiteAction, Upstream } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type ConfigProblem, formatProblem } from '../../src/config/problem.ts'
 import { load, loadGood } from './config-folder.ts'
@@ -11,6 +11,13 @@ import { makePair } from './pem-pair.ts'
 const { certificate: CERTIFICATE, key: PRIVATE_KEY } = await makePair('a.example', '*.example.com')
 
 const APP = { scheme: 'http', host: 'localhost', port: 3000 } as const
+
+/** The action of a site that is proxied to this address, with these settings besides the defaults. */
+function proxyTo(address: Upstream['address'], settings: Partial<Upstream> = {}): SiteAction {
+  const timeouts = { connectMs: 5_000, firstByteMs: 60_000, idleMs: 300_000 }
+  const tls = { trust: undefined, serverName: undefined, verify: true }
+  return { type: 'proxy', upstream: { address, timeouts, tls, ...settings } }
+}
 
 /** As a person reads it, without the folder. */
 function problemLine(problem: ConfigProblem): string {
@@ -71,7 +78,7 @@ test('two lines are a config: everything else has a default', async () => {
       {
         name: 'example.com',
         names: ['example.com'],
-        action: { type: 'proxy', upstream: APP },
+        action: proxyTo(APP),
         redirectToHttps: true,
         hsts: undefined,
         maxBodyBytes: undefined,
@@ -170,7 +177,7 @@ sites:
     [true, ['rsa-2048'], 'perSite', ['internal']],
   )
   assert.deepEqual(second?.names, ['b.example.com', 'www.b.example.com'])
-  assert.deepEqual(second?.action, { type: 'proxy', upstream: { scheme: 'https', host: 'app.internal', port: 443 } })
+  assert.deepEqual(second?.action, proxyTo({ scheme: 'https', host: 'app.internal', port: 443 }))
 })
 
 test('a redirect has an origin and the status 308', async () => {
@@ -196,6 +203,52 @@ test('names are lower-case punycode, and addresses canonical', async () => {
   )
 })
 
+test('an upstream has settings of its own, and its certificate is trusted from the file that is named', async () => {
+  const yaml = `
+sites:
+  a.example:
+    upstream:
+      to: https://10.0.0.1:8443
+      timeouts: { connect: 1s, firstByte: 10m, idle: 1h }
+      tls: { trust: pki/backend.pem, serverName: Backend.Internal }
+  b.example: { upstream: { to: unix:app.sock, timeouts: { idle: 90s } } }
+`
+  const { config, warnings } = await loadGood({ 'castellan.yaml': yaml, 'pki/backend.pem': CERTIFICATE })
+  assert.deepEqual(
+    config.sites.map(({ action }) => action),
+    [
+      proxyTo(
+        { scheme: 'https', host: '10.0.0.1', port: 8443 },
+        {
+          timeouts: { connectMs: 1_000, firstByteMs: 600_000, idleMs: 3_600_000 },
+          tls: { trust: CERTIFICATE, serverName: 'backend.internal', verify: true },
+        },
+      ),
+      proxyTo(
+        { scheme: 'unix', path: resolve(config.folder, 'app.sock') },
+        { timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 90_000 } },
+      ),
+    ],
+  )
+  assert.deepEqual(
+    warnings.map(problemLine).filter((line) => line.includes('upstream')),
+    [],
+  )
+})
+
+test('an upstream whose certificate is not verified is warned of', async () => {
+  const { config, warnings } = await loadGood(
+    'sites:\n  a.test:\n    upstream: { to: https://h, tls: { verify: off } }\n',
+  )
+  assert.deepEqual(warnings.map(problemLine), [
+    'castellan.yaml:3:47: sites."a.test".upstream.tls.verify: whoever stands on the way to this upstream can read and ' +
+      'change everything, for its certificate is not verified; better give its certificate, or that of its authority, ' +
+      'as tls.trust',
+  ])
+  const action = config.sites[0]?.action
+  assert.equal(action?.type === 'proxy' && action.upstream.tls.verify, false)
+})
+
 test('sockets and files are relative to the file that names them', async () => {
   const files = {
     'castellan.yaml': 'include: sites.d/*.yaml\nlisten: { http: "unix:run/http.sock" }\nstorage: keep',
@@ -210,7 +263,7 @@ test('sockets and files are relative to the file that names them', async () => {
   assert.equal(config.storage.folder, at('keep'))
   assert.deepEqual(config.listen.http, [{ type: 'unix', path: at('run/http.sock') }])
   const [site] = config.sites
-  assert.deepEqual(site?.action, { type: 'proxy', upstream: { scheme: 'unix', path: at('sites.d/app.sock') } })
+  assert.deepEqual(site?.action, proxyTo({ scheme: 'unix', path: at('sites.d/app.sock') }))
   assert.deepEqual(site.files, [{ certificate: at('sites.d/a.crt'), key: at('sites.d/a.key') }])
 })
 
@@ -326,7 +379,7 @@ sites: { a.example: { upstream: "http://\${HOST:-app}:3000", redirect: false } }
     [config.acceptTerms, config.workers, config.log.level, config.log.access],
     [true, 3, 'warn', undefined],
   )
-  assert.deepEqual(config.sites[0]?.action, { type: 'proxy', upstream: { scheme: 'http', host: 'app', port: 3000 } })
+  assert.deepEqual(config.sites[0]?.action, proxyTo({ scheme: 'http', host: 'app', port: 3000 }))
   assert.equal(config.sites[0]?.redirectToHttps, false)
 })
 
@@ -361,7 +414,7 @@ test('config.example.yaml is what npm start runs, and loads without a warning', 
   })
   assert.deepEqual(
     config.sites.map(({ name, action }) => [name, action]),
-    [['localhost', { type: 'proxy', upstream: APP }]],
+    [['localhost', proxyTo(APP)]],
   )
 })
 
@@ -376,7 +429,7 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   assert.deepEqual(warnings, [])
   assert.deepEqual(
     config.sites.map(({ name }) => name),
-    ['shop.example.com', 'blog.example.com', 'example.com'],
+    ['shop.example.com', 'blog.example.com', 'app.example.com', 'example.com'],
   )
   assert.equal(config.contact, 'ops@example.com')
   assert.equal(config.issuers.get('corporate')?.account, 'perIssuer')

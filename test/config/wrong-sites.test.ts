@@ -56,11 +56,6 @@ const sites: Case[] = [
     `2:14: sites."a.example": found "h2c://h", whose scheme is not supported yet; ${UPSTREAM}`,
   ],
   [
-    'an upstream with settings',
-    'sites:\n  a.example:\n    upstream: { to: [http://h] }',
-    `3:5: sites."a.example".upstream: found a mapping; an upstream with settings of its own is not supported yet; ${UPSTREAM}`,
-  ],
-  [
     'a redirect with a path',
     'sites:\n  a.example: { redirectTo: https://b.example/x }',
     `2:28: sites."a.example".redirectTo: found "https://b.example/x", but a redirect keeps the request's path and query; give scheme and host only; ${REDIRECT}`,

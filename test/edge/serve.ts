@@ -8,7 +8,7 @@ import type { Refusal } from '../../src/edge/http1/refusal.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
-import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress } from '../../src/edge/snapshot.ts'
+import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress, UpstreamSnapshot } from '../../src/edge/snapshot.ts'
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
@@ -62,12 +62,13 @@ export async function serve(
     client?: Partial<ClientFacts>
     fallback?: string
     trustedProxies?: string[]
+    sweep?: Sweep
   } = {},
 ): Promise<Served> {
   const log = new RecordingLog()
   const accesses: AccessEntry[] = []
   const http01 = new Http01Answers()
-  const sweep = new Sweep()
+  const sweep = options.sweep ?? new Sweep()
   const refusals: string[] = []
   const onThrow = (error: unknown): void => {
     throw error
@@ -134,12 +135,25 @@ export async function startUpstream(listener: RequestListener): Promise<Upstream
   }
 }
 
+/** An upstream that is spoken to as the config has it by default. */
+export function upstreamOf(address: UpstreamAddress, overrides: Partial<UpstreamSnapshot> = {}): UpstreamSnapshot {
+  return {
+    address,
+    timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 300_000 },
+    tls: { trust: undefined, serverName: undefined, verify: true },
+    ...overrides,
+  }
+}
+
 /** A site of the name `a.test` that is proxied on both ports, unless said otherwise. */
-export function siteOf(upstream: UpstreamAddress, overrides: Partial<SiteSnapshot> = {}): SiteSnapshot {
+export function siteOf(
+  upstream: UpstreamAddress | UpstreamSnapshot,
+  overrides: Partial<SiteSnapshot> = {},
+): SiteSnapshot {
   return {
     name: 'a.test',
     names: ['a.test'],
-    action: { type: 'proxy', upstream },
+    action: { type: 'proxy', upstream: 'address' in upstream ? upstream : upstreamOf(upstream) },
     redirectToHttps: false,
     hsts: undefined,
     maxBodyBytes: undefined,

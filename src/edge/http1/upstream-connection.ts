@@ -23,6 +23,9 @@ import { Http1UpstreamExchange, type UpstreamCarrier } from './upstream-exchange
 /** Early hints come once or twice, progress reports now and then; Go allows 5. */
 const MAX_INFORMATIONAL_RESPONSES = 16
 
+/** RFC 8446 §5.1. A port where TLS is spoken answers so to whoever does not. */
+const TLS_ALERT = 0x15
+
 export type UpstreamConnectionOptions = {
   readonly sweep: Sweep
   readonly limits: MessageLimits
@@ -185,6 +188,10 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
   }
 
   #readHead(bytes: Buffer, at: number): number {
+    if (bytes[at] === TLS_ALERT && !this.#heads.hasBegun) {
+      this.#exchange!.fail(broken('response-tls', 'it answered with an alert of TLS'))
+      return bytes.length
+    }
     const text = this.#heads.read(bytes, at)
     if (text === undefined) return bytes.length
     const response = parseResponseHead(text, this.#exchange!.request.method, this.#options.limits)

@@ -1,7 +1,9 @@
-import type { UpstreamAddress } from '../snapshot.ts'
+import { UPSTREAM_DEADLINES } from '../http1/deadlines.ts'
+import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { Sweep } from '../sweep.ts'
-import { Dialer, formatUpstream } from './dial.ts'
+import { Dialer } from './dial.ts'
 import { UpstreamPool } from './pool.ts'
+import { TrustContexts } from './trust.ts'
 
 export type UpstreamConnectionsOptions = {
   readonly sweep: Sweep
@@ -12,36 +14,42 @@ export type UpstreamConnectionsOptions = {
 /** The connections of one worker to all its upstreams. */
 export class UpstreamConnections {
   readonly #options: UpstreamConnectionsOptions
-  readonly #byName = new Map<string, UpstreamPool>()
-  /** The same pools, found without writing the name. */
-  readonly #byAddress = new Map<UpstreamAddress, UpstreamPool>()
+  readonly #trust = new TrustContexts()
+  readonly #bySettings = new Map<string, UpstreamPool>()
+  /** The same pools, found without writing the settings. */
+  readonly #bySnapshot = new Map<UpstreamSnapshot, UpstreamPool>()
   #isClosed = false
 
   constructor(options: UpstreamConnectionsOptions) {
     this.#options = options
   }
 
-  /** The pool of an upstream: the same for every site that has it. */
-  to(upstream: UpstreamAddress): UpstreamPool {
-    return this.#byAddress.get(upstream) ?? this.#find(upstream)
+  /** The pool of an upstream: the same for every site that has it, with the same settings. */
+  to(upstream: UpstreamSnapshot): UpstreamPool {
+    return this.#bySnapshot.get(upstream) ?? this.#find(upstream)
   }
 
   /** Closes what is idle and, once it is free, the rest. */
   close(): void {
     this.#isClosed = true
-    for (const pool of this.#byName.values()) pool.close()
+    for (const pool of this.#bySettings.values()) pool.close()
   }
 
-  #find(upstream: UpstreamAddress): UpstreamPool {
-    const name = formatUpstream(upstream)
-    const pool = this.#byName.get(name) ?? this.#open(upstream)
-    this.#byName.set(name, pool)
-    this.#byAddress.set(upstream, pool)
+  #find(upstream: UpstreamSnapshot): UpstreamPool {
+    const settings = JSON.stringify(upstream)
+    const pool = this.#bySettings.get(settings) ?? this.#open(upstream)
+    this.#bySettings.set(settings, pool)
+    this.#bySnapshot.set(upstream, pool)
     return pool
   }
 
-  #open(upstream: UpstreamAddress): UpstreamPool {
-    const pool = new UpstreamPool({ ...this.#options, connect: new Dialer(upstream).connect })
+  #open(upstream: UpstreamSnapshot): UpstreamPool {
+    const { connectMs, firstByteMs, idleMs } = upstream.timeouts
+    const pool = new UpstreamPool({
+      ...this.#options,
+      connect: new Dialer(upstream, this.#trust).connect,
+      deadlines: { ...UPSTREAM_DEADLINES, connectMs, headMs: firstByteMs, contentPauseMs: idleMs },
+    })
     if (this.#isClosed) pool.close()
     return pool
   }

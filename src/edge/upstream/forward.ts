@@ -15,10 +15,9 @@ import {
 import type { Origin } from '../forwarding.ts'
 import type { HttpDate } from '../http-date.ts'
 import type { UpstreamConnection } from '../http1/upstream-connection.ts'
-import type { UpstreamAddress } from '../snapshot.ts'
+import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { UpstreamConnections } from './connections.ts'
-import { formatUpstream } from './dial.ts'
-import type { Borrower, Lease } from './pool.ts'
+import type { Borrower, Lease, UpstreamPool } from './pool.ts'
 import { requestFields } from './request-fields.ts'
 import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
 import { failureError, type UpstreamError, unreachableError } from './upstream-error.ts'
@@ -41,7 +40,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
  * the upstream's request at once; an upstream that fails before its response is a 502 or 504, and after it a response that
  * breaks off.
  */
-export function forward(exchange: Exchange, upstream: UpstreamAddress, options: ForwardOptions): void {
+export function forward(exchange: Exchange, upstream: UpstreamSnapshot, options: ForwardOptions): void {
   const forwarding = new Forwarding(exchange, upstream, options)
   exchange.receive(forwarding)
   forwarding.send(false)
@@ -50,8 +49,9 @@ export function forward(exchange: Exchange, upstream: UpstreamAddress, options: 
 /** A request on its way. It is sent once more where the first connection turns out to be dead. */
 class Forwarding implements RequestReceiver, Borrower {
   readonly #exchange: Exchange
-  readonly #upstream: UpstreamAddress
+  readonly #upstream: UpstreamSnapshot
   readonly #options: ForwardOptions
+  readonly #pool: UpstreamPool
   #lease: Lease | undefined
   #upstreamExchange: UpstreamExchange | undefined
   /** Content that came before there was a connection, and whether that was all of it. */
@@ -62,15 +62,16 @@ class Forwarding implements RequestReceiver, Borrower {
   /** Nothing more comes of the upstream. */
   #isOver = false
 
-  constructor(exchange: Exchange, upstream: UpstreamAddress, options: ForwardOptions) {
+  constructor(exchange: Exchange, upstream: UpstreamSnapshot, options: ForwardOptions) {
     this.#exchange = exchange
     this.#upstream = upstream
     this.#options = options
+    this.#pool = options.connections.to(upstream)
   }
 
   send(mustBeFresh: boolean): void {
     this.#upstreamExchange = undefined
-    this.#lease = this.#options.connections.to(this.#upstream).lease(this, mustBeFresh)
+    this.#lease = this.#pool.lease(this, mustBeFresh)
   }
 
   // What the pool tells.
@@ -90,7 +91,7 @@ class Forwarding implements RequestReceiver, Borrower {
 
   onUnreachable(cause: unknown): void {
     this.#lease = undefined
-    this.#fail(unreachableError(formatUpstream(this.#upstream), cause), false)
+    this.#fail(unreachableError(this.#upstream, cause), false)
   }
 
   #sendHeld(upstream: UpstreamExchange): void {
@@ -137,12 +138,16 @@ class Forwarding implements RequestReceiver, Borrower {
     this.#exchange.resume()
   }
 
+  responded(): void {
+    this.#pool.hasAnswered = true
+  }
+
   /** `isStale`: the connection had been used before, and closed without a byte of an answer. */
   failed(failure: ExchangeFailure, hasResponded: boolean, isStale: boolean): void {
     if (this.#isOver) return
     const isSafe = failure.isUnprocessed || (isStale && IDEMPOTENT.has(this.#exchange.request.method))
     if (isSafe && !hasResponded && !this.#isContentSent) return this.send(true)
-    this.#fail(failureError(formatUpstream(this.#upstream), failure), hasResponded)
+    this.#fail(failureError(this.#upstream, failure, this.#pool.hasAnswered), hasResponded)
   }
 
   #fail(error: UpstreamError, hasResponded: boolean): void {
@@ -185,6 +190,7 @@ class Relay implements ResponseReceiver {
   onResponse(head: ResponseHead, contentLength: number): void {
     if (head.status === 101) return this.#switchProtocols(head)
     this.#hasResponded = true
+    this.#forwarding.responded()
     const { status, reason } = head
     const fields = responseFields(head.fields)
     if (!isDated(fields)) fields.push('Date', this.#date.now())

@@ -39,6 +39,8 @@ export class UpstreamPool {
   readonly #waiting = new Map<UpstreamConnection, Borrower>()
   readonly #open = new Set<UpstreamConnection>()
   readonly #connectionOptions: UpstreamConnectionOptions
+  /** It has given a response, so it speaks this version of HTTP. */
+  hasAnswered = false
   #isClosed = false
 
   constructor(options: UpstreamPoolOptions) {

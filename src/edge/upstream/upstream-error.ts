@@ -1,5 +1,8 @@
 import { CastellanError, describeError, errorCode } from '../../errors.ts'
 import type { ExchangeFailure } from '../exchange/exchange.ts'
+import type { UpstreamAddress, UpstreamSnapshot } from '../snapshot.ts'
+import { tlsFault } from './tls-fault.ts'
+import { formatUpstream } from './upstream-name.ts'
 
 export type UpstreamErrorCode = 'upstream-unreachable' | 'upstream-timeout' | 'upstream-broken'
 
@@ -25,23 +28,40 @@ const UNREACHABLE = new Map([
 ])
 
 /** Names the reason why there was no connection, keeping the cause. */
-export function unreachableError(upstream: string, cause: unknown): UpstreamError {
+export function unreachableError(upstream: UpstreamSnapshot, cause: unknown): UpstreamError {
+  const name = formatUpstream(upstream.address)
   const code = errorCode(cause) ?? ''
-  if (code === 'ETIMEDOUT') return timeoutError(upstream, describeError(cause))
+  if (code === 'ETIMEDOUT') return timeoutError(name, describeError(cause))
+  const facts = { upstream: name, cause: code }
   const meaning = UNREACHABLE.get(code)
-  const facts = { upstream, cause: code }
   return meaning === undefined
-    ? new UpstreamError('upstream-broken', `${upstream} cannot be used: ${describeError(cause)}.`, facts, { cause })
-    : new UpstreamError('upstream-unreachable', `${upstream} cannot be reached: ${meaning} (${code}).`, facts, {
-        cause,
-      })
+    ? new UpstreamError('upstream-broken', `${name} cannot be used: ${fault(upstream, cause)}.`, facts, { cause })
+    : new UpstreamError('upstream-unreachable', `${name} cannot be reached: ${meaning} (${code}).`, facts, { cause })
 }
 
-/** Names the reason why a response did not come, or not whole. */
-export function failureError(upstream: string, { code, message, cause }: ExchangeFailure): UpstreamError {
-  if (code === 'upstream-timeout') return timeoutError(upstream, message)
-  const facts = { upstream, cause: errorCode(cause) ?? code }
-  return new UpstreamError('upstream-broken', `${upstream} gave no usable response: ${message}.`, facts, { cause })
+/** Names the reason why a response did not come, or not whole. `hasAnswered`: others of the same upstream did. */
+export function failureError(
+  { address }: UpstreamSnapshot,
+  { code, message, cause }: ExchangeFailure,
+  hasAnswered: boolean,
+): UpstreamError {
+  const name = formatUpstream(address)
+  if (code === 'upstream-timeout') return timeoutError(name, message)
+  const facts = { upstream: name, cause: errorCode(cause) ?? code }
+  const words = `${name} gave no usable response: ${message}${hint(address, code, hasAnswered)}.`
+  return new UpstreamError('upstream-broken', words, facts, { cause })
+}
+
+function fault(upstream: UpstreamSnapshot, cause: unknown): string {
+  return tlsFault(upstream, cause) ?? describeError(cause)
+}
+
+const SEEN_OF_TLS = new Set(['response-tls', 'upstream-closed'])
+
+/** Whoever forgets the s of https has one of these: TLS servers answer plain HTTP with an alert, or not at all. */
+function hint(address: UpstreamAddress, code: string, hasAnswered: boolean): string {
+  if (address.scheme !== 'http' || hasAnswered || !SEEN_OF_TLS.has(code)) return ''
+  return ` (does it speak HTTPS? try ${formatUpstream({ ...address, scheme: 'https' })})`
 }
 
 function timeoutError(upstream: string, what: string): UpstreamError {

@@ -1,0 +1,48 @@
+import { resolve } from 'node:path'
+import type { Upstream } from './config.ts'
+import type { Spot } from './document.ts'
+import type { Findings } from './findings.ts'
+import { readTrust } from './pem-file.ts'
+import { Refusal } from './problem.ts'
+import { absoluteSocket } from './socket-path.ts'
+import type { UpstreamSettings } from './upstream-schema.ts'
+import type { UpstreamAddress } from './upstream-url.ts'
+
+/** Makes a site's upstream ready. `spot` is where its URL, or the mapping around it, stands. */
+export async function resolveUpstream(settings: UpstreamSettings, spot: Spot, findings: Findings): Promise<Upstream> {
+  const place = typeof spot.value === 'string' ? spot : spot.at('to')
+  const { connect, firstByte, idle } = settings.timeouts
+  return {
+    address: absoluteAddress(settings.to, place, findings),
+    timeouts: { connectMs: connect, firstByteMs: firstByte, idleMs: idle },
+    tls: await resolveTls(settings, spot.at('tls'), findings),
+  }
+}
+
+function absoluteAddress(address: UpstreamAddress, spot: Spot, findings: Findings): UpstreamAddress {
+  if (address.scheme !== 'unix') return address
+  return { scheme: 'unix', path: absoluteSocket(address.path, spot, findings) }
+}
+
+async function resolveTls({ to, tls }: UpstreamSettings, spot: Spot, findings: Findings): Promise<Upstream['tls']> {
+  if (tls === undefined) return { trust: undefined, serverName: undefined, verify: true }
+  if (to.scheme !== 'https') {
+    const fault = `but ${to.scheme}${to.scheme === 'unix' ? ':' : '://'} is without TLS`
+    findings.refuse(spot, new Refusal('allowed: tls with https:// only', { fault }))
+  }
+  if (!tls.verify) findings.warn(spot.at('verify'), unverified)
+  const trust = tls.trust === undefined ? undefined : await resolveTrust(tls.trust, spot.at('trust'), findings)
+  return { trust, serverName: tls.serverName, verify: tls.verify }
+}
+
+const unverified = new Refusal('better give its certificate, or that of its authority, as tls.trust', {
+  found:
+    'whoever stands on the way to this upstream can read and change everything, for its certificate is not verified',
+})
+
+async function resolveTrust(path: string, spot: Spot, findings: Findings): Promise<string | undefined> {
+  const pem = await readTrust(resolve(spot.document.folder, path), findings.files)
+  if (!(pem instanceof Refusal)) return pem
+  findings.refuse(spot, pem)
+  return undefined
+}
