@@ -26,9 +26,9 @@ function absoluteAddress(address: UpstreamAddress, spot: Spot, findings: Finding
 
 async function resolveTls({ to, tls }: UpstreamSettings, spot: Spot, findings: Findings): Promise<Upstream['tls']> {
   if (tls === undefined) return { trust: undefined, serverName: undefined, verify: true }
-  if (to.scheme !== 'https') {
+  if (to.scheme !== 'https' && to.scheme !== 'h2') {
     const fault = `but ${to.scheme}${to.scheme === 'unix' ? ':' : '://'} is without TLS`
-    findings.refuse(spot, new Refusal('allowed: tls with https:// only', { fault }))
+    findings.refuse(spot, new Refusal('allowed: tls with https:// and h2:// only', { fault }))
   }
   if (!tls.verify) findings.warn(spot.at('verify'), unverified)
   const trust = tls.trust === undefined ? undefined : await resolveTrust(tls.trust, spot.at('trust'), findings)

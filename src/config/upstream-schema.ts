@@ -45,7 +45,7 @@ const upstreamMapping = mapping(
   {
     to: text(upstreamFormat).describe('The URL of the app.'),
     timeouts: timeouts.prefault({}).describe('How long it may take.'),
-    tls: tls.optional().describe('How its certificate is verified; for https:// only.'),
+    tls: tls.optional().describe('How its certificate is verified; for https:// and h2:// only.'),
   },
   { later: ['balance', 'health', 'retries'] },
 )

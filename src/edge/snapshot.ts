@@ -78,7 +78,8 @@ export type UpstreamSnapshot = {
 }
 
 export type UpstreamAddress =
-  | { readonly scheme: 'http' | 'https'; readonly host: string; readonly port: number }
+  /** `h2` is HTTP/2 over TLS, `h2c` HTTP/2 in clear with prior knowledge (RFC 9113 §3.3). */
+  | { readonly scheme: 'http' | 'https' | 'h2' | 'h2c'; readonly host: string; readonly port: number }
   | { readonly scheme: 'unix'; readonly path: string }
 
 /** One certificate with its key: PEM. */

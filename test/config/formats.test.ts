@@ -82,7 +82,7 @@ test('listen addresses are hosts with ports, sockets or file descriptors', () =>
   ])
 })
 
-test('upstreams are http, https or unix', () => {
+test('upstreams are http, https, h2, h2c or unix', () => {
   readsAll(upstreamFormat, [
     ['http://localhost:3000', { scheme: 'http', host: 'localhost', port: 3000 }],
     ['http://localhost:3000/', { scheme: 'http', host: 'localhost', port: 3000 }],
@@ -90,6 +90,9 @@ test('upstreams are http, https or unix', () => {
     ['https://App.Internal', { scheme: 'https', host: 'app.internal', port: 443 }],
     ['https://[2001:DB8::0:1]:8443', { scheme: 'https', host: '2001:db8::1', port: 8443 }],
     ['http://127.0.0.1:80', { scheme: 'http', host: '127.0.0.1', port: 80 }],
+    ['h2://App.Internal', { scheme: 'h2', host: 'app.internal', port: 443 }],
+    ['h2c://[::1]:50051/', { scheme: 'h2c', host: '::1', port: 50_051 }],
+    ['h2c://app', { scheme: 'h2c', host: 'app', port: 80 }],
     ['unix:/run/app.sock', { scheme: 'unix', path: '/run/app.sock' }],
   ])
   refusesAll(upstreamFormat, [
@@ -114,8 +117,8 @@ test('upstreams are http, https or unix', () => {
     ['http://h?q', /query/],
     ['http://h#f', /query/],
     ['http://u@h', /user name/],
-    ['h2://h', /not supported yet/],
-    ['h2c://h', /not supported yet/],
+    ['grpcs://h', /gRPC goes through h2:/],
+    ['h2c://h:0', /1 to 65535/],
     ['ws://h', /WebSockets go through http:/],
     ['ftp://h', /unknown/],
     ['unix:', /no path/],

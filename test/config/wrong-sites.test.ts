@@ -4,7 +4,7 @@ import { problemsOf } from './config-folder.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const SITE_FORMS = "allowed: the app's URL, such as http://localhost:3000, or a mapping with upstream or redirectTo"
-const UPSTREAM = 'allowed: http://host:port, https://host:port, unix:/path'
+const UPSTREAM = 'allowed: http://host:port, https://host:port, unix:/path; for HTTP/2 h2://host:port, h2c://host:port'
 const REDIRECT = 'allowed: scheme and host, such as "https://www.example.com"'
 const NAME = 'write the name only, such as "www.example.com", "*.example.com" or an IP address'
 const HSTS = 'allowed: on, off, or a mapping with maxAge, includeSubdomains, preload'
@@ -51,9 +51,9 @@ const sites: Case[] = [
     `2:14: sites."a.example": found "http://h:0", whose port is not from 1 to 65535; ${UPSTREAM}`,
   ],
   [
-    'an upstream over h2c',
-    'sites:\n  a.example: h2c://h',
-    `2:14: sites."a.example": found "h2c://h", whose scheme is not supported yet; ${UPSTREAM}`,
+    'an upstream of a framework',
+    'sites:\n  a.example: grpc://h',
+    `2:14: sites."a.example": found "grpc://h", but gRPC goes through h2c://; ${UPSTREAM}`,
   ],
   [
     'a redirect with a path',

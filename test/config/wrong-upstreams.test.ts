@@ -1,6 +1,6 @@
 import { type Case, siteWith, testRefusals } from './refusal-cases.ts'
 
-const UPSTREAM = 'allowed: http://host:port, https://host:port, unix:/path'
+const UPSTREAM = 'allowed: http://host:port, https://host:port, unix:/path; for HTTP/2 h2://host:port, h2c://host:port'
 const TIMEOUT = 'allowed: a number and ms, s, m, h or d, such as "90s", from 100ms to 1d'
 const SERVER_NAME = 'allowed: a name or an IP address that its certificate has, such as "backend.internal"'
 const PEM = 'allowed: a PEM file with -----BEGIN CERTIFICATE-----'
@@ -52,7 +52,7 @@ const cases: Case[] = [
   [
     'settings of TLS for an upstream without TLS',
     upstream('{ to: http://h, tls: { serverName: h } }'),
-    `3:31: ${KEY}.tls: found a mapping, but http:// is without TLS; allowed: tls with https:// only`,
+    `3:31: ${KEY}.tls: found a mapping, but http:// is without TLS; allowed: tls with https:// and h2:// only`,
   ],
   [
     'a server name that is none',

@@ -8,11 +8,18 @@ import type { Refusal } from '../../src/edge/http1/refusal.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
-import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress, UpstreamSnapshot } from '../../src/edge/snapshot.ts'
+import type {
+  CertificateSnapshot,
+  EdgeSnapshot,
+  SiteSnapshot,
+  UpstreamAddress,
+  UpstreamSnapshot,
+} from '../../src/edge/snapshot.ts'
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
+import { serveTls } from './tls/served.ts'
 
 export type Served = {
   readonly port: number
@@ -63,6 +70,8 @@ export async function serve(
     fallback?: string
     trustedProxies?: string[]
     sweep?: Sweep
+    /** With TLS in front, and this certificate. */
+    certificate?: CertificateSnapshot
   } = {},
 ): Promise<Served> {
   const log = new RecordingLog()
@@ -89,31 +98,48 @@ export async function serve(
     options.protocol === 'h2'
       ? new Http2Server({ sweep, onExchange, onError: () => {} })
       : new Http1Server({ sweep, onExchange, onRefusal, onThrow })
-  const sockets = new Set<Socket>()
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket)
-    socket.on('error', () => socket.destroy())
+  const accept = (socket: Socket, certificateNames?: readonly string[]): void =>
     codec.accept(socket, {
       address: '192.0.2.1',
       localPort: 8080,
-      certificateNames: undefined,
+      certificateNames,
       usesFallback: false,
       ...options.client,
     })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { certificate } = options
+  const front =
+    certificate === undefined
+      ? await serveClear(accept)
+      : await serveTls([certificate], ({ socket }) => accept(socket, certificate.names))
   return {
-    port: (server.address() as AddressInfo).port,
+    port: front.port,
     log,
     accesses,
     http01,
     refusals,
     drain: () => codec.drain(),
     close: async () => {
-      for (const socket of sockets) socket.destroy()
       codec.drain()
       connections.close()
-      await new Promise((resolve) => server.close(resolve))
+      await front.close()
+    },
+  }
+}
+
+/** A port in clear text. */
+async function serveClear(accept: (socket: Socket) => void): Promise<{ port: number; close(): Promise<void> }> {
+  const sockets = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket)
+    socket.on('error', () => socket.destroy())
+    accept(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
     },
   }
 }

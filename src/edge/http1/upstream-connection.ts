@@ -47,6 +47,7 @@ type Phase = 'connecting' | 'free' | 'awaiting-head' | 'reading-content' | 'othe
 
 /** The client's end of an HTTP/1.1 connection (RFC 9112 §9): requests out, one at a time, responses in. */
 export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
+  readonly httpVersion = '1.1'
   readonly writer: MessageWriter
   readonly openedAt: number
   readonly #options: UpstreamConnectionOptions

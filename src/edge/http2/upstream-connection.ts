@@ -9,9 +9,9 @@ import { connectionError, type Http2Error, streamError } from './http2-error.ts'
 import { type Http2Limits, UPSTREAM_LIMITS } from './limits.ts'
 import { pseudoFields, regularFields } from './request-writer.ts'
 import { SettingId } from './settings.ts'
-import { type UpstreamRequest, UpstreamStream } from './upstream-stream.ts'
+import { type ResponseDeadlines, type UpstreamRequest, UpstreamStream } from './upstream-stream.ts'
 
-export type { UpstreamRequest } from './upstream-stream.ts'
+export type { ResponseDeadlines, UpstreamRequest } from './upstream-stream.ts'
 
 /** Looks after a connection on which nothing comes. */
 export type KeepAlive = {
@@ -25,7 +25,7 @@ export type Http2UpstreamOptions = {
   /** A connection whose TLS handshake chose `h2`, or one in clear text to an upstream that is known to speak it. */
   readonly socket: Duplex
   readonly sweep: Sweeping
-  /** A request can be started again, after none could. */
+  /** A request can be started: told once the upstream has said how many it takes, and again after none could. */
   readonly onAvailable?: () => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose?: (error: Http2Error | undefined) => void
@@ -34,6 +34,8 @@ export type Http2UpstreamOptions = {
   /** `UPSTREAM_LIMITS` unless given. */
   readonly limits?: Http2Limits
   readonly keepAlive?: KeepAlive
+  /** None unless given. */
+  readonly deadlines?: ResponseDeadlines
 }
 
 /** RFC 9113 §6.5.2: what a limit should not be below, so what is taken for granted before the upstream's is known. */
@@ -43,7 +45,7 @@ const KEEP_ALIVE_PING = Buffer.alloc(PING_BYTES, 'alive?')
 
 const GOING_AWAY: ExchangeFailure = {
   code: 'upstream-going-away',
-  message: 'The upstream takes no more requests on this connection.',
+  message: 'it takes no more requests on this connection',
   isUnprocessed: true,
 }
 
@@ -51,6 +53,7 @@ const GOING_AWAY: ExchangeFailure = {
 export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   readonly #onAvailable: () => void
   readonly #keepAlive: KeepAlive | undefined
+  readonly #deadlines: ResponseDeadlines | undefined
   #nextStreamId = 1
   /** No request is started any more. */
   #isGoingAway = false
@@ -60,7 +63,15 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   #pingSentAt: number | undefined
 
   constructor(options: Http2UpstreamOptions) {
-    const { socket, sweep, onAvailable = ignore, onClose = ignore, onStreamError = ignore, keepAlive } = options
+    const {
+      socket,
+      sweep,
+      onAvailable = ignore,
+      onClose = ignore,
+      onStreamError = ignore,
+      keepAlive,
+      deadlines,
+    } = options
     const { limits = UPSTREAM_LIMITS } = options
     super(
       { socket, sweep, limits, onClose, onStreamError },
@@ -68,6 +79,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
     )
     this.#onAvailable = onAvailable
     this.#keepAlive = keepAlive
+    this.#deadlines = deadlines
   }
 
   /** Whether the connection takes requests at all; it never does again once it does not. */
@@ -130,6 +142,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
       return
     }
     if (isTooLarge) throw streamError('fields-too-large')
+    stream.progressAt = this.sweptAt
     stream.headersArrived(fields, endsStream)
     if (!endsStream) return
     stream.endedWithHead()
@@ -137,6 +150,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   }
 
   protected onContent(stream: UpstreamStream, piece: Buffer): boolean {
+    stream.progressAt = this.sweptAt
     return stream.contentArrived(piece)
   }
 
@@ -146,6 +160,8 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
   }
 
   protected onEndSent(stream: UpstreamStream): void {
+    stream.isRequestSent = true
+    stream.progressAt = this.sweptAt
     if (!stream.state.isClosed) return
     this.forget(stream, 'ended')
     this.#settle()
@@ -157,7 +173,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
     const isRefused = errorCode === ErrorCode.refusedStream
     stream.failed({
       code: isRefused ? 'stream-refused' : 'stream-reset',
-      message: `The upstream has reset the stream with ${errorCodeName(errorCode)}.`,
+      message: `it reset the stream with ${errorCodeName(errorCode)}`,
       isUnprocessed: isRefused,
     })
     this.#settle()
@@ -201,10 +217,25 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
 
   protected onSettings(): void {
     this.#hasSettings = true
-    this.#startWaiting()
+    this.#settle()
   }
 
-  protected sweepStream(): void {}
+  override resumeContent(stream: UpstreamStream): void {
+    stream.progressAt = this.sweptAt
+    super.resumeContent(stream)
+  }
+
+  protected sweepStream(stream: UpstreamStream, now: number): void {
+    if (this.#deadlines === undefined) return
+    const message = stream.overdue(now, this.#deadlines)
+    if (message === undefined) return
+    const isSilent = this.receivedAt <= stream.progressAt
+    this.reset(stream, ErrorCode.cancel)
+    stream.failed({ code: 'upstream-timeout', message, isUnprocessed: false })
+    // Where nothing else came either, the upstream may be gone without a word: nobody else should be sent there.
+    if (isSilent) this.drain()
+    this.#settle()
+  }
 
   protected sweepConnection(now: number): void {
     if (this.isIdleNow && now - this.idleSince >= this.limits.idleMs) return this.end(undefined)
@@ -289,7 +320,7 @@ export class Http2UpstreamConnection extends Http2Connection<UpstreamStream> {
 }
 
 function unsupported({ upgrade }: UpstreamRequest): ExchangeFailure {
-  const message = `The upstream does not offer ${upgrade} over HTTP/2.`
+  const message = `it does not offer ${upgrade} over HTTP/2`
   return { code: 'upgrade-unsupported', message, isUnprocessed: true }
 }
 

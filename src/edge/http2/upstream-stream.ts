@@ -25,6 +25,14 @@ export type UpstreamRequest = {
   readonly upgrade: string | undefined
 }
 
+/** How long the upstream may take for a response, in milliseconds. */
+export type ResponseDeadlines = {
+  /** From the end of the request to the head of the response. */
+  readonly headMs: number
+  /** Between two pieces of the response that somebody waits for. */
+  readonly contentPauseMs: number
+}
+
 /** What a stream asks of its connection. */
 export interface UpstreamStreamHost {
   sendContent(stream: UpstreamStream, piece: Buffer): boolean
@@ -40,6 +48,10 @@ const NOT_MODIFIED = 304
 /** A request to an upstream, and its response (RFC 9113 §8.1). */
 export class UpstreamStream extends Http2Stream implements UpstreamExchange {
   readonly request: UpstreamRequest
+  /** When something of it went or came last, by the time of the latest sweep. */
+  progressAt = 0
+  /** Its end is on its way. */
+  isRequestSent = false
   readonly #receiver: ResponseReceiver
   readonly #host: UpstreamStreamHost
   readonly #maxInterimResponses: number
@@ -118,6 +130,14 @@ export class UpstreamStream extends Http2Stream implements UpstreamExchange {
     if (this.#isOver) return
     this.#isOver = true
     this.#receiver.onContentEnd(trailers)
+  }
+
+  /** What the upstream takes too long for, in words; undefined if it does not. */
+  overdue(now: number, { headMs, contentPauseMs }: ResponseDeadlines): string | undefined {
+    const elapsed = now - this.progressAt
+    if (this.#isOver || this.#isTunnel) return undefined
+    if (!this.#hasResponse) return this.isRequestSent && elapsed > headMs ? 'it sent nothing for too long' : undefined
+    return !this.isPaused && elapsed > contentPauseMs ? 'it paused within the response for too long' : undefined
   }
 
   drained(): void {

@@ -2,7 +2,9 @@ import { UPSTREAM_DEADLINES } from '../http1/deadlines.ts'
 import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { Sweep } from '../sweep.ts'
 import { Dialer } from './dial.ts'
-import { UpstreamPool } from './pool.ts'
+import { Http1Pool } from './http1-pool.ts'
+import { Http2Pool } from './http2-pool.ts'
+import type { UpstreamPool } from './pool.ts'
 import { TrustContexts } from './trust.ts'
 
 export type UpstreamConnectionsOptions = {
@@ -44,12 +46,17 @@ export class UpstreamConnections {
   }
 
   #open(upstream: UpstreamSnapshot): UpstreamPool {
-    const { connectMs, firstByteMs, idleMs } = upstream.timeouts
-    const pool = new UpstreamPool({
-      ...this.#options,
-      connect: new Dialer(upstream, this.#trust).connect,
-      deadlines: { ...UPSTREAM_DEADLINES, connectMs, headMs: firstByteMs, contentPauseMs: idleMs },
-    })
+    const { connectMs, firstByteMs: headMs, idleMs: contentPauseMs } = upstream.timeouts
+    const { scheme } = upstream.address
+    const { connect } = new Dialer(upstream, this.#trust)
+    const pool =
+      scheme === 'h2' || scheme === 'h2c'
+        ? new Http2Pool({ ...this.#options, connect, connectMs, deadlines: { headMs, contentPauseMs } })
+        : new Http1Pool({
+            ...this.#options,
+            connect,
+            deadlines: { ...UPSTREAM_DEADLINES, connectMs, headMs, contentPauseMs },
+          })
     if (this.#isClosed) pool.close()
     return pool
   }

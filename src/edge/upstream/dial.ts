@@ -1,5 +1,6 @@
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls'
+import { CastellanError } from '../../errors.ts'
 import type { UpstreamAddress, UpstreamSnapshot } from '../snapshot.ts'
 import type { TrustContexts } from './trust.ts'
 
@@ -20,25 +21,29 @@ export class Dialer {
     this.#trust = trust
   }
 
-  /** Begins to connect. What is read goes to `onread`; the end of either side leaves the other open. */
-  readonly connect = (onread: OnReadOpts): Socket => {
+  /** Begins to connect. What is read goes to `onread`, if it is given; the end of either side leaves the other open. */
+  readonly connect = (onread?: OnReadOpts): Socket => {
     const { address } = this.#upstream
+    const options = { ...SOCKET_OPTIONS, ...(onread && { onread }) }
     switch (address.scheme) {
       case 'http':
-        return connect({ host: address.host, port: address.port, onread, ...SOCKET_OPTIONS })
+      case 'h2c':
+        return connect({ host: address.host, port: address.port, ...options })
       case 'unix':
-        return connect({ path: address.path, onread, ...SOCKET_OPTIONS })
+        return connect({ path: address.path, ...options })
       case 'https':
-        return this.#connectTls(address, onread)
+      case 'h2':
+        return this.#connectTls(address, options)
       default:
         return address satisfies never
     }
   }
 
-  #connectTls({ host, port }: HostAddress, onread: OnReadOpts): Socket {
+  #connectTls({ scheme, host, port }: HostAddress, socketOptions: object): Socket {
     const { tls } = this.#upstream
     const serverName = tls.serverName ?? host
-    const options: ConnectionOptions & { onread: OnReadOpts } = {
+    const options: ConnectionOptions = {
+      ...socketOptions,
       host,
       port,
       // RFC 6066 §3: a server name is no address.
@@ -47,9 +52,7 @@ export class Dialer {
       rejectUnauthorized: tls.verify,
       checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
       ...(this.#session !== undefined && { session: this.#session }),
-      ALPNProtocols: ['http/1.1'],
-      onread,
-      ...SOCKET_OPTIONS,
+      ALPNProtocols: [scheme === 'h2' ? 'h2' : 'http/1.1'],
     }
     const socket = connectTls(options)
     socket.setNoDelay(true)
@@ -59,7 +62,19 @@ export class Dialer {
     socket.once('error', () => {
       this.#session = undefined
     })
+    // RFC 9113 §3.2. Most servers that lack it do not answer to ALPN at all.
+    if (scheme === 'h2')
+      socket.once('secureConnect', () => {
+        if (socket.alpnProtocol !== 'h2') socket.destroy(new Http2NotOfferedError())
+      })
     return socket
+  }
+}
+
+/** TLS with the upstream works, and HTTP/2 is not spoken over it. */
+export class Http2NotOfferedError extends CastellanError {
+  constructor() {
+    super('http2-not-offered', 'it does not offer HTTP/2')
   }
 }
 

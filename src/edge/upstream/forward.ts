@@ -14,12 +14,12 @@ import {
 } from '../exchange/exchange.ts'
 import type { Origin } from '../forwarding.ts'
 import type { HttpDate } from '../http-date.ts'
-import type { UpstreamConnection } from '../http1/upstream-connection.ts'
 import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { UpstreamConnections } from './connections.ts'
-import type { Borrower, Lease, UpstreamPool } from './pool.ts'
+import type { Borrower, Lease, UpstreamLine, UpstreamPool } from './pool.ts'
 import { requestFields } from './request-fields.ts'
 import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
+import { SentContent } from './sent-content.ts'
 import { failureError, type UpstreamError, unreachableError } from './upstream-error.ts'
 
 export type ForwardOptions = {
@@ -46,7 +46,10 @@ export function forward(exchange: Exchange, upstream: UpstreamSnapshot, options:
   forwarding.send(false)
 }
 
-/** A request on its way. It is sent once more where the first connection turns out to be dead. */
+/** A connection may turn out to be dead, and the next to be going away. Whoever fails more often is not there. */
+const MAX_SENDINGS = 3
+
+/** A request on its way. It is sent once more where a connection turns out to be dead, or the upstream did not look at it. */
 class Forwarding implements RequestReceiver, Borrower {
   readonly #exchange: Exchange
   readonly #upstream: UpstreamSnapshot
@@ -58,7 +61,8 @@ class Forwarding implements RequestReceiver, Borrower {
   #held: Buffer[] = []
   #isContentWhole = false
   #trailers: Fields = NO_FIELDS
-  #isContentSent = false
+  readonly #sentContent = new SentContent()
+  #sendings = 0
   /** Nothing more comes of the upstream. */
   #isOver = false
 
@@ -71,19 +75,22 @@ class Forwarding implements RequestReceiver, Borrower {
 
   send(mustBeFresh: boolean): void {
     this.#upstreamExchange = undefined
+    this.#sendings++
     this.#lease = this.#pool.lease(this, mustBeFresh)
   }
 
   // What the pool tells.
 
-  onConnection(connection: UpstreamConnection): void {
+  onConnection(line: UpstreamLine): void {
     const { request, contentLength } = this.#exchange
     const { method, scheme, authority, target, upgrade } = request
     const fields = requestFields(request, this.#options.origin)
     this.#lease = undefined
-    this.#upstreamExchange = connection.send(
+    // Who speaks HTTP/1.1 cannot say that it did not look at a request.
+    if (line.httpVersion === '1.1') this.#sentContent.forget()
+    this.#upstreamExchange = line.send(
       { method, scheme, authority, target, fields, contentLength, upgrade },
-      new Relay(this, this.#exchange, this.#options.date, connection.isUsed),
+      new Relay(this, this.#exchange, this.#options.date, line.isUsed),
     )
     if (this.#held.length > 0) this.#sendHeld(this.#upstreamExchange)
     if (this.#isContentWhole) this.#upstreamExchange.end(this.#trailers)
@@ -95,9 +102,11 @@ class Forwarding implements RequestReceiver, Borrower {
   }
 
   #sendHeld(upstream: UpstreamExchange): void {
-    this.#isContentSent = true
     let takesMore = true
-    for (const piece of this.#held) takesMore = upstream.write(piece)
+    for (const piece of this.#held) {
+      this.#sentContent.add(piece)
+      takesMore = upstream.write(piece)
+    }
     this.#held = []
     if (takesMore) this.#exchange.resume()
   }
@@ -110,7 +119,7 @@ class Forwarding implements RequestReceiver, Borrower {
       this.#held.push(piece)
       return false
     }
-    this.#isContentSent = true
+    this.#sentContent.add(piece)
     return this.#upstreamExchange.write(piece)
   }
 
@@ -140,13 +149,19 @@ class Forwarding implements RequestReceiver, Borrower {
 
   responded(): void {
     this.#pool.hasAnswered = true
+    this.#sentContent.forget()
   }
 
   /** `isStale`: the connection had been used before, and closed without a byte of an answer. */
   failed(failure: ExchangeFailure, hasResponded: boolean, isStale: boolean): void {
     if (this.#isOver) return
-    const isSafe = failure.isUnprocessed || (isStale && IDEMPOTENT.has(this.#exchange.request.method))
-    if (isSafe && !hasResponded && !this.#isContentSent) return this.send(true)
+    const isSafe = failure.isUnprocessed
+      ? this.#sentContent.isWhole
+      : isStale && this.#sentContent.isNone && IDEMPOTENT.has(this.#exchange.request.method)
+    if (isSafe && !hasResponded && this.#sendings < MAX_SENDINGS) {
+      this.#held.unshift(...this.#sentContent.take())
+      return this.send(true)
+    }
     this.#fail(failureError(this.#upstream, failure, this.#pool.hasAnswered), hasResponded)
   }
 

@@ -1,12 +1,17 @@
-import type { OnReadOpts, Socket } from 'node:net'
-import { UPSTREAM_DEADLINES, type UpstreamDeadlines } from '../http1/deadlines.ts'
-import { RESPONSE_LIMITS } from '../http1/limits.ts'
-import { UpstreamConnection, type UpstreamConnectionOptions } from '../http1/upstream-connection.ts'
-import type { Sweep } from '../sweep.ts'
+import type { ResponseReceiver, UpstreamExchange, UpstreamRequest } from '../exchange/exchange.ts'
+
+/** A connection that takes a request now, by whichever version of HTTP. */
+export interface UpstreamLine {
+  readonly httpVersion: '1.1' | '2'
+  /** A request has been sent on it before, so the upstream may have closed it by now without our knowing. */
+  readonly isUsed: boolean
+  /** Nothing is told to the receiver before this has returned. */
+  send(request: UpstreamRequest, receiver: ResponseReceiver): UpstreamExchange
+}
 
 /** Whoever wants to send a request. One of the two is called, once, and perhaps before `lease` has returned. */
 export interface Borrower {
-  onConnection(connection: UpstreamConnection): void
+  onConnection(line: UpstreamLine): void
   onUnreachable(cause: unknown): void
 }
 
@@ -16,102 +21,15 @@ export interface Lease {
   cancel(): void
 }
 
-export type UpstreamPoolOptions = {
-  readonly connect: (onread: OnReadOpts) => Socket
-  readonly sweep: Sweep
-  readonly onThrow: (error: unknown) => void
-  readonly deadlines?: UpstreamDeadlines
-}
-
-/**
- * Idle connections kept to one upstream by one worker. As many as requests under way at a busy time: beyond 32, those of 128
- * clients were opened and closed all the time.
- */
-const MAX_IDLE_CONNECTIONS = 256
-/** So that a name which leads elsewhere by now is followed, however busy its connections are. */
-const MAX_AGE_MS = 10 * 60_000
-
 /** The connections of one worker to one upstream: kept alive, and used again. */
-export class UpstreamPool {
-  readonly #options: UpstreamPoolOptions
-  /** The one that was used last is used next, so that those that are not needed grow old. */
-  readonly #idle: UpstreamConnection[] = []
-  readonly #waiting = new Map<UpstreamConnection, Borrower>()
-  readonly #open = new Set<UpstreamConnection>()
-  readonly #connectionOptions: UpstreamConnectionOptions
-  /** It has given a response, so it speaks this version of HTTP. */
-  hasAnswered = false
-  #isClosed = false
-
-  constructor(options: UpstreamPoolOptions) {
-    const { sweep, connect, onThrow, deadlines = UPSTREAM_DEADLINES } = options
-    this.#options = options
-    this.#connectionOptions = {
-      sweep,
-      connect,
-      onThrow,
-      deadlines,
-      limits: RESPONSE_LIMITS,
-      onReady: (connection) => this.#onReady(connection),
-      onFree: (connection) => this.#onFree(connection),
-      onClosed: (connection, cause) => this.#onClosed(connection, cause),
-    }
-  }
-
-  /** Gives an idle connection at once, or a new one when it is established; the latter always if it `mustBeFresh`. */
-  lease(borrower: Borrower, mustBeFresh: boolean): Lease | undefined {
-    const idle = mustBeFresh ? undefined : this.#takeIdle()
-    if (idle !== undefined) {
-      borrower.onConnection(idle)
-      return undefined
-    }
-    const connection = new UpstreamConnection(this.#connectionOptions)
-    this.#open.add(connection)
-    this.#waiting.set(connection, borrower)
-    return { cancel: () => this.#cancel(connection) }
-  }
-
+export interface UpstreamPool {
+  /** It has given a response, so it speaks what we take it to speak. */
+  hasAnswered: boolean
+  /** Gives a connection at once, or as soon as there is one. If it `mustBeFresh`, it is none that may be dying. */
+  lease(borrower: Borrower, mustBeFresh: boolean): Lease | undefined
   /** Closes what is idle and, once it is free, the rest. */
-  close(): void {
-    this.#isClosed = true
-    for (const connection of this.#idle.splice(0)) connection.drop()
-  }
-
-  /** Closes all of them. */
-  destroy(): void {
-    this.close()
-    for (const connection of this.#open) connection.drop()
-  }
-
-  #takeIdle(): UpstreamConnection | undefined {
-    for (;;) {
-      const connection = this.#idle.pop()
-      if (connection === undefined || connection.isFree) return connection
-    }
-  }
-
-  #onReady(connection: UpstreamConnection): void {
-    const borrower = this.#waiting.get(connection)
-    this.#waiting.delete(connection)
-    borrower?.onConnection(connection)
-  }
-
-  #onFree(connection: UpstreamConnection): void {
-    const isOld = this.#options.sweep.now - connection.openedAt > MAX_AGE_MS
-    if (this.#isClosed || isOld || this.#idle.length >= MAX_IDLE_CONNECTIONS) connection.drop()
-    else this.#idle.push(connection)
-  }
-
-  #onClosed(connection: UpstreamConnection, cause: unknown): void {
-    this.#open.delete(connection)
-    const at = this.#idle.indexOf(connection)
-    if (at >= 0) this.#idle.splice(at, 1)
-    const borrower = this.#waiting.get(connection)
-    this.#waiting.delete(connection)
-    borrower?.onUnreachable(cause)
-  }
-
-  #cancel(connection: UpstreamConnection): void {
-    if (this.#waiting.delete(connection)) connection.drop()
-  }
+  close(): void
 }
+
+/** So that a name which leads elsewhere by now is followed, however busy its connections are. */
+export const MAX_AGE_MS = 10 * 60_000

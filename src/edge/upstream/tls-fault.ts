@@ -42,7 +42,8 @@ export function tlsFault(upstream: UpstreamSnapshot, cause: unknown): string | u
 }
 
 function withoutTls({ address }: UpstreamSnapshot): string {
-  return address.scheme === 'https' ? `try ${formatUpstream({ ...address, scheme: 'http' })}` : 'is it there at all?'
+  if (address.scheme === 'unix') return 'is it meant to be?'
+  return `try ${formatUpstream({ ...address, scheme: address.scheme === 'h2' ? 'h2c' : 'http' })}`
 }
 
 function nameFault({ address, tls }: UpstreamSnapshot, cause: unknown): string {

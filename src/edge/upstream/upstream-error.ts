@@ -1,6 +1,7 @@
 import { CastellanError, describeError, errorCode } from '../../errors.ts'
 import type { ExchangeFailure } from '../exchange/exchange.ts'
 import type { UpstreamAddress, UpstreamSnapshot } from '../snapshot.ts'
+import { http2Fault } from './http2-fault.ts'
 import { tlsFault } from './tls-fault.ts'
 import { formatUpstream } from './upstream-name.ts'
 
@@ -48,12 +49,12 @@ export function failureError(
   const name = formatUpstream(address)
   if (code === 'upstream-timeout') return timeoutError(name, message)
   const facts = { upstream: name, cause: errorCode(cause) ?? code }
-  const words = `${name} gave no usable response: ${message}${hint(address, code, hasAnswered)}.`
+  const words = `${name} gave no usable response: ${message.replace(/\.$/, '')}${hint(address, code, hasAnswered)}.`
   return new UpstreamError('upstream-broken', words, facts, { cause })
 }
 
 function fault(upstream: UpstreamSnapshot, cause: unknown): string {
-  return tlsFault(upstream, cause) ?? describeError(cause)
+  return http2Fault(upstream.address, cause) ?? tlsFault(upstream, cause) ?? describeError(cause)
 }
 
 const SEEN_OF_TLS = new Set(['response-tls', 'upstream-closed'])

@@ -3,7 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import type { UpstreamConnection } from '../../../src/edge/http1/upstream-connection.ts'
 import { Sweep } from '../../../src/edge/sweep.ts'
-import { type Borrower, UpstreamPool } from '../../../src/edge/upstream/pool.ts'
+import { Http1Pool } from '../../../src/edge/upstream/http1-pool.ts'
+import type { Borrower, UpstreamLine } from '../../../src/edge/upstream/pool.ts'
 import { until } from '../http1/peer.ts'
 import { Heard } from '../http1/upstream.ts'
 
@@ -11,8 +12,8 @@ class Waiting implements Borrower {
   connection: UpstreamConnection | undefined
   cause: unknown
 
-  onConnection(connection: UpstreamConnection): void {
-    this.connection = connection
+  onConnection(line: UpstreamLine): void {
+    this.connection = line as UpstreamConnection
   }
 
   onUnreachable(cause: unknown): void {
@@ -37,7 +38,7 @@ async function pooled(t: TestContext) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   const address = { port }
-  const pool = new UpstreamPool({
+  const pool = new Http1Pool({
     sweep,
     connect: (onread) => connect({ port: address.port, host: '127.0.0.1', onread, allowHalfOpen: true }),
     onThrow: (error) => {
