@@ -1,5 +1,5 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type LookupFunction, type Socket } from 'node:net'
 import { Counters } from '../../src/edge/counters.ts'
 import { Dispatch } from '../../src/edge/dispatch.ts'
 import type { ClientFacts, Exchange } from '../../src/edge/exchange/exchange.ts'
@@ -70,6 +70,7 @@ export async function serve(
     fallback?: string
     trustedProxies?: string[]
     sweep?: Sweep
+    lookup?: LookupFunction
     /** With TLS in front, and this certificate. */
     certificate?: CertificateSnapshot
   } = {},
@@ -82,7 +83,8 @@ export async function serve(
   const onThrow = (error: unknown): void => {
     throw error
   }
-  const connections = new UpstreamConnections({ sweep, onThrow })
+  const { lookup } = options
+  const connections = new UpstreamConnections({ sweep, onThrow, ...(lookup && { lookup }) })
   const dispatch = new Dispatch({
     snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
     http01,

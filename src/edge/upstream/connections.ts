@@ -1,9 +1,11 @@
+import type { LookupFunction } from 'node:net'
 import { UPSTREAM_DEADLINES } from '../http1/deadlines.ts'
 import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { Sweep } from '../sweep.ts'
 import { Dialer } from './dial.ts'
 import { Http1Pool } from './http1-pool.ts'
 import { Http2Pool } from './http2-pool.ts'
+import { lookupUpstream } from './names.ts'
 import type { UpstreamPool } from './pool.ts'
 import { TrustContexts } from './trust.ts'
 
@@ -11,6 +13,8 @@ export type UpstreamConnectionsOptions = {
   readonly sweep: Sweep
   /** An error of the program on a connection, which is closed. */
   readonly onThrow: (error: unknown) => void
+  /** Resolves the names of upstreams; as the system does unless given. */
+  readonly lookup?: LookupFunction
 }
 
 /** The connections of one worker to all its upstreams. */
@@ -48,7 +52,8 @@ export class UpstreamConnections {
   #open(upstream: UpstreamSnapshot): UpstreamPool {
     const { connectMs, firstByteMs: headMs, idleMs: contentPauseMs } = upstream.timeouts
     const { scheme } = upstream.address
-    const { connect } = new Dialer(upstream, this.#trust)
+    const { lookup = lookupUpstream } = this.#options
+    const { connect } = new Dialer(upstream, this.#trust, lookup)
     const pool =
       scheme === 'h2' || scheme === 'h2c'
         ? new Http2Pool({ ...this.#options, connect, connectMs, deadlines: { headMs, contentPauseMs } })

@@ -1,4 +1,4 @@
-import { connect, isIP, type OnReadOpts, type Socket } from 'node:net'
+import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls'
 import { CastellanError } from '../../errors.ts'
 import type { UpstreamAddress, UpstreamSnapshot } from '../snapshot.ts'
@@ -7,24 +7,28 @@ import type { TrustContexts } from './trust.ts'
 type HostAddress = Exclude<UpstreamAddress, { scheme: 'unix' }>
 
 /**
- * Opens connections to one upstream. All addresses of a name are tried, the next ones while the first is slow (RFC 8305).
+ * Opens connections to one upstream. All addresses of a name are tried in turn, of both families, and
+ * none is waited for longer than a moment while there are others (RFC 8305).
  * With TLS, the upstream must have a certificate of the right name that somebody trusted has signed.
  */
 export class Dialer {
   readonly #upstream: UpstreamSnapshot
   readonly #trust: TrustContexts
+  readonly #socketOptions: typeof SOCKET_OPTIONS & { readonly lookup: LookupFunction }
   /** TLS resumes where it left off, with one signature less (RFC 8446 §2.2). */
   #session: Buffer | undefined
 
-  constructor(upstream: UpstreamSnapshot, trust: TrustContexts) {
+  /** `lookup` resolves its name, for each connection anew. */
+  constructor(upstream: UpstreamSnapshot, trust: TrustContexts, lookup: LookupFunction) {
     this.#upstream = upstream
     this.#trust = trust
+    this.#socketOptions = { ...SOCKET_OPTIONS, lookup }
   }
 
   /** Begins to connect. What is read goes to `onread`, if it is given; the end of either side leaves the other open. */
   readonly connect = (onread?: OnReadOpts): Socket => {
     const { address } = this.#upstream
-    const options = { ...SOCKET_OPTIONS, ...(onread && { onread }) }
+    const options = { ...this.#socketOptions, ...(onread && { onread }) }
     switch (address.scheme) {
       case 'http':
       case 'h2c':
@@ -78,4 +82,10 @@ export class Http2NotOfferedError extends CastellanError {
   }
 }
 
-const SOCKET_OPTIONS = { noDelay: true, allowHalfOpen: true }
+const SOCKET_OPTIONS = {
+  noDelay: true,
+  allowHalfOpen: true,
+  autoSelectFamily: true,
+  // RFC 8305 §8 recommends 250 ms, which connectMs has room for with some addresses.
+  autoSelectFamilyAttemptTimeout: 250,
+}

@@ -20,7 +20,7 @@ import type { Borrower, Lease, UpstreamLine, UpstreamPool } from './pool.ts'
 import { requestFields } from './request-fields.ts'
 import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
 import { SentContent } from './sent-content.ts'
-import { failureError, type UpstreamError, unreachableError } from './upstream-error.ts'
+import { failureError, type UpstreamError, unreachableError, wasCutOff } from './upstream-error.ts'
 
 export type ForwardOptions = {
   readonly origin: Origin
@@ -98,6 +98,9 @@ class Forwarding implements RequestReceiver, Borrower {
 
   onUnreachable(cause: unknown): void {
     this.#lease = undefined
+    if (this.#isOver) return
+    // Nothing was sent: whatever its method, it may do no harm. Who refuses would do so again, and who is slow stays so.
+    if (wasCutOff(cause) && this.#sendings === 1) return this.send(true)
     this.#fail(unreachableError(this.#upstream, cause), false)
   }
 

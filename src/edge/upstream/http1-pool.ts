@@ -72,8 +72,13 @@ export class Http1Pool implements UpstreamPool {
   #takeIdle(): UpstreamConnection | undefined {
     for (;;) {
       const connection = this.#idle.pop()
-      if (connection === undefined || connection.isFree) return connection
+      if (connection === undefined || (connection.isFree && !this.#isOld(connection))) return connection
+      connection.drop()
     }
+  }
+
+  #isOld({ openedAt }: UpstreamConnection): boolean {
+    return this.#options.sweep.now - openedAt > MAX_AGE_MS
   }
 
   #onReady(connection: UpstreamConnection): void {
@@ -83,8 +88,7 @@ export class Http1Pool implements UpstreamPool {
   }
 
   #onFree(connection: UpstreamConnection): void {
-    const isOld = this.#options.sweep.now - connection.openedAt > MAX_AGE_MS
-    if (this.#isClosed || isOld || this.#idle.length >= MAX_IDLE_CONNECTIONS) connection.drop()
+    if (this.#isClosed || this.#isOld(connection) || this.#idle.length >= MAX_IDLE_CONNECTIONS) connection.drop()
     else this.#idle.push(connection)
   }
 

@@ -28,6 +28,12 @@ const UNREACHABLE = new Map([
   ['ENETUNREACH', 'no route leads to it'],
 ])
 
+/** The connection broke while it was being opened, as those do that meet a server just as it restarts. */
+export function wasCutOff(cause: unknown): boolean {
+  const code = errorCode(cause)
+  return code === undefined || code === 'ECONNRESET' || code === 'EPIPE'
+}
+
 /** Names the reason why there was no connection, keeping the cause. */
 export function unreachableError(upstream: UpstreamSnapshot, cause: unknown): UpstreamError {
   const name = formatUpstream(upstream.address)
