@@ -121,6 +121,7 @@ export type Upstream = {
     readonly serverName: string | undefined
     readonly verify: boolean
   }
+  readonly proxyProtocol: 'v1' | 'v2' | undefined
 }
 
 /** RFC 6797 §6.1. */

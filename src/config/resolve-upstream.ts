@@ -16,6 +16,7 @@ export async function resolveUpstream(settings: UpstreamSettings, spot: Spot, fi
     address: absoluteAddress(settings.to, place, findings),
     timeouts: { connectMs: connect, firstByteMs: firstByte, idleMs: idle },
     tls: await resolveTls(settings, spot.at('tls'), findings),
+    proxyProtocol: settings.proxyProtocol,
   }
 }
 

@@ -4,7 +4,7 @@ import { canonicalIp } from './ip-address.ts'
 import { Refusal } from './problem.ts'
 import { mapping, onOff, text } from './schema-elements.ts'
 import { isHostName } from './site-name.ts'
-import { type TextFormat, wordsFormat } from './text-format.ts'
+import { choiceFormat, type TextFormat, wordsFormat } from './text-format.ts'
 import { upstreamFormat } from './upstream-url.ts'
 
 const SERVER_NAME_ALLOWED = 'allowed: a name or an IP address that its certificate has, such as "backend.internal"'
@@ -46,6 +46,9 @@ const upstreamMapping = mapping(
     to: text(upstreamFormat).describe('The URL of the app.'),
     timeouts: timeouts.prefault({}).describe('How long it may take.'),
     tls: tls.optional().describe('How its certificate is verified; for https:// and h2:// only.'),
+    proxyProtocol: text(choiceFormat(['v1', 'v2']))
+      .optional()
+      .describe('Tells it who the client is by a PROXY protocol header. Its connections are then shared by nobody.'),
   },
   { later: ['balance', 'health', 'retries'] },
 )

@@ -150,6 +150,10 @@ export class Edge {
 function clientFacts(endpoints: Endpoints, tls: TlsConnection | undefined): ClientFacts {
   return {
     address: endpoints.clientAddress,
+    port: endpoints.clientPort,
+    get localAddress() {
+      return endpoints.localAddress
+    },
     get localPort() {
       return endpoints.localPort
     },

@@ -4,6 +4,8 @@ import type { Socket } from 'node:net'
 export type Endpoints = {
   /** Without brackets; IPv4 as such even on a dual-stack socket; empty on a Unix socket. */
   readonly clientAddress: string
+  /** undefined on a Unix socket. */
+  readonly clientPort: number | undefined
   readonly localAddress: string
   /** The port that the client connected to; undefined on a Unix socket. */
   readonly localPort: number | undefined
@@ -17,10 +19,12 @@ export function endpointsOf(socket: Socket): Endpoints {
 /** Our own end is asked of the system only where it matters: that is a system call, and most requests need no answer. */
 class SocketEndpoints implements Endpoints {
   readonly clientAddress: string
+  readonly clientPort: number | undefined
   readonly #socket: Socket
 
   constructor(socket: Socket) {
     this.clientAddress = plainAddress(socket.remoteAddress)
+    this.clientPort = socket.remotePort
     this.#socket = socket
   }
 

@@ -75,6 +75,8 @@ export type UpstreamSnapshot = {
     readonly serverName: string | undefined
     readonly verify: boolean
   }
+  /** Each connection begins with this header, and belongs to one client. */
+  readonly proxyProtocol: 'v1' | 'v2' | undefined
 }
 
 export type UpstreamAddress =

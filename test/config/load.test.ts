@@ -16,7 +16,7 @@ const APP = { scheme: 'http', host: 'localhost', port: 3000 } as const
 function proxyTo(address: Upstream['address'], settings: Partial<Upstream> = {}): SiteAction {
   const timeouts = { connectMs: 5_000, firstByteMs: 60_000, idleMs: 300_000 }
   const tls = { trust: undefined, serverName: undefined, verify: true }
-  return { type: 'proxy', upstream: { address, timeouts, tls, ...settings } }
+  return { type: 'proxy', upstream: { address, timeouts, tls, proxyProtocol: undefined, ...settings } }
 }
 
 /** As a person reads it, without the folder. */
@@ -211,7 +211,7 @@ sites:
       to: https://10.0.0.1:8443
       timeouts: { connect: 1s, firstByte: 10m, idle: 1h }
       tls: { trust: pki/backend.pem, serverName: Backend.Internal }
-  b.example: { upstream: { to: unix:app.sock, timeouts: { idle: 90s } } }
+  b.example: { upstream: { to: unix:app.sock, timeouts: { idle: 90s }, proxyProtocol: v2 } }
 `
   const { config, warnings } = await loadGood({ 'castellan.yaml': yaml, 'pki/backend.pem': CERTIFICATE })
   assert.deepEqual(
@@ -226,7 +226,7 @@ sites:
       ),
       proxyTo(
         { scheme: 'unix', path: resolve(config.folder, 'app.sock') },
-        { timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 90_000 } },
+        { timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 90_000 }, proxyProtocol: 'v2' },
       ),
     ],
   )

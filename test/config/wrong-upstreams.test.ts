@@ -40,7 +40,7 @@ const cases: Case[] = [
   [
     'an unknown key of an upstream',
     upstream('{ to: http://h, timeout: 5s }'),
-    `3:31: ${KEY}.timeout: unknown key; did you mean "timeouts"? allowed: to, timeouts, tls`,
+    `3:31: ${KEY}.timeout: unknown key; did you mean "timeouts"? allowed: to, timeouts, tls, proxyProtocol`,
   ],
   [
     'timeouts that are none, or for ever',
@@ -53,6 +53,11 @@ const cases: Case[] = [
     'settings of TLS for an upstream without TLS',
     upstream('{ to: http://h, tls: { serverName: h } }'),
     `3:31: ${KEY}.tls: found a mapping, but http:// is without TLS; allowed: tls with https:// and h2:// only`,
+  ],
+  [
+    'a version of the PROXY protocol that is none',
+    upstream('{ to: http://h, proxyProtocol: v3 }'),
+    `3:46: ${KEY}.proxyProtocol: found "v3"; did you mean "v1"? allowed: v1, v2`,
   ],
   [
     'a server name that is none',

@@ -129,7 +129,9 @@ for (const [what, pieces] of [
     const { admitted, visit } = await place(t, { proxyProtocolFrom: ['127.0.0.0/8'] })
     const client = await visit(...pieces)
     assert.equal(String(await once(client, 'data')), 'hello')
-    assert.deepEqual(admitted, [{ clientAddress: '192.0.2.1', localAddress: '198.51.100.2', localPort: 443 }])
+    assert.deepEqual(admitted, [
+      { clientAddress: '192.0.2.1', clientPort: 4711, localAddress: '198.51.100.2', localPort: 443 },
+    ])
   })
 
 test('a proxy that speaks for itself is the client', async (t) => {

@@ -9,6 +9,8 @@ import { chosenProtocol, isDated, responseFields } from '../../src/edge/upstream
 
 const client: ClientFacts = {
   address: '192.0.2.7',
+  port: 50_000,
+  localAddress: '192.0.2.254',
   localPort: 443,
   certificateNames: ['a.test'],
   usesFallback: false,

@@ -66,7 +66,7 @@ export async function serve(
   sites: readonly SiteSnapshot[],
   options: {
     protocol?: 'http/1.1' | 'h2'
-    client?: Partial<ClientFacts>
+    client?: Partial<ClientFacts> | ((socket: Socket) => Partial<ClientFacts>)
     fallback?: string
     trustedProxies?: string[]
     sweep?: Sweep
@@ -103,10 +103,12 @@ export async function serve(
   const accept = (socket: Socket, certificateNames?: readonly string[]): void =>
     codec.accept(socket, {
       address: '192.0.2.1',
+      port: 50_000,
+      localAddress: '192.0.2.254',
       localPort: 8080,
       certificateNames,
       usesFallback: false,
-      ...options.client,
+      ...(typeof options.client === 'function' ? options.client(socket) : options.client),
     })
   const { certificate } = options
   const front =
@@ -169,6 +171,7 @@ export function upstreamOf(address: UpstreamAddress, overrides: Partial<Upstream
     address,
     timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 300_000 },
     tls: { trust: undefined, serverName: undefined, verify: true },
+    proxyProtocol: undefined,
     ...overrides,
   }
 }

@@ -45,6 +45,10 @@ export type ResponseHead = {
 export type ClientFacts = {
   /** An IP address without brackets; IPv4 as such even on a dual-stack socket. */
   readonly address: string
+  /** undefined on a Unix socket. */
+  readonly port: number | undefined
+  /** Where the client reached us; empty on a Unix socket. */
+  readonly localAddress: string
   /** The port at which the client reached us; undefined on a Unix socket. */
   readonly localPort: number | undefined
   /** The names on the certificate that this client was shown; undefined without TLS. */

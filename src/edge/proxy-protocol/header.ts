@@ -51,9 +51,9 @@ function readV1(bytes: Buffer): ProxyHeaderReading {
   if (isAddress === undefined) return refused('it is of an unknown protocol')
   if (more.length > 0 || !isAddress(source ?? '') || !isAddress(destination ?? ''))
     return refused('its addresses are none')
-  const localPort = parsePort(destinationPort)
-  if (parsePort(sourcePort) === undefined || localPort === undefined) return refused('its ports are none')
-  return { length, endpoints: { clientAddress: source!, localAddress: destination!, localPort } }
+  const [clientPort, localPort] = [parsePort(sourcePort), parsePort(destinationPort)]
+  if (clientPort === undefined || localPort === undefined) return refused('its ports are none')
+  return { length, endpoints: { clientAddress: source!, clientPort, localAddress: destination!, localPort } }
 }
 
 /** Decimal, without leading zeros. */
@@ -103,12 +103,14 @@ function addressesOf(content: Buffer, family: number): Endpoints | undefined {
   if (family === Family.tcp4)
     return {
       clientAddress: content.subarray(0, 4).join('.'),
+      clientPort: content.readUInt16BE(8),
       localAddress: content.subarray(4, 8).join('.'),
       localPort: content.readUInt16BE(10),
     }
   if (family === Family.tcp6)
     return {
       clientAddress: ipv6(content.subarray(0, 16)),
+      clientPort: content.readUInt16BE(32),
       localAddress: ipv6(content.subarray(16, 32)),
       localPort: content.readUInt16BE(34),
     }

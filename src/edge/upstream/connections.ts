@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net'
 import { UPSTREAM_DEADLINES } from '../http1/deadlines.ts'
 import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { Sweep } from '../sweep.ts'
+import { CLIENT_IDLE_MS, ClientPools } from './client-pools.ts'
 import { Dialer } from './dial.ts'
 import { Http1Pool } from './http1-pool.ts'
 import { Http2Pool } from './http2-pool.ts'
@@ -16,6 +17,9 @@ export type UpstreamConnectionsOptions = {
   /** Resolves the names of upstreams; as the system does unless given. */
   readonly lookup?: LookupFunction
 }
+
+/** What makes a pool one client's. */
+type ClientPoolOptions = { readonly header?: Buffer; readonly idleMs?: number; readonly onEmpty?: () => void }
 
 /** The connections of one worker to all its upstreams. */
 export class UpstreamConnections {
@@ -50,19 +54,35 @@ export class UpstreamConnections {
   }
 
   #open(upstream: UpstreamSnapshot): UpstreamPool {
-    const { connectMs, firstByteMs: headMs, idleMs: contentPauseMs } = upstream.timeouts
-    const { scheme } = upstream.address
     const { lookup = lookupUpstream } = this.#options
-    const { connect } = new Dialer(upstream, this.#trust, lookup)
+    const dialer = new Dialer(upstream, this.#trust, lookup)
+    const { proxyProtocol } = upstream
     const pool =
-      scheme === 'h2' || scheme === 'h2c'
-        ? new Http2Pool({ ...this.#options, connect, connectMs, deadlines: { headMs, contentPauseMs } })
-        : new Http1Pool({
-            ...this.#options,
-            connect,
-            deadlines: { ...UPSTREAM_DEADLINES, connectMs, headMs, contentPauseMs },
-          })
+      proxyProtocol === undefined
+        ? this.#openPool(upstream, dialer, {})
+        : new ClientPools(proxyProtocol, (header, onEmpty) =>
+            this.#openPool(upstream, dialer, { header, onEmpty, idleMs: CLIENT_IDLE_MS }),
+          )
     if (this.#isClosed) pool.close()
     return pool
+  }
+
+  #openPool({ address, timeouts }: UpstreamSnapshot, { dial }: Dialer, client: ClientPoolOptions): UpstreamPool {
+    const { connectMs, firstByteMs: headMs, idleMs: contentPauseMs } = timeouts
+    const { header, idleMs, ...rest } = client
+    const options = { ...this.#options, ...rest }
+    if (address.scheme === 'h2' || address.scheme === 'h2c') {
+      const deadlines = { headMs, contentPauseMs }
+      return new Http2Pool({
+        ...options,
+        connect: () => dial({ header }),
+        connectMs,
+        deadlines,
+        ...(idleMs !== undefined && { idleMs }),
+      })
+    }
+    const freeMs = idleMs ?? UPSTREAM_DEADLINES.freeMs
+    const deadlines = { connectMs, headMs, contentPauseMs, freeMs }
+    return new Http1Pool({ ...options, connect: (onread) => dial({ onread, header }), deadlines })
   }
 }

@@ -1,4 +1,4 @@
-import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net'
+import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls'
 import { CastellanError } from '../../errors.ts'
 import type { UpstreamAddress, UpstreamSnapshot } from '../snapshot.ts'
@@ -6,15 +6,38 @@ import type { TrustContexts } from './trust.ts'
 
 type HostAddress = Exclude<UpstreamAddress, { scheme: 'unix' }>
 
+const SOCKET_OPTIONS = {
+  noDelay: true,
+  allowHalfOpen: true,
+  autoSelectFamily: true,
+  // RFC 8305 §8 recommends 250 ms, which connectMs has room for with some addresses.
+  autoSelectFamilyAttemptTimeout: 250,
+}
+
+/** How a connection is opened besides what the upstream's settings say. */
+export type DialOptions = {
+  /** Where to read to; by `data` events unless given. */
+  readonly onread?: OnReadOpts | undefined
+  /** A PROXY protocol header, which goes before everything else. */
+  readonly header?: Buffer | undefined
+}
+
+/** TLS with the upstream works, and HTTP/2 is not spoken over it. */
+export class Http2NotOfferedError extends CastellanError {
+  constructor() {
+    super('http2-not-offered', 'it does not offer HTTP/2')
+  }
+}
+
 /**
- * Opens connections to one upstream. All addresses of a name are tried in turn, of both families, and
- * none is waited for longer than a moment while there are others (RFC 8305).
- * With TLS, the upstream must have a certificate of the right name that somebody trusted has signed.
+ * Opens connections to one upstream. All addresses of a name are tried in turn, of both families, and none is waited for
+ * longer than a moment while there are others (RFC 8305). With TLS, the upstream must have a certificate of the right name
+ * that somebody trusted has signed.
  */
 export class Dialer {
   readonly #upstream: UpstreamSnapshot
   readonly #trust: TrustContexts
-  readonly #socketOptions: typeof SOCKET_OPTIONS & { readonly lookup: LookupFunction }
+  readonly #lookup: LookupFunction
   /** TLS resumes where it left off, with one signature less (RFC 8446 §2.2). */
   #session: Buffer | undefined
 
@@ -22,34 +45,45 @@ export class Dialer {
   constructor(upstream: UpstreamSnapshot, trust: TrustContexts, lookup: LookupFunction) {
     this.#upstream = upstream
     this.#trust = trust
-    this.#socketOptions = { ...SOCKET_OPTIONS, lookup }
+    this.#lookup = lookup
   }
 
-  /** Begins to connect. What is read goes to `onread`, if it is given; the end of either side leaves the other open. */
-  readonly connect = (onread?: OnReadOpts): Socket => {
+  /** Begins to connect. The end of either side leaves the other open. */
+  readonly dial = ({ onread, header }: DialOptions): Socket => {
     const { address } = this.#upstream
-    const options = { ...this.#socketOptions, ...(onread && { onread }) }
-    switch (address.scheme) {
-      case 'http':
-      case 'h2c':
-        return connect({ host: address.host, port: address.port, ...options })
-      case 'unix':
-        return connect({ path: address.path, ...options })
-      case 'https':
-      case 'h2':
-        return this.#connectTls(address, options)
-      default:
-        return address satisfies never
-    }
+    if (address.scheme === 'https' || address.scheme === 'h2')
+      return header === undefined
+        ? this.#connectTls(address, { ...this.#tcp(address), ...(onread && { onread }) })
+        : this.#connectTlsAfter(header, address, onread)
+    const options = { ...SOCKET_OPTIONS, ...(onread && { onread }) }
+    const socket =
+      address.scheme === 'unix'
+        ? connect({ path: address.path, ...options })
+        : connect({ ...this.#tcp(address), ...options })
+    // It waits for the connection, and whatever is written later waits behind it.
+    if (header !== undefined) socket.write(header)
+    return socket
   }
 
-  #connectTls({ scheme, host, port }: HostAddress, socketOptions: object): Socket {
+  #tcp({ host, port }: HostAddress): TcpNetConnectOpts {
+    return { host, port, lookup: this.#lookup, ...SOCKET_OPTIONS }
+  }
+
+  /** The header goes in clear text, in front of the handshake. */
+  #connectTlsAfter(header: Buffer, address: HostAddress, onread: OnReadOpts | undefined): Socket {
+    const carrier = connect(this.#tcp(address))
+    carrier.write(header)
+    const socket = this.#connectTls(address, { socket: carrier })
+    carrier.on('error', (error) => socket.destroy(error))
+    if (onread !== undefined) readInto(socket, onread)
+    return socket
+  }
+
+  #connectTls({ scheme, host }: HostAddress, connection: object): Socket {
     const { tls } = this.#upstream
     const serverName = tls.serverName ?? host
     const options: ConnectionOptions = {
-      ...socketOptions,
-      host,
-      port,
+      ...connection,
       // RFC 6066 §3: a server name is no address.
       ...(isIP(serverName) === 0 && { servername: serverName }),
       secureContext: this.#trust.get(tls.trust),
@@ -75,17 +109,15 @@ export class Dialer {
   }
 }
 
-/** TLS with the upstream works, and HTTP/2 is not spoken over it. */
-export class Http2NotOfferedError extends CastellanError {
-  constructor() {
-    super('http2-not-offered', 'it does not offer HTTP/2')
-  }
-}
-
-const SOCKET_OPTIONS = {
-  noDelay: true,
-  allowHalfOpen: true,
-  autoSelectFamily: true,
-  // RFC 8305 §8 recommends 250 ms, which connectMs has room for with some addresses.
-  autoSelectFamilyAttemptTimeout: 250,
+/** What Node does itself for `onread`, but not for TLS on a socket that was there before. */
+function readInto(socket: Socket, { buffer, callback }: OnReadOpts): void {
+  socket.on('data', (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length; ) {
+      const room = typeof buffer === 'function' ? buffer() : buffer
+      const length = Math.min(room.length, bytes.length - at)
+      room.set(bytes.subarray(at, at + length))
+      at += length
+      if (!callback(length, room)) socket.pause()
+    }
+  })
 }

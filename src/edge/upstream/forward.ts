@@ -1,3 +1,4 @@
+import type { Endpoints } from '../endpoints.ts'
 import { errorAnswer } from '../error-page.ts'
 import { respondWith } from '../exchange/answer.ts'
 import {
@@ -79,7 +80,15 @@ class Forwarding implements RequestReceiver, Borrower {
     this.#lease = this.#pool.lease(this, mustBeFresh)
   }
 
-  // What the pool tells.
+  // What the pool asks and tells.
+
+  get client(): Endpoints {
+    const { address, port, localAddress, localPort } = this.#exchange.client
+    const { clientAddress } = this.#options.origin
+    // The port that a proxy's client has there is not known.
+    const clientPort = clientAddress === address ? port : undefined
+    return { clientAddress, clientPort, localAddress, localPort }
+  }
 
   onConnection(line: UpstreamLine): void {
     const { request, contentLength } = this.#exchange

@@ -10,6 +10,8 @@ export type Http1PoolOptions = {
   readonly sweep: Sweep
   readonly onThrow: (error: unknown) => void
   readonly deadlines?: UpstreamDeadlines
+  /** Told whenever the last connection has closed. */
+  readonly onEmpty?: () => void
 }
 
 /**
@@ -99,6 +101,7 @@ export class Http1Pool implements UpstreamPool {
     const borrower = this.#waiting.get(connection)
     this.#waiting.delete(connection)
     borrower?.onUnreachable(cause)
+    if (this.#open.size === 0) this.#options.onEmpty?.()
   }
 
   #cancel(connection: UpstreamConnection): void {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ResponseReceiver, UpstreamExchange, UpstreamRequest } from '../exchange/exchange.ts'
 import type { Http2Error } from '../http2/http2-error.ts'
-import { type Http2Limits, UPSTREAM_LIMITS } from '../http2/limits.ts'
+import { UPSTREAM_LIMITS } from '../http2/limits.ts'
 import { Http2UpstreamConnection, type ResponseDeadlines } from '../http2/upstream-connection.ts'
 import type { Sweep, Swept } from '../sweep.ts'
 import type { UpstreamLine } from './pool.ts'
@@ -12,6 +12,7 @@ export type Http2LineOptions = {
   readonly sweep: Sweep
   readonly connectMs: number
   readonly deadlines: ResponseDeadlines
+  readonly idleMs?: number
   /** Told whenever requests can be sent, after none could. */
   readonly onAvailable: (line: Http2Line) => void
   /** Told once; `cause` where it never became ready. */
@@ -19,8 +20,8 @@ export type Http2LineOptions = {
   readonly onThrow: (error: unknown) => void
 }
 
-/** Idle for less than the 60 s after which most servers close, so that a request rarely meets a dying connection. */
-const LIMITS: Http2Limits = { ...UPSTREAM_LIMITS, idleMs: 50_000 }
+/** Less than the 60 s after which most servers close, so that a request rarely meets a dying connection. */
+const IDLE_MS = 50_000
 
 /** A connection on which many requests are under way at a time, from its opening on. */
 export class Http2Line implements UpstreamLine, Swept {
@@ -95,11 +96,11 @@ export class Http2Line implements UpstreamLine, Swept {
 
   #onConnect(): void {
     if (this.#socket.destroyed) return
-    const { sweep, deadlines, onAvailable } = this.#options
+    const { sweep, deadlines, idleMs = IDLE_MS, onAvailable } = this.#options
     this.#connection = new Http2UpstreamConnection({
       socket: this.#socket,
       sweep,
-      limits: LIMITS,
+      limits: { ...UPSTREAM_LIMITS, idleMs },
       deadlines,
       onAvailable: () => {
         this.#isReady = true

@@ -9,6 +9,10 @@ export type Http2PoolOptions = {
   readonly sweep: Sweep
   readonly connectMs: number
   readonly deadlines: ResponseDeadlines
+  /** For how long a connection without requests is kept. */
+  readonly idleMs?: number
+  /** Told whenever the last connection has closed. */
+  readonly onEmpty?: () => void
   readonly onThrow: (error: unknown) => void
 }
 
@@ -113,9 +117,14 @@ export class Http2Pool implements UpstreamPool, Swept {
     }
   }
 
-  /** If it could not even be opened, and there is no other to wait for, there is nothing to wait for. */
   #onClosed(line: Http2Line, cause: unknown): void {
     this.#lines.delete(line)
+    this.#serveOrFail(cause)
+    if (this.#lines.size === 0) this.#options.onEmpty?.()
+  }
+
+  /** If a connection could not even be opened, and there is no other to wait for, there is nothing to wait for. */
+  #serveOrFail(cause: unknown): void {
     if (this.#waiting.size === 0) return
     if (cause === undefined) return this.#openAsNeeded()
     if ([...this.#lines].some(({ isUsable }) => isUsable)) return

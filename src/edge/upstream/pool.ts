@@ -1,3 +1,4 @@
+import type { Endpoints } from '../endpoints.ts'
 import type { ResponseReceiver, UpstreamExchange, UpstreamRequest } from '../exchange/exchange.ts'
 
 /** A connection that takes a request now, by whichever version of HTTP. */
@@ -11,6 +12,8 @@ export interface UpstreamLine {
 
 /** Whoever wants to send a request. One of the two is called, once, and perhaps before `lease` has returned. */
 export interface Borrower {
+  /** Whom the request is of. */
+  readonly client: Endpoints
   onConnection(line: UpstreamLine): void
   onUnreachable(cause: unknown): void
 }

@@ -107,6 +107,8 @@ export async function served(
     latest = socket
     server.accept(socket, {
       address: '192.0.2.1',
+      port: 50_000,
+      localAddress: '192.0.2.254',
       localPort: 80,
       certificateNames: undefined,
       usesFallback: false,

@@ -79,7 +79,14 @@ export class ClientScript {
     prepare(this.socket)
     this.connection = new Http2ServerConnection({
       socket: this.socket,
-      client: { address: '192.0.2.1', localPort: 443, certificateNames: undefined, usesFallback: false },
+      client: {
+        address: '192.0.2.1',
+        port: 50_000,
+        localAddress: '192.0.2.254',
+        localPort: 443,
+        certificateNames: undefined,
+        usesFallback: false,
+      },
       scheme,
       sweep: this.sweep,
       limits: { ...SERVER_LIMITS, ...limits },

@@ -27,7 +27,14 @@ export async function startServer(
     sockets.add(socket)
     const connection = new Http2ServerConnection({
       socket,
-      client: { address: '127.0.0.1', localPort: 443, certificateNames: undefined, usesFallback: false },
+      client: {
+        address: '127.0.0.1',
+        port: 50_000,
+        localAddress: '192.0.2.254',
+        localPort: 443,
+        certificateNames: undefined,
+        usesFallback: false,
+      },
       scheme: 'http',
       sweep: new TestSweep(),
       limits,

@@ -13,7 +13,14 @@ import { TestSweep } from './test-sweep.ts'
 
 async function connectTls(t: TestContext, serve: (served: Served) => void): Promise<ClientHttp2Session> {
   const tls = await serveTls([await certificate('ecdsa-p256', 'a.test')], ({ socket, certificate: { names } }) => {
-    const client = { address: '127.0.0.1', localPort: 443, certificateNames: names, usesFallback: false }
+    const client = {
+      address: '127.0.0.1',
+      port: 50_000,
+      localAddress: '192.0.2.254',
+      localPort: 443,
+      certificateNames: names,
+      usesFallback: false,
+    }
     const onExchange = (exchange: Served['exchange']): void => serve(new Served(exchange))
     new Http2ServerConnection({ socket, client, scheme: 'https', sweep: new TestSweep(), onExchange })
   })

@@ -20,11 +20,11 @@ const longest = `PROXY TCP6 ${'ffff:'.repeat(7)}ffff ${'ffff:'.repeat(7)}ffff 65
 for (const [line, endpoints] of [
   [
     'PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n',
-    { clientAddress: '192.0.2.1', localAddress: '192.0.2.2', localPort: 443 },
+    { clientAddress: '192.0.2.1', clientPort: 56_324, localAddress: '192.0.2.2', localPort: 443 },
   ],
   [
     'PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n',
-    { clientAddress: '2001:db8::1', localAddress: '2001:db8::2', localPort: 65535 },
+    { clientAddress: '2001:db8::1', clientPort: 1, localAddress: '2001:db8::2', localPort: 65535 },
   ],
   ['PROXY UNKNOWN\r\n', undefined],
   ['PROXY UNKNOWN whatever it says here\r\n', undefined],
@@ -64,7 +64,7 @@ test('what can be no header is refused at its first byte that tells', () => {
     assert.deepEqual(readProxyHeader(Buffer.from(start)), { refused: 'there is none' })
 })
 
-const v4 = { clientAddress: '192.0.2.1', localAddress: '198.51.100.2', localPort: 443 }
+const v4 = { clientAddress: '192.0.2.1', clientPort: 4711, localAddress: '198.51.100.2', localPort: 443 }
 /** A type-length-value: type, two bytes of length, content. */
 const noop = Buffer.from([0x04, 0, 3, 1, 2, 3])
 

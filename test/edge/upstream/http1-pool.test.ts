@@ -9,6 +9,7 @@ import { until } from '../http1/peer.ts'
 import { Heard } from '../http1/upstream.ts'
 
 class Waiting implements Borrower {
+  readonly client = { clientAddress: '192.0.2.1', clientPort: 1, localAddress: '192.0.2.2', localPort: 2 }
   connection: UpstreamConnection | undefined
   cause: unknown
 
