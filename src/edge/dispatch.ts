@@ -14,7 +14,7 @@ import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import { covers, Router } from './router.ts'
-import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress } from './snapshot.ts'
+import type { EdgeSnapshot, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 import { QuietLog } from './upstream/quiet-log.ts'
@@ -85,7 +85,7 @@ export class Dispatch {
     this.#forward(withContentLimit(exchange, maxBodyBytes, date), action.upstream, { host, origin, site, onEnd })
   }
 
-  #forward(exchange: Exchange, upstream: UpstreamAddress, { origin, site, onEnd }: Target): void {
+  #forward(exchange: Exchange, upstream: UpstreamSnapshot, { origin, site, onEnd }: Target): void {
     const { connections, date } = this.#options
     const onFailure = (error: UpstreamError): void => {
       this.#options.counters.upstreamFailure(error.code)
