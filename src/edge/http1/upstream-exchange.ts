@@ -9,7 +9,6 @@ import {
 } from '../exchange/exchange.ts'
 import { formatFieldSection } from './field-section.ts'
 import type { MessageWriter } from './message-writer.ts'
-import { missingHandshakeField } from './websocket-handshake.ts'
 
 /** The connection that a request is sent on, as far as the request needs it. */
 export interface UpstreamCarrier {
@@ -150,8 +149,7 @@ function unfinished(): ExchangeFailure {
 function formatRequestHead(request: UpstreamRequest, contentLength: number): string {
   const { method, target, authority, fields, upgrade } = request
   const lines = `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${formatFieldSection(fields)}`
-  const handshake = upgrade === undefined ? '' : missingHandshakeField(fields, upgrade)
-  return lines + handshake + framingField(method, contentLength) + connectionFields(upgrade)
+  return lines + framingField(method, contentLength) + connectionFields(upgrade)
 }
 
 function framingField(method: string, contentLength: number): string {

@@ -2,6 +2,7 @@ import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
 import { parseHost } from '../host.ts'
 import { checkField, FieldRole, isPseudoField, parseContentLength } from './field-rules.ts'
 import { streamError } from './http2-error.ts'
+import { addWebSocketKey } from './websocket-key.ts'
 
 /** A request as its field section tells it. */
 export type ReadRequest = {
@@ -56,7 +57,7 @@ export class RequestReader {
       authority: this.#authority(section, isConnect),
       target: isTunnel ? tunnelTarget(section) : originForm(section, method),
       version: '2',
-      fields: section.regularFields(),
+      fields: section.regularFields(protocol),
       upgrade: protocol,
     }
     const contentLength = section.contentLengthOf(endsStream, protocol !== undefined)
@@ -170,8 +171,9 @@ class RequestSection {
   }
 
   /** All but Host. */
-  regularFields(): string[] {
+  regularFields(protocol: string | undefined): string[] {
     if (this.#crumbs !== undefined) this.#fields.push('cookie', this.#crumbs)
+    if (protocol?.toLowerCase() === 'websocket') addWebSocketKey(this.#fields)
     return this.#fields
   }
 

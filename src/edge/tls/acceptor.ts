@@ -49,7 +49,8 @@ export type TlsState = {
   readonly fallback: string | undefined
 }
 
-const OUR_PROTOCOLS = ['h2', 'http/1.1']
+/** Most clients of HTTP/1.0 know no ALPN, but `curl --http1.0` and others name it, and it is served as without TLS. */
+const OUR_PROTOCOLS = ['h2', 'http/1.1', 'http/1.0']
 /** An honest client sends its hello at once; the rest is for segments that are lost and sent again. */
 const HELLO_TIMEOUT_MS = 5_000
 /** One or two flights more (RFC 8446 §2, RFC 5246 §7.3). nginx allows 60 s. */

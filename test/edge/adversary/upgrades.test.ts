@@ -63,21 +63,23 @@ test('a response other than 101 leaves the connection with HTTP, and what follow
 })
 
 test('bytes ahead of the 101 are held, no more than one read of them, and none is a request', async () => {
-  let release: () => void = () => {}
+  let asked = Promise.withResolvers<() => void>()
   let tunnelled = ''
   origin.on('/late', (socket) => {
     socket.removeAllListeners('data').on('data', (text) => {
       tunnelled += text
     })
-    release = () => socket.write(SWITCH)
+    asked.resolve(() => socket.write(SWITCH))
   })
   for (const way of WAYS) {
     tunnelled = ''
+    asked = Promise.withResolvers()
     const peer = new Peer(await edge.connect(way))
     peer.say(upgrade('/late'))
     const flood = 'x'.repeat(1_000_000)
     peer.say(SMUGGLED)
     for (let count = 0; count < 20; count++) peer.say(flood)
+    const release = await asked.promise
     await new Promise((resolve) => setTimeout(resolve, 200))
     assert.ok(peer.socket.writableLength > 5_000_000, 'the rest waits in the socket of the client')
     assert.equal(tunnelled.length, 0)

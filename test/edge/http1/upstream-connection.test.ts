@@ -314,21 +314,6 @@ test('what is said of another protocol that is declined is dropped', async (t) =
   assert.deepEqual(events, ['ready', 'free'])
 })
 
-test('a handshake for WebSocket has a key, whoever asks (RFC 6455 §4.1)', async (t) => {
-  const keys = new Set<string>()
-  for (let count = 0; count < 3; count++) {
-    const { ask, peer } = await connected(t)
-    ask({ upgrade: 'WebSocket' })
-    keys.add(/\r\nSec-WebSocket-Key: ([A-Za-z0-9+/]{22}==)\r\n/.exec(await peer.hear('\r\n\r\n'))?.[1] ?? '')
-  }
-  assert.equal(keys.size, 3)
-  for (const request of [{ upgrade: 'echo' }, { upgrade: 'websocket', fields: ['sec-websocket-key', 'theirs'] }]) {
-    const { ask, peer } = await connected(t)
-    ask(request)
-    assert.doesNotMatch(await peer.hear('\r\n\r\n'), /Sec-WebSocket-Key: /)
-  }
-})
-
 test('deadlines: for the head, and for a pause that is not ours', async (t) => {
   const { headMs, contentPauseMs } = UPSTREAM_DEADLINES
   const first = await connected(t)
