@@ -97,6 +97,10 @@ export type Site = {
   readonly hsts: HstsPolicy | undefined
   /** Bytes; undefined for any number. */
   readonly maxBodyBytes: number | undefined
+  /** RFC 7239. */
+  readonly forwarded: boolean
+  /** RFC 9110 §7.6.3. */
+  readonly via: boolean
   /** A certificate of each kind. */
   readonly keys: readonly KeyKind[]
   readonly grouping: 'perSite' | 'perName'

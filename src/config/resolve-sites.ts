@@ -53,6 +53,8 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     redirectToHttps: settings.redirect ?? defaults.redirect,
     hsts: (settings.hsts ?? defaults.hsts) || undefined,
     maxBodyBytes: settings.limits?.body ?? defaults.limits.body,
+    forwarded: settings.forwarded ?? defaults.forwarded,
+    via: settings.via ?? defaults.via,
     keys: settings.certificate?.keys ?? defaults.certificate.keys,
     grouping: settings.certificate?.grouping ?? defaults.certificate.grouping,
     files,

@@ -71,6 +71,9 @@ const hsts = z
       'all that time, and let nobody click past a certificate error.',
   )
 
+const forwarded = onOff().describe('Tells the app who asks by Forwarded (RFC 7239), too; X-Forwarded-* is always sent.')
+const via = onOff().describe('Adds Via, to requests and responses (RFC 9110 §7.6.3).')
+
 const redirect = onOff().describe('Port 80 answers 308 to HTTPS; off: port 80 is served like HTTPS.')
 
 const certificateKeys = distinctList(keyKindFormat).describe(
@@ -129,6 +132,8 @@ const siteMapping = mapping(
       .describe('Sends every visitor there with 308, keeping path and query.'),
     redirect: redirect.optional(),
     hsts: hsts.optional(),
+    forwarded: forwarded.optional(),
+    via: via.optional(),
     issuer: issuerNames.optional().describe('Who certifies this site, in order of preference.'),
     certificate: siteCertificate.optional().describe("This site's certificates."),
     limits: siteLimits.optional(),
@@ -279,6 +284,8 @@ const defaults = mapping(
     issuer: issuerNames.optional().describe('Who certifies, in order of preference: the next when one fails.'),
     redirect: redirect.prefault(true),
     hsts: hsts.prefault(false),
+    forwarded: forwarded.prefault(false),
+    via: via.prefault(false),
     certificate: mapping(
       'defaults.certificate',
       { keys: certificateKeys.prefault(['ecdsa-p256', 'rsa-2048']), grouping: grouping.prefault('perSite') },

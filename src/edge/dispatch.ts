@@ -13,6 +13,7 @@ import { announcesMore, withContentLimit } from './middleware/content-limit.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
+import type { RequestIds } from './request-id.ts'
 import { covers, Router } from './router.ts'
 import type { EdgeSnapshot, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
@@ -27,6 +28,7 @@ export type DispatchOptions = {
   readonly http01: Http01Answers
   readonly connections: UpstreamConnections
   readonly date: HttpDate
+  readonly requestIds: RequestIds
   readonly log: Log
   readonly counters: Pick<Counters, 'request' | 'upstreamFailure'>
   /** undefined where the access log is off. */
@@ -34,7 +36,13 @@ export type DispatchOptions = {
 }
 
 /** A request that a site takes. */
-type Target = { readonly host: Host; readonly origin: Origin; readonly site: SiteSnapshot; readonly onEnd: OnEnd }
+type Target = {
+  readonly host: Host
+  readonly origin: Origin
+  readonly site: SiteSnapshot
+  readonly requestId: string
+  readonly onEnd: OnEnd
+}
 
 /** Decides what becomes of each request, in this order: challenge, site, certificate, redirect, upstream. */
 export class Dispatch {
@@ -54,13 +62,14 @@ export class Dispatch {
   }
 
   handle(exchange: Exchange): void {
-    const { http01, date } = this.#options
+    const { http01, date, requestIds } = this.#options
     const { authority, target } = exchange.request
     const host = parseHost(authority)
     const site = host === undefined ? undefined : this.#siteFor(host, exchange)
     const origin = originOf(exchange.request, exchange.client, this.#trustedProxies)
-    const onEnd = this.#recorder(exchange, origin, site)
-    const refuse = (status: number): void => answer(exchange, errorAnswer(status, date.now()), onEnd)
+    const requestId = requestIds.of(exchange.request.fields)
+    const onEnd = this.#recorder(exchange, origin, site, requestId)
+    const refuse = (status: number): void => answer(exchange, errorAnswer(status, date.now(), requestId), onEnd)
 
     const challenge = http01.answer(target, date)
     if (challenge !== undefined) return answer(exchange, challenge, onEnd)
@@ -68,11 +77,12 @@ export class Dispatch {
     if (host === undefined) return refuse(400)
     if (site === undefined) return refuse(404)
     if (!isCertified(exchange, host, site)) return refuse(421)
-    this.#serve(applyHsts(exchange, origin.scheme, site.hsts), { host, origin, site, onEnd })
+    this.#serve(applyHsts(exchange, origin.scheme, site.hsts), { host, origin, site, requestId, onEnd })
   }
 
-  #serve(exchange: Exchange, { host, origin, site, onEnd }: Target): void {
+  #serve(exchange: Exchange, target: Target): void {
     const { date } = this.#options
+    const { host, origin, site, requestId, onEnd } = target
     const { action } = site
     if (action.type === 'redirect') return this.#redirect(exchange, action.to, action.status, onEnd)
     if (site.redirectToHttps && origin.scheme === 'http') {
@@ -80,18 +90,20 @@ export class Dispatch {
       return this.#redirect(exchange, to, PERMANENT_REDIRECT, onEnd)
     }
     const { maxBodyBytes } = site
-    if (maxBodyBytes === undefined) return this.#forward(exchange, action.upstream, { host, origin, site, onEnd })
-    if (announcesMore(exchange, maxBodyBytes)) return answer(exchange, errorAnswer(413, date.now()), onEnd)
-    this.#forward(withContentLimit(exchange, maxBodyBytes, date), action.upstream, { host, origin, site, onEnd })
+    if (maxBodyBytes === undefined) return this.#forward(exchange, action.upstream, target)
+    if (announcesMore(exchange, maxBodyBytes)) return answer(exchange, errorAnswer(413, date.now(), requestId), onEnd)
+    this.#forward(withContentLimit(exchange, maxBodyBytes, { date, requestId }), action.upstream, target)
   }
 
-  #forward(exchange: Exchange, upstream: UpstreamSnapshot, { origin, site, onEnd }: Target): void {
+  #forward(exchange: Exchange, upstream: UpstreamSnapshot, { origin, site, requestId, onEnd }: Target): void {
     const { connections, date } = this.#options
     const onFailure = (error: UpstreamError): void => {
       this.#options.counters.upstreamFailure(error.code)
-      this.#failures.warn(site.name, error)
+      this.#failures.warn(site.name, error, requestId)
     }
-    forward(exchange, upstream, { origin, connections, date, onFailure, onEnd })
+    const { forwarded, via } = site
+    const told = { origin, requestId, forwarded, via }
+    forward(exchange, upstream, { told, connections, date, onFailure, onEnd })
   }
 
   #redirect(exchange: Exchange, to: string, status: number, onEnd: OnEnd): void {
@@ -103,7 +115,12 @@ export class Dispatch {
   }
 
   /** What counts the request once it has ended, and enters it into the access log. */
-  #recorder({ request }: Exchange, { clientAddress }: Origin, site: SiteSnapshot | undefined): OnEnd {
+  #recorder(
+    { request }: Exchange,
+    { clientAddress }: Origin,
+    site: SiteSnapshot | undefined,
+    requestId: string,
+  ): OnEnd {
     const { accessLog, counters } = this.#options
     const startedAt = performance.now()
     return ({ status, bytes }) => {
@@ -119,6 +136,7 @@ export class Dispatch {
         version: request.version,
         status,
         bytes,
+        requestId,
         durationMs: Math.round(durationMs * 10) / 10,
       }
       accessLog(entry, request.fields)

@@ -16,6 +16,7 @@ import type { Http2Error } from './http2/http2-error.ts'
 import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
+import { RequestIds } from './request-id.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
@@ -29,6 +30,7 @@ export type EdgeOptions = {
   readonly accessLog: AccessLog
   readonly clock: Pick<Clock, 'now'>
   readonly ticketSecrets: TicketSecrets
+  readonly randomBytes: (size: number) => Buffer
 }
 
 /**
@@ -48,7 +50,7 @@ export class Edge {
   readonly #admission: Admission
   readonly #memory = new MemoryWatch()
 
-  constructor({ snapshot, log, accessLog, clock, ticketSecrets }: EdgeOptions) {
+  constructor({ snapshot, log, accessLog, clock, ticketSecrets, randomBytes }: EdgeOptions) {
     this.#snapshot = snapshot
     const onThrow = (error: unknown): void => logThrown(log, error)
     this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
@@ -57,6 +59,7 @@ export class Edge {
       http01: this.#http01,
       connections: this.#connections,
       date: new HttpDate(clock),
+      requestIds: new RequestIds(randomBytes),
       log,
       counters: this.#counters,
       accessLog: snapshot.accessLog ? accessLog : undefined,

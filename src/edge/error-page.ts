@@ -20,17 +20,18 @@ const ADVICE: Record<number, string> = {
 
 const FIELDS = ['Content-Type', 'text/html; charset=utf-8', 'Cache-Control', 'no-store']
 
-/** A short page for a status of our own making: ASCII. */
-export function errorPage(status: number): string {
+/** A short page for a status of our own making: ASCII. `requestId` is what to ask the operator about. */
+export function errorPage(status: number, requestId?: string): string {
+  const asked = requestId === undefined ? '' : `<p><small>Request ${requestId}</small></p>`
   const title = `${status} ${STATUS_CODES[status]}`
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color-scheme:light dark}</style>
-<h1>${title}</h1><p>${ADVICE[status] ?? ''}</p></html>
+<h1>${title}</h1><p>${ADVICE[status] ?? ''}</p>${asked}</html>
 `
 }
 
 /** The response with that page. `date` is the value of its Date field. */
-export function errorAnswer(status: number, date: string): Answer {
-  return { status, fields: ['Date', date, ...FIELDS], text: errorPage(status) }
+export function errorAnswer(status: number, date: string, requestId: string): Answer {
+  return { status, fields: ['Date', date, ...FIELDS], text: errorPage(status, requestId) }
 }

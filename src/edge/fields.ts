@@ -1,8 +1,9 @@
 import type { Fields } from './exchange/exchange.ts'
 
 /**
- * What a field is to a proxy. `hop-by-hop` and those with a name of their own, but for `expect` and `date`, are about one
- * connection only, so a proxy consumes them (RFC 9110 §7.6.1); `forwarding` claims what only a proxy can know.
+ * What a field is to a proxy. `hop-by-hop` and those with a name of their own, but for the last three, are about one
+ * connection only, so a proxy consumes them (RFC 9110 §7.6.1); `forwarding` claims what only a proxy can know, and
+ * `request-id` names the request.
  */
 export type FieldRole =
   | 'end-to-end'
@@ -16,6 +17,7 @@ export type FieldRole =
   | 'forwarding'
   | 'expect'
   | 'date'
+  | 'request-id'
 
 /** Trailer is not among them, for it speaks of the message. */
 const ROLES = new Map<string, FieldRole>([
@@ -30,6 +32,7 @@ const ROLES = new Map<string, FieldRole>([
   ['http2-settings', 'hop-by-hop'],
   ['expect', 'expect'],
   ['date', 'date'],
+  ['x-request-id', 'request-id'],
 ])
 
 /** Names are few and come again and again; but clients invent them too, so that what is remembered is bounded. */
@@ -43,10 +46,20 @@ export function fieldRole(name: string): FieldRole {
 }
 
 function learnRole(name: string): FieldRole {
-  const role = ROLES.get(name.toLowerCase()) ?? (isForwardingField(name) ? 'forwarding' : 'end-to-end')
+  const role = ROLES.get(name.toLowerCase()) ?? foldedRole(name)
   if (remembered.size < MAX_REMEMBERED_NAMES && name.length <= MAX_REMEMBERED_LENGTH)
     remembered.set(ownCopy(name), role)
   return role
+}
+
+/** CGI-like applications fold the spellings of a name into the same variable. */
+function foldedRole(name: string): FieldRole {
+  if (isForwardingField(name)) return 'forwarding'
+  return fold(name) === 'x-request-id' ? 'request-id' : 'end-to-end'
+}
+
+function fold(name: string): string {
+  return name.toLowerCase().replaceAll(/[_.]/g, '-')
 }
 
 /** A part of a string holds on to all of it, and this one may be part of a head of 32 KiB. */
@@ -59,7 +72,7 @@ export function ownCopy(text: string): string {
  * spellings that CGI-like applications fold into the same variable (`X_Forwarded_For`, `X.Forwarded.For`).
  */
 export function isForwardingField(name: string): boolean {
-  const folded = name.toLowerCase().replaceAll(/[_.]/g, '-')
+  const folded = fold(name)
   return folded === 'forwarded' || folded === 'x-real-ip' || folded.startsWith('x-forwarded-')
 }
 

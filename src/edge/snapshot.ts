@@ -50,6 +50,10 @@ export type SiteSnapshot = {
   readonly hsts: string | undefined
   /** Bytes that the content of a request may have; undefined for any number. */
   readonly maxBodyBytes: number | undefined
+  /** Upstreams are sent Forwarded (RFC 7239). */
+  readonly forwarded: boolean
+  /** Via is sent both ways (RFC 9110 §7.6.3). */
+  readonly via: boolean
 }
 
 export type SiteAction =

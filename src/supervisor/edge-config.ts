@@ -16,8 +16,17 @@ export function edgeSnapshot(config: Config): EdgeSnapshot {
   }
 }
 
-function siteSnapshot({ name, names, action, redirectToHttps, hsts, maxBodyBytes }: Site): SiteSnapshot {
-  return { name, names, action, redirectToHttps, hsts: hsts && formatHsts(hsts), maxBodyBytes }
+function siteSnapshot({
+  name,
+  names,
+  action,
+  redirectToHttps,
+  hsts,
+  maxBodyBytes,
+  forwarded,
+  via,
+}: Site): SiteSnapshot {
+  return { name, names, action, redirectToHttps, hsts: hsts && formatHsts(hsts), maxBodyBytes, forwarded, via }
 }
 
 /** RFC 6797 §6.1; `preload` is what browsers' lists ask for. */

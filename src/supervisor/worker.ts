@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { Edge } from '../edge/edge.ts'
 import { ListenError } from '../edge/listener.ts'
 import type { CertificateSnapshot } from '../edge/snapshot.ts'
@@ -59,6 +60,7 @@ class RunningWorker {
       snapshot: start.snapshot,
       ticketSecrets: start.ticketSecrets,
       clock: systemClock,
+      randomBytes,
       log: this.log,
       accessLog: createAccessLog(format, systemClock, this.#accessFile?.write ?? write),
     })

@@ -20,6 +20,8 @@ export type AccessEntry = {
   readonly status: number
   /** Of the response's body. */
   readonly bytes: number
+  /** What upstreams know it by, and its client where it failed. */
+  readonly requestId: string
   readonly durationMs: number
 }
 

@@ -82,6 +82,8 @@ test('two lines are a config: everything else has a default', async () => {
         redirectToHttps: true,
         hsts: undefined,
         maxBodyBytes: undefined,
+        forwarded: false,
+        via: false,
         keys: ['ecdsa-p256', 'rsa-2048'],
         grouping: 'perSite',
         files: [],
@@ -200,6 +202,23 @@ test('names are lower-case punycode, and addresses canonical', async () => {
   assert.deepEqual(
     (await loadGood(yaml)).config.sites.map(({ name }) => name),
     ['xn--bcher-kva.example', '2001:db8::1', '192.0.2.1'],
+  )
+})
+
+test('Forwarded and Via are off unless a site or the defaults turn them on', async () => {
+  const yaml = `
+defaults: { via: on }
+sites:
+  a.example: http://h
+  b.example: { upstream: http://h, forwarded: on, via: off }
+`
+  const { sites } = (await loadGood(yaml)).config
+  assert.deepEqual(
+    sites.map(({ forwarded, via }) => [forwarded, via]),
+    [
+      [false, true],
+      [true, false],
+    ],
   )
 })
 

@@ -4,7 +4,7 @@ import { AddressSet } from '../../src/edge/address-set.ts'
 import type { ClientFacts, RequestHead } from '../../src/edge/exchange/exchange.ts'
 import { fieldRole, fieldValue, isForwardingField } from '../../src/edge/fields.ts'
 import { originOf } from '../../src/edge/forwarding.ts'
-import { requestFields } from '../../src/edge/upstream/request-fields.ts'
+import { requestFields, type Told } from '../../src/edge/upstream/request-fields.ts'
 import { chosenProtocol, isDated, responseFields } from '../../src/edge/upstream/response-fields.ts'
 
 const client: ClientFacts = {
@@ -16,7 +16,12 @@ const client: ClientFacts = {
   usesFallback: false,
 }
 
-function upstreamFields(fields: string[], head: Partial<RequestHead> = {}, trusted: string[] = []): string[] {
+function upstreamFields(
+  fields: string[],
+  head: Partial<RequestHead> = {},
+  trusted: string[] = [],
+  told: Partial<Told> = {},
+): string[] {
   const request: RequestHead = {
     method: 'GET',
     scheme: 'https',
@@ -27,7 +32,8 @@ function upstreamFields(fields: string[], head: Partial<RequestHead> = {}, trust
     upgrade: undefined,
     ...head,
   }
-  return requestFields(request, originOf(request, client, new AddressSet(trusted)))
+  const origin = originOf(request, client, new AddressSet(trusted))
+  return requestFields(request, { origin, requestId: 'id-1', forwarded: false, via: false, ...told })
 }
 
 test('order, case and duplicates of end-to-end fields are kept', () => {
@@ -77,6 +83,8 @@ test('of a trusted proxy, what we have nothing better to say for is passed on, b
     'http',
     'X-Forwarded-Host',
     'a.test',
+    'X-Request-Id',
+    'id-1',
   ])
 })
 

@@ -23,7 +23,16 @@ test('refuses an authority longer than any name', () => assert.equal(parseHost('
 
 function site(...names: string[]): SiteSnapshot {
   const action = { type: 'redirect', to: 'https://x.test', status: 308 } as const
-  return { name: names[0]!, names, action, redirectToHttps: true, hsts: undefined, maxBodyBytes: undefined }
+  return {
+    name: names[0]!,
+    names,
+    action,
+    redirectToHttps: true,
+    hsts: undefined,
+    maxBodyBytes: undefined,
+    forwarded: false,
+    via: false,
+  }
 }
 
 test('an exact name goes ahead of a wildcard, and a wildcard stands for one label', () => {

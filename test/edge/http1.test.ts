@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { test } from 'node:test'
-import { exchangeBytes, serve, siteOf, startUpstream } from './serve.ts'
+import { exchangeBytes, FIRST_REQUEST_ID, serve, siteOf, startUpstream } from './serve.ts'
 
 const CLOSE = 'Host: a.test\r\nConnection: close\r\n\r\n'
 
@@ -24,7 +24,7 @@ test('a request is forwarded as it is, but for what concerns the connection and 
   assert.deepEqual(fields, [
     ...['Host', 'a.test', 'X-One', '1', 'x-one', '2'],
     ...['X-Forwarded-For', '192.0.2.1', 'X-Forwarded-Proto', 'http', 'X-Forwarded-Host', 'a.test'],
-    ...['Connection', 'keep-alive'],
+    ...['X-Request-Id', FIRST_REQUEST_ID, 'Connection', 'keep-alive'],
   ])
   const [access] = proxy.accesses
   assert.equal(access?.status, 200)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
-import { serve, siteOf, startUpstream } from './serve.ts'
+import { FIRST_REQUEST_ID, serve, siteOf, startUpstream } from './serve.ts'
 
 type Answer = { headers: Record<string, unknown>; body: string; code: number }
 
@@ -49,7 +49,8 @@ test('a request over HTTP/2 reaches the upstream as HTTP/1.1, with its cookies j
   assert.deepEqual([method, url], ['GET', '/x?y'])
   assert.deepEqual(fields, [
     ...['Host', 'a.test', 'x-one', '1', 'cookie', 'a=1; b=2', 'X-Forwarded-For', '192.0.2.1'],
-    ...['X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'a.test', 'Connection', 'keep-alive'],
+    ...['X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'a.test'],
+    ...['X-Request-Id', FIRST_REQUEST_ID, 'Connection', 'keep-alive'],
   ])
 })
 

@@ -8,6 +8,7 @@ import type { Refusal } from '../../src/edge/http1/refusal.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
+import { RequestIds } from '../../src/edge/request-id.ts'
 import type {
   CertificateSnapshot,
   EdgeSnapshot,
@@ -61,6 +62,9 @@ export const plainSnapshot: EdgeSnapshot = {
   },
 }
 
+/** The id of the first request that comes without one; the others follow. */
+export const FIRST_REQUEST_ID = `${'ab'.repeat(12)}00000000`
+
 /** The data plane without TLS, but with what TLS would have found out, so that HTTP can be looked at byte by byte. */
 export async function serve(
   sites: readonly SiteSnapshot[],
@@ -90,6 +94,7 @@ export async function serve(
     http01,
     connections,
     date: new HttpDate({ now: () => Date.now() }),
+    requestIds: new RequestIds((size) => Buffer.alloc(size, 0xab)),
     log,
     counters: new Counters(),
     accessLog: (entry) => accesses.push(entry),
@@ -188,6 +193,8 @@ export function siteOf(
     redirectToHttps: false,
     hsts: undefined,
     maxBodyBytes: undefined,
+    forwarded: false,
+    via: false,
     ...overrides,
   }
 }

@@ -12,6 +12,7 @@ const entry: AccessEntry = {
   version: '1.1',
   status: 200,
   bytes: 12,
+  requestId: 'abc',
   durationMs: 1.26,
 }
 

@@ -14,6 +14,9 @@ import type { HttpDate } from '../http-date.ts'
 
 const CONTENT_TOO_LARGE = 413
 
+/** What is on the page of a refusal. */
+type RefusalFacts = { readonly date: HttpDate; readonly requestId: string }
+
 /** Whether the content of a request is announced to be larger than this (RFC 9110 §15.5.14). */
 export function announcesMore({ contentLength }: Exchange, maxBytes: number): boolean {
   return contentLength > maxBytes
@@ -23,24 +26,24 @@ export function announcesMore({ contentLength }: Exchange, maxBytes: number): bo
  * The same exchange, which is answered with 413 once more than so many bytes of content have come, and broken off if a
  * response has begun by then. Whoever handles it is told that it is over. Content of a known length needs no such watch.
  */
-export function withContentLimit(exchange: Exchange, maxBytes: number, date: HttpDate): Exchange {
-  return exchange.contentLength === UNKNOWN_LENGTH ? new LimitedExchange(exchange, maxBytes, date) : exchange
+export function withContentLimit(exchange: Exchange, maxBytes: number, refusal: RefusalFacts): Exchange {
+  return exchange.contentLength === UNKNOWN_LENGTH ? new LimitedExchange(exchange, maxBytes, refusal) : exchange
 }
 
 class LimitedExchange implements Exchange, RequestReceiver {
   readonly #inner: Exchange
   readonly #maxBytes: number
-  readonly #date: HttpDate
+  readonly #refusal: RefusalFacts
   /** undefined once it has been told the end. */
   #receiver: RequestReceiver | undefined
   #bytes = 0
   #hasResponded = false
   #isExceeded = false
 
-  constructor(inner: Exchange, maxBytes: number, date: HttpDate) {
+  constructor(inner: Exchange, maxBytes: number, refusal: RefusalFacts) {
     this.#inner = inner
     this.#maxBytes = maxBytes
-    this.#date = date
+    this.#refusal = refusal
   }
 
   get request(): RequestHead {
@@ -117,7 +120,8 @@ class LimitedExchange implements Exchange, RequestReceiver {
       return
     }
     this.#isExceeded = true
-    respondWith(this.#inner, errorAnswer(CONTENT_TOO_LARGE, this.#date.now()))
+    const { date, requestId } = this.#refusal
+    respondWith(this.#inner, errorAnswer(CONTENT_TOO_LARGE, date.now(), requestId))
     this.onEnd({ result: 'aborted', status: CONTENT_TOO_LARGE, bytes: 0 })
   }
 }

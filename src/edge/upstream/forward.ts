@@ -13,18 +13,18 @@ import {
   UNKNOWN_LENGTH,
   type UpstreamExchange,
 } from '../exchange/exchange.ts'
-import type { Origin } from '../forwarding.ts'
 import type { HttpDate } from '../http-date.ts'
 import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { UpstreamConnections } from './connections.ts'
 import type { Borrower, Lease, UpstreamLine, UpstreamPool } from './pool.ts'
-import { requestFields } from './request-fields.ts'
+import { requestFields, type Told } from './request-fields.ts'
 import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
 import { SentContent } from './sent-content.ts'
 import { failureError, type UpstreamError, unreachableError, wasCutOff } from './upstream-error.ts'
+import { viaValue } from './via.ts'
 
 export type ForwardOptions = {
-  readonly origin: Origin
+  readonly told: Told
   readonly connections: UpstreamConnections
   readonly date: HttpDate
   /** Told when the upstream gave no usable response; the client has its answer already. */
@@ -84,7 +84,7 @@ class Forwarding implements RequestReceiver, Borrower {
 
   get client(): Endpoints {
     const { address, port, localAddress, localPort } = this.#exchange.client
-    const { clientAddress } = this.#options.origin
+    const { clientAddress } = this.#options.told.origin
     // The port that a proxy's client has there is not known.
     const clientPort = clientAddress === address ? port : undefined
     return { clientAddress, clientPort, localAddress, localPort }
@@ -93,13 +93,13 @@ class Forwarding implements RequestReceiver, Borrower {
   onConnection(line: UpstreamLine): void {
     const { request, contentLength } = this.#exchange
     const { method, scheme, authority, target, upgrade } = request
-    const fields = requestFields(request, this.#options.origin)
+    const fields = requestFields(request, this.#options.told)
     this.#lease = undefined
     // Who speaks HTTP/1.1 cannot say that it did not look at a request.
     if (line.httpVersion === '1.1') this.#sentContent.forget()
     this.#upstreamExchange = line.send(
       { method, scheme, authority, target, fields, contentLength, upgrade },
-      new Relay(this, this.#exchange, this.#options.date, line.isUsed),
+      new Relay(this, this.#exchange, this.#options, line),
     )
     if (this.#held.length > 0) this.#sendHeld(this.#upstreamExchange)
     if (this.#isContentWhole) this.#upstreamExchange.end(this.#trailers)
@@ -184,7 +184,7 @@ class Forwarding implements RequestReceiver, Borrower {
     this.#upstreamExchange?.abort()
     this.#options.onFailure(error)
     if (hasResponded) return this.#exchange.abort()
-    respondWith(this.#exchange, errorAnswer(error.status, this.#options.date.now()))
+    respondWith(this.#exchange, errorAnswer(error.status, this.#options.date.now(), this.#options.told.requestId))
     this.#exchange.resume()
   }
 }
@@ -199,15 +199,17 @@ const NOT_OFFERED: ExchangeFailure = {
 class Relay implements ResponseReceiver {
   readonly #forwarding: Forwarding
   readonly #exchange: Exchange
-  readonly #date: HttpDate
+  readonly #options: ForwardOptions
+  readonly #httpVersion: UpstreamLine['httpVersion']
   readonly #isReused: boolean
   #hasResponded = false
 
-  constructor(forwarding: Forwarding, exchange: Exchange, date: HttpDate, isReused: boolean) {
+  constructor(forwarding: Forwarding, exchange: Exchange, options: ForwardOptions, line: UpstreamLine) {
     this.#forwarding = forwarding
     this.#exchange = exchange
-    this.#date = date
-    this.#isReused = isReused
+    this.#options = options
+    this.#httpVersion = line.httpVersion
+    this.#isReused = line.isUsed
   }
 
   onInform({ status, reason, fields }: ResponseHead): void {
@@ -220,7 +222,8 @@ class Relay implements ResponseReceiver {
     this.#forwarding.responded()
     const { status, reason } = head
     const fields = responseFields(head.fields)
-    if (!isDated(fields)) fields.push('Date', this.#date.now())
+    if (!isDated(fields)) fields.push('Date', this.#options.date.now())
+    if (this.#options.told.via) fields.push('Via', viaValue(this.#httpVersion))
     this.#exchange.respond({ status, reason, fields }, contentLength)
   }
 

@@ -15,7 +15,8 @@ export class QuietLog {
     this.#log = log
   }
 
-  warn(site: string, error: CastellanError): void {
+  /** `requestId` is of the one that is said. */
+  warn(site: string, error: CastellanError, requestId: string): void {
     const kind = `${error.code} ${site}`
     const last = this.#last.get(kind)
     const now = performance.now()
@@ -25,6 +26,6 @@ export class QuietLog {
     }
     const again = last === undefined || last.unsaid === 0 ? {} : { timesSinceLastLine: last.unsaid }
     this.#last.set(kind, { at: now, unsaid: 0 })
-    this.#log.warn(error.code, `${site}: ${error.message}`, { site, ...error.facts, ...again })
+    this.#log.warn(error.code, `${site}: ${error.message}`, { site, requestId, ...error.facts, ...again })
   }
 }

@@ -1,17 +1,32 @@
 import type { RequestHead } from '../exchange/exchange.ts'
 import { type FieldRole, isBelievedOfProxy, keepFields } from '../fields.ts'
 import type { Origin } from '../forwarding.ts'
+import { forwardedValue } from './forwarded.ts'
+import { viaValue } from './via.ts'
+
+/** What an upstream is told besides the request itself. */
+export type Told = {
+  readonly origin: Origin
+  readonly requestId: string
+  /** Forwarded (RFC 7239) besides X-Forwarded-*. */
+  readonly forwarded: boolean
+  /** Via (RFC 9110 §7.6.3). */
+  readonly via: boolean
+}
 
 /**
  * The fields that the upstream gets: what the client sent, without what concerns its own connection or claims to come from
  * a proxy, and with what we know ourselves. Ours come last, so that nothing the client nominates in Connection can remove
  * them. Host and what concerns the upstream's connection are the codec's.
  */
-export function requestFields(request: RequestHead, { chain, scheme, host, isFromProxy }: Origin): string[] {
-  const fields = keepFields(request.fields, isFromProxy ? isPassedOnFromProxy : isPassedOn)
-  fields.push('X-Forwarded-For', chain)
-  fields.push('X-Forwarded-Proto', scheme)
-  fields.push('X-Forwarded-Host', host)
+export function requestFields(request: RequestHead, { origin, requestId, forwarded, via }: Told): string[] {
+  const fields = keepFields(request.fields, origin.isFromProxy ? isPassedOnFromProxy : isPassedOn)
+  fields.push('X-Forwarded-For', origin.chain)
+  fields.push('X-Forwarded-Proto', origin.scheme)
+  fields.push('X-Forwarded-Host', origin.host)
+  fields.push('X-Request-Id', requestId)
+  if (forwarded) fields.push('Forwarded', forwardedValue(request, origin))
+  if (via) fields.push('Via', viaValue(request.version))
   return fields
 }
 

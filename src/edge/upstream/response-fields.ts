@@ -7,7 +7,14 @@ export function responseFields(fields: Fields): string[] {
 }
 
 function isPassedOn(role: FieldRole): boolean {
-  return role === 'end-to-end' || role === 'date' || role === 'forwarding' || role === 'expect' || role === 'host'
+  return (
+    role === 'end-to-end' ||
+    role === 'date' ||
+    role === 'forwarding' ||
+    role === 'expect' ||
+    role === 'host' ||
+    role === 'request-id'
+  )
 }
 
 /** RFC 9110 §6.6.1: who passes a response on that has no date gives it one. */

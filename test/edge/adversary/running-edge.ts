@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { Edge } from '../../../src/edge/edge.ts'
@@ -102,6 +103,7 @@ export async function runEdge(
     accessLog: (entry) => accesses.push(entry),
     clock: systemClock,
     ticketSecrets: [ticketSecret()],
+    randomBytes,
   })
   const names = sites.flatMap((site) => site.names)
   edge.useCertificates([await certificate('ecdsa-p256', ...names)], [])

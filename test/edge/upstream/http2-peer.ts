@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import type { UpstreamSnapshot } from '../../../src/edge/snapshot.ts'
+import type { SiteSnapshot, UpstreamSnapshot } from '../../../src/edge/snapshot.ts'
 import { Sweep } from '../../../src/edge/sweep.ts'
 import { Peer, until } from '../http1/peer.ts'
 import { ES, FrameTrace, headers, literals, PREFACE, settings, settingsAck } from '../http2/frames.ts'
@@ -50,6 +50,7 @@ export const ok = (streamId: number, flags = 0x4 | ES): Buffer => headers(stream
 export async function behindHttp2(
   t: TestContext,
   { greeting = settings(), ...settled }: Partial<UpstreamSnapshot> & { greeting?: Buffer } = {},
+  site: Partial<SiteSnapshot> = {},
 ) {
   let now = 0
   const sweep = new Sweep(() => now)
@@ -64,7 +65,7 @@ export async function behindHttp2(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const proxy = await serve([siteOf(upstreamOf({ scheme: 'h2c', host: '127.0.0.1', port }, settled))], { sweep })
+  const proxy = await serve([siteOf(upstreamOf({ scheme: 'h2c', host: '127.0.0.1', port }, settled), site)], { sweep })
   t.after(async () => {
     for (const socket of sockets) socket.destroy()
     server.close()

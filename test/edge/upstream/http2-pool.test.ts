@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { turns, until } from '../http1/peer.ts'
 import { data, ES, goaway, rstStream, settings, settingsAck } from '../http2/frames.ts'
+import { FIRST_REQUEST_ID } from '../serve.ts'
 import { behindHttp2, ok } from './http2-peer.ts'
 
 const HOST = 'Host: a.test\r\n'
@@ -33,7 +34,7 @@ test('what the upstream is asked: its fields in lower case, and who asks (RFC 91
   assert.equal(
     await (await peer(0)).hear(/^HEADERS/),
     'HEADERS 1 ES :method=GET :scheme=http :authority=a.test :path=/x?y te=trailers x-one=1 x-forwarded-for=192.0.2.1 ' +
-      'x-forwarded-proto=http x-forwarded-host=a.test',
+      `x-forwarded-proto=http x-forwarded-host=a.test x-request-id=${FIRST_REQUEST_ID}`,
   )
 })
 
