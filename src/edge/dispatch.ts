@@ -13,7 +13,7 @@ import { announcesMore, withContentLimit } from './middleware/content-limit.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
-import type { RequestIds } from './request-id.ts'
+import { RequestIds } from './request-id.ts'
 import { covers, Router } from './router.ts'
 import type { EdgeSnapshot, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
@@ -28,7 +28,7 @@ export type DispatchOptions = {
   readonly http01: Http01Answers
   readonly connections: UpstreamConnections
   readonly date: HttpDate
-  readonly requestIds: RequestIds
+  readonly randomBytes: (size: number) => Buffer
   readonly log: Log
   readonly counters: Pick<Counters, 'request' | 'upstreamFailure'>
   /** undefined where the access log is off. */
@@ -51,6 +51,7 @@ export class Dispatch {
   readonly #fallback: SiteSnapshot | undefined
   readonly #trustedProxies: AddressSet
   readonly #failures: QuietLog
+  readonly #requestIds: RequestIds
 
   constructor(options: DispatchOptions) {
     this.#options = options
@@ -59,15 +60,16 @@ export class Dispatch {
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
     this.#failures = new QuietLog(options.log)
+    this.#requestIds = new RequestIds(options.randomBytes)
   }
 
   handle(exchange: Exchange): void {
-    const { http01, date, requestIds } = this.#options
+    const { http01, date } = this.#options
     const { authority, target } = exchange.request
     const host = parseHost(authority)
     const site = host === undefined ? undefined : this.#siteFor(host, exchange)
     const origin = originOf(exchange.request, exchange.client, this.#trustedProxies)
-    const requestId = requestIds.of(exchange.request.fields)
+    const requestId = this.#requestIds.of(exchange.request.fields)
     const onEnd = this.#recorder(exchange, origin, site, requestId)
     const refuse = (status: number): void => answer(exchange, errorAnswer(status, date.now(), requestId), onEnd)
 
@@ -96,14 +98,14 @@ export class Dispatch {
   }
 
   #forward(exchange: Exchange, upstream: UpstreamSnapshot, { origin, site, requestId, onEnd }: Target): void {
-    const { connections, date } = this.#options
+    const { connections, date, randomBytes } = this.#options
     const onFailure = (error: UpstreamError): void => {
       this.#options.counters.upstreamFailure(error.code)
       this.#failures.warn(site.name, error, requestId)
     }
     const { forwarded, via } = site
     const told = { origin, requestId, forwarded, via }
-    forward(exchange, upstream, { told, connections, date, onFailure, onEnd })
+    forward(exchange, upstream, { told, connections, date, randomBytes, onFailure, onEnd })
   }
 
   #redirect(exchange: Exchange, to: string, status: number, onEnd: OnEnd): void {

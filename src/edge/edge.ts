@@ -16,7 +16,6 @@ import type { Http2Error } from './http2/http2-error.ts'
 import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
-import { RequestIds } from './request-id.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
@@ -59,7 +58,7 @@ export class Edge {
       http01: this.#http01,
       connections: this.#connections,
       date: new HttpDate(clock),
-      requestIds: new RequestIds(randomBytes),
+      randomBytes,
       log,
       counters: this.#counters,
       accessLog: snapshot.accessLog ? accessLog : undefined,

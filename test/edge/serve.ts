@@ -8,7 +8,6 @@ import type { Refusal } from '../../src/edge/http1/refusal.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
-import { RequestIds } from '../../src/edge/request-id.ts'
 import type {
   CertificateSnapshot,
   EdgeSnapshot,
@@ -94,7 +93,7 @@ export async function serve(
     http01,
     connections,
     date: new HttpDate({ now: () => Date.now() }),
-    requestIds: new RequestIds((size) => Buffer.alloc(size, 0xab)),
+    randomBytes: (size) => Buffer.alloc(size, 0xab),
     log,
     counters: new Counters(),
     accessLog: (entry) => accesses.push(entry),

@@ -2,7 +2,6 @@ import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
 import { parseHost } from '../host.ts'
 import { checkField, FieldRole, isPseudoField, parseContentLength } from './field-rules.ts'
 import { streamError } from './http2-error.ts'
-import { addWebSocketKey } from './websocket-key.ts'
 
 /** A request as its field section tells it. */
 export type ReadRequest = {
@@ -57,7 +56,7 @@ export class RequestReader {
       authority: this.#authority(section, isConnect),
       target: isTunnel ? tunnelTarget(section) : originForm(section, method),
       version: '2',
-      fields: section.regularFields(protocol),
+      fields: section.regularFields(),
       upgrade: protocol,
     }
     const contentLength = section.contentLengthOf(endsStream, protocol !== undefined)
@@ -171,9 +170,8 @@ class RequestSection {
   }
 
   /** All but Host. */
-  regularFields(protocol: string | undefined): string[] {
+  regularFields(): string[] {
     if (this.#crumbs !== undefined) this.#fields.push('cookie', this.#crumbs)
-    if (protocol?.toLowerCase() === 'websocket') addWebSocketKey(this.#fields)
     return this.#fields
   }
 

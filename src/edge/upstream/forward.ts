@@ -12,6 +12,7 @@ import {
   type ResponseReceiver,
   UNKNOWN_LENGTH,
   type UpstreamExchange,
+  type UpstreamRequest,
 } from '../exchange/exchange.ts'
 import type { HttpDate } from '../http-date.ts'
 import type { UpstreamSnapshot } from '../snapshot.ts'
@@ -22,11 +23,13 @@ import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
 import { SentContent } from './sent-content.ts'
 import { failureError, type UpstreamError, unreachableError, wasCutOff } from './upstream-error.ts'
 import { viaValue } from './via.ts'
+import { handshakeOf, isAccepted, oneProtocol, setKey, type WebSocketHandshake } from './websocket.ts'
 
 export type ForwardOptions = {
   readonly told: Told
   readonly connections: UpstreamConnections
   readonly date: HttpDate
+  readonly randomBytes: (size: number) => Buffer
   /** Told when the upstream gave no usable response; the client has its answer already. */
   readonly onFailure: (error: UpstreamError) => void
   /** Told once, at the end of the exchange. */
@@ -91,18 +94,29 @@ class Forwarding implements RequestReceiver, Borrower {
   }
 
   onConnection(line: UpstreamLine): void {
-    const { request, contentLength } = this.#exchange
-    const { method, scheme, authority, target, upgrade } = request
-    const fields = requestFields(request, this.#options.told)
+    const { request } = this.#exchange
+    const handshake = handshakeOf(request, line.httpVersion, this.#options.randomBytes)
     this.#lease = undefined
     // Who speaks HTTP/1.1 cannot say that it did not look at a request.
     if (line.httpVersion === '1.1') this.#sentContent.forget()
     this.#upstreamExchange = line.send(
-      { method, scheme, authority, target, fields, contentLength, upgrade },
-      new Relay(this, this.#exchange, this.#options, line),
+      this.#requestFor(line, handshake),
+      new Relay(this, this.#exchange, this.#options, line, handshake),
     )
     if (this.#held.length > 0) this.#sendHeld(this.#upstreamExchange)
     if (this.#isContentWhole) this.#upstreamExchange.end(this.#trailers)
+  }
+
+  #requestFor({ httpVersion }: UpstreamLine, handshake: WebSocketHandshake | undefined): UpstreamRequest {
+    const { request, contentLength } = this.#exchange
+    const { method, scheme, authority, target, upgrade } = request
+    const fields = requestFields(request, this.#options.told)
+    const plain = { method, scheme, authority, target, fields, contentLength, upgrade }
+    if (upgrade === undefined) return plain
+    if (httpVersion === '2') return { ...plain, upgrade: oneProtocol(upgrade) }
+    if (handshake?.towards === 'upstream') setKey(fields, handshake.key)
+    // What a client of HTTP/2 sends as content is the other protocol's, which begins after the response.
+    return request.version === '2' ? { ...plain, contentLength: 0 } : plain
   }
 
   onUnreachable(cause: unknown): void {
@@ -195,20 +209,34 @@ const NOT_OFFERED: ExchangeFailure = {
   isUnprocessed: false,
 }
 
+const NOT_ACCEPTED: ExchangeFailure = {
+  code: 'response-malformed',
+  message: 'it answered to a WebSocket with another key than was asked for',
+  isUnprocessed: false,
+}
+
 /** Hands one attempt's response to the client. */
 class Relay implements ResponseReceiver {
   readonly #forwarding: Forwarding
   readonly #exchange: Exchange
   readonly #options: ForwardOptions
   readonly #httpVersion: UpstreamLine['httpVersion']
+  readonly #handshake: WebSocketHandshake | undefined
   readonly #isReused: boolean
   #hasResponded = false
 
-  constructor(forwarding: Forwarding, exchange: Exchange, options: ForwardOptions, line: UpstreamLine) {
+  constructor(
+    forwarding: Forwarding,
+    exchange: Exchange,
+    options: ForwardOptions,
+    line: UpstreamLine,
+    handshake: WebSocketHandshake | undefined,
+  ) {
     this.#forwarding = forwarding
     this.#exchange = exchange
     this.#options = options
     this.#httpVersion = line.httpVersion
+    this.#handshake = handshake
     this.#isReused = line.isUsed
   }
 
@@ -244,11 +272,17 @@ class Relay implements ResponseReceiver {
   }
 
   #switchProtocols({ status, reason, fields }: ResponseHead): void {
-    const { upgrade } = this.#exchange.request
-    const chosen = chosenProtocol(fields, upgrade ?? '')
+    const { upgrade = '' } = this.#exchange.request
+    const chosen = this.#httpVersion === '2' ? oneProtocol(upgrade) : chosenProtocol(fields, upgrade)
     if (chosen === undefined) return this.#forwarding.failed(NOT_OFFERED, false, false)
+    const handshake = this.#handshake
+    if (handshake?.towards === 'upstream' && !isAccepted(fields, handshake.key))
+      return this.#forwarding.failed(NOT_ACCEPTED, false, false)
     this.#hasResponded = true
+    this.#forwarding.responded()
     const kept = responseFields(fields)
+    if (handshake?.towards === 'client' && handshake.accept !== undefined)
+      kept.push('Sec-WebSocket-Accept', handshake.accept)
     // Only where several were offered is it not known already which one it is.
     if (chosen !== upgrade) kept.push('Upgrade', chosen)
     this.#exchange.respond({ status, reason, fields: kept }, UNKNOWN_LENGTH)

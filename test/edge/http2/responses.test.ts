@@ -218,18 +218,6 @@ test('an upgrade that is refused is an answer like any other', async () => {
   assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=403 content-length=0', 'RST_STREAM 1 NO_ERROR'])
 })
 
-test('a handshake for WebSocket gets the key that HTTP/1.1 wants, each its own, unless it has one (RFC 8441 §5)', async () => {
-  const client = await connectedClient()
-  const handshake = (protocol: string, ...fields: string[]): Buffer =>
-    literals(...WEBSOCKET.map((text) => (text === 'websocket' ? protocol : text)), ...fields)
-  await client.send(headers(1, handshake('websocket')), headers(3, handshake('WebSocket')))
-  await client.send(headers(5, handshake('websocket', 'sec-websocket-key', 'theirs')), headers(7, handshake('echo')))
-  const [first, second, third, fourth] = client.served.map(({ exchange }) => exchange.request.fields)
-  for (const fields of [first, second]) assert.match(String(fields), /^sec-websocket-key,[A-Za-z0-9+/]{22}==$/)
-  assert.notDeepEqual(first, second)
-  assert.deepEqual([third, fourth], [['sec-websocket-key', 'theirs'], []])
-})
-
 test('an upgrade that is answered with success, but not with 101, has failed (RFC 8441 §4)', async () => {
   for (const status of [200, 204, 299]) {
     const client = await connectedClient()
