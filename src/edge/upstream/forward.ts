@@ -8,9 +8,6 @@ import {
   NO_FIELDS,
   type Outcome,
   type RequestReceiver,
-  type ResponseHead,
-  type ResponseReceiver,
-  UNKNOWN_LENGTH,
   type UpstreamExchange,
   type UpstreamRequest,
 } from '../exchange/exchange.ts'
@@ -18,12 +15,11 @@ import type { HttpDate } from '../http-date.ts'
 import type { UpstreamSnapshot } from '../snapshot.ts'
 import type { UpstreamConnections } from './connections.ts'
 import type { Borrower, Lease, UpstreamLine, UpstreamPool } from './pool.ts'
+import { Relay, type RelayedForwarding } from './relay.ts'
 import { requestFields, type Told } from './request-fields.ts'
-import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
 import { SentContent } from './sent-content.ts'
 import { failureError, type UpstreamError, unreachableError, wasCutOff } from './upstream-error.ts'
-import { viaValue } from './via.ts'
-import { handshakeOf, isAccepted, oneProtocol, setKey, type WebSocketHandshake } from './websocket.ts'
+import { handshakeOf, oneProtocol, setKey, type WebSocketHandshake } from './websocket.ts'
 
 export type ForwardOptions = {
   readonly told: Told
@@ -54,7 +50,7 @@ export function forward(exchange: Exchange, upstream: UpstreamSnapshot, options:
 const MAX_SENDINGS = 3
 
 /** A request on its way. It is sent once more where a connection turns out to be dead, or the upstream did not look at it. */
-class Forwarding implements RequestReceiver, Borrower {
+class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
   readonly #exchange: Exchange
   readonly #upstream: UpstreamSnapshot
   readonly #options: ForwardOptions
@@ -178,7 +174,6 @@ class Forwarding implements RequestReceiver, Borrower {
     this.#sentContent.forget()
   }
 
-  /** `isStale`: the connection had been used before, and closed without a byte of an answer. */
   failed(failure: ExchangeFailure, hasResponded: boolean, isStale: boolean): void {
     if (this.#isOver) return
     const isSafe = failure.isUnprocessed
@@ -200,91 +195,5 @@ class Forwarding implements RequestReceiver, Borrower {
     if (hasResponded) return this.#exchange.abort()
     respondWith(this.#exchange, errorAnswer(error.status, this.#options.date.now(), this.#options.told.requestId))
     this.#exchange.resume()
-  }
-}
-
-const NOT_OFFERED: ExchangeFailure = {
-  code: 'response-malformed',
-  message: 'it switched to a protocol that nobody had offered',
-  isUnprocessed: false,
-}
-
-const NOT_ACCEPTED: ExchangeFailure = {
-  code: 'response-malformed',
-  message: 'it answered to a WebSocket with another key than was asked for',
-  isUnprocessed: false,
-}
-
-/** Hands one attempt's response to the client. */
-class Relay implements ResponseReceiver {
-  readonly #forwarding: Forwarding
-  readonly #exchange: Exchange
-  readonly #options: ForwardOptions
-  readonly #httpVersion: UpstreamLine['httpVersion']
-  readonly #handshake: WebSocketHandshake | undefined
-  readonly #isReused: boolean
-  #hasResponded = false
-
-  constructor(
-    forwarding: Forwarding,
-    exchange: Exchange,
-    options: ForwardOptions,
-    line: UpstreamLine,
-    handshake: WebSocketHandshake | undefined,
-  ) {
-    this.#forwarding = forwarding
-    this.#exchange = exchange
-    this.#options = options
-    this.#httpVersion = line.httpVersion
-    this.#handshake = handshake
-    this.#isReused = line.isUsed
-  }
-
-  onInform({ status, reason, fields }: ResponseHead): void {
-    this.#exchange.inform({ status, reason, fields: responseFields(fields) })
-  }
-
-  onResponse(head: ResponseHead, contentLength: number): void {
-    if (head.status === 101) return this.#switchProtocols(head)
-    this.#hasResponded = true
-    this.#forwarding.responded()
-    const { status, reason } = head
-    const fields = responseFields(head.fields)
-    if (!isDated(fields)) fields.push('Date', this.#options.date.now())
-    if (this.#options.told.via) fields.push('Via', viaValue(this.#httpVersion))
-    this.#exchange.respond({ status, reason, fields }, contentLength)
-  }
-
-  onContent(piece: Buffer): boolean {
-    return this.#exchange.write(piece)
-  }
-
-  onContentEnd(trailers: Fields): void {
-    this.#exchange.end(trailers)
-  }
-
-  onDrain(): void {
-    this.#forwarding.takesContent()
-  }
-
-  onFailure(failure: ExchangeFailure): void {
-    this.#forwarding.failed(failure, this.#hasResponded, this.#isReused && failure.code === 'upstream-closed')
-  }
-
-  #switchProtocols({ status, reason, fields }: ResponseHead): void {
-    const { upgrade = '' } = this.#exchange.request
-    const chosen = this.#httpVersion === '2' ? oneProtocol(upgrade) : chosenProtocol(fields, upgrade)
-    if (chosen === undefined) return this.#forwarding.failed(NOT_OFFERED, false, false)
-    const handshake = this.#handshake
-    if (handshake?.towards === 'upstream' && !isAccepted(fields, handshake.key))
-      return this.#forwarding.failed(NOT_ACCEPTED, false, false)
-    this.#hasResponded = true
-    this.#forwarding.responded()
-    const kept = responseFields(fields)
-    if (handshake?.towards === 'client' && handshake.accept !== undefined)
-      kept.push('Sec-WebSocket-Accept', handshake.accept)
-    // Only where several were offered is it not known already which one it is.
-    if (chosen !== upgrade) kept.push('Upgrade', chosen)
-    this.#exchange.respond({ status, reason, fields: kept }, UNKNOWN_LENGTH)
   }
 }
