@@ -7,8 +7,11 @@ import { formatFieldSection } from './field-section.ts'
 const MAX_COPIED_BYTES = 16 * 1024
 /** With this much there is no waiting for the end of the tick. One read of TLS gives four records of 16 KiB, for one write. */
 const MAX_GATHERED_BYTES = 64 * 1024
-/** What may wait for the peer. Two reads of an upstream: one is encrypted or sent while the other is fetched. */
-const HIGH_WATER_BYTES = 128 * 1024
+/**
+ * What may wait for the peer: one read of an upstream. TLS holds as much once more, encrypted, so that a client which stops
+ * reading costs 210 KiB in all; with twice as much it was 333, for about 8% less CPU in a download.
+ */
+const HIGH_WATER_BYTES = 64 * 1024
 
 const CHUNK_END = '\r\n'
 /** RFC 9112 §7.1. */
