@@ -1,23 +1,23 @@
-import { help } from './cli/help.ts'
-import { run } from './cli/run.ts'
-import { validate } from './cli/validate.ts'
-import { version } from './cli/version.ts'
-import { worker } from './cli/worker.ts'
 import { outliveReaders } from './telemetry/standard-output.ts'
 
 /** A command takes the arguments after its name and gives the exit code: 0 well, 1 failed, 2 used wrongly. */
 type Command = (args: readonly string[]) => Promise<number>
 
+const help = async (): Promise<number> => (await import('./cli/help.ts')).help()
+const version = async (): Promise<number> => (await import('./cli/version.ts')).version()
+
+/** Each loads what it needs: a worker has no use for what reads a config or speaks ACME, which would cost it 40 MB. */
 const commands = new Map<string, Command>([
-  ['run', run],
-  ['validate', validate],
+  ['run', async (args) => (await import('./cli/run.ts')).run(args)],
+  ['validate', async (args) => (await import('./cli/validate.ts')).validate(args)],
   ['help', help],
   ['--help', help],
   ['-h', help],
   ['version', version],
   ['--version', version],
   ['-v', version],
-  ['worker', worker],
+  ['load-config', async (args) => (await import('./cli/load-config.ts')).loadConfigForParent(args)],
+  ['worker', async () => (await import('./cli/worker.ts')).worker()],
 ])
 
 const HELP_OPTIONS = new Set<string | undefined>(['--help', '-h'])
