@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { isatty } from 'node:tty'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfigApart } from '../config/load-apart.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { CastellanError } from '../errors.ts'
 import { type Running, startCastellan } from '../supervisor/supervisor.ts'
@@ -18,7 +18,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const file = configArgument('run', args)
   if (file === undefined) return 2
   try {
-    const { config, warnings } = await loadConfig({ file, env: process.env })
+    const { config, warnings } = await loadConfigApart(process.argv[1]!, file)
     const logFormat = config.log.format === 'auto' ? formatForOutput() : config.log.format
     const log = createLog(config, logFormat)
     for (const warning of warnings) log.warn('config-warning', formatProblem(warning))

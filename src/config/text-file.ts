@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { describeError, errorCode } from '../errors.ts'
 
 /** Where a text file stops being text, or why there is no text at all. */
@@ -10,9 +9,6 @@ export type TextFile =
 
 /** 5,000 sites take 0.5 MB; a config beyond this is some other file. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024
-
-/** Reads at the same time: the thread pool has four threads, and the process has few file descriptors to spare. */
-const MAX_OPEN_FILES = 32
 
 const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -24,53 +20,41 @@ const FAULTS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'its name is too long',
 }
 
-/** Reads text files, each once, however often it is asked for. For one loading of the config. */
+/**
+ * Reads text files, each once, however often it is asked for. For one loading of the config, which nothing else waits for:
+ * so they are read synchronously, for 5 us each, where promises take 45.
+ */
 export class TextFiles {
-  readonly #files = new Map<string, Promise<TextFile>>()
-  readonly #waiting: (() => void)[] = []
-  #open = 0
+  readonly #files = new Map<string, TextFile>()
 
   /** Never rejects: what went wrong is the answer. `path` is absolute. */
-  read(path: string): Promise<TextFile> {
-    const known = this.#files.get(path)
-    if (known !== undefined) return known
-    const file = this.#inTurn(() => readTextFile(path))
+  async read(path: string): Promise<TextFile> {
+    const file = this.#files.get(path) ?? readTextFile(path)
     this.#files.set(path, file)
     return file
   }
-
-  async #inTurn(read: () => Promise<TextFile>): Promise<TextFile> {
-    if (this.#open >= MAX_OPEN_FILES) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#open++
-    try {
-      return await read()
-    } finally {
-      this.#open--
-      this.#waiting.shift()?.()
-    }
-  }
 }
 
-async function readTextFile(path: string): Promise<TextFile> {
+function readTextFile(path: string): TextFile {
   try {
-    const bytes = await readBytes(path)
+    const bytes = readBytes(path)
     return Buffer.isBuffer(bytes) ? decode(bytes) : bytes
   } catch (error) {
     return { fault: FAULTS[errorCode(error) ?? ''] ?? describeError(error) }
   }
 }
 
-async function readBytes(path: string): Promise<Buffer | { fault: string }> {
+function readBytes(path: string): Buffer | { fault: string } {
   // O_NONBLOCK: opening a named pipe must not wait for its writer.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    const stats = await handle.stat()
+    const stats = fstatSync(file)
     if (stats.isDirectory()) return { fault: FAULTS.EISDIR! }
     if (!stats.isFile()) return { fault: 'it is a device, a pipe or a socket, not a file' }
     if (stats.size > MAX_FILE_BYTES) return { fault: `it is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB` }
-    return await handle.readFile()
+    return readFileSync(file)
   } finally {
-    await handle.close()
+    closeSync(file)
   }
 }
 
