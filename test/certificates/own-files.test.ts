@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import fileSystem, { mkdir, mkdtemp, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
+import fileSystem from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -130,12 +131,11 @@ for (const [fault, damage] of [
 
 /** Opening files fails like this, as it does on a machine that has come to its limits. The function given ends it. */
 function failOpening(t: TestContext, code: string, path = ''): () => void {
-  const { open } = fileSystem
-  const { mock } = t.mock.method(fileSystem, 'open', (...args: Parameters<typeof open>) =>
-    String(args[0]).includes(path)
-      ? Promise.reject(Object.assign(new Error(`${code}: cannot open`), { code }))
-      : open(...args),
-  )
+  const { openSync } = fileSystem
+  const { mock } = t.mock.method(fileSystem, 'openSync', (...args: Parameters<typeof openSync>) => {
+    if (String(args[0]).includes(path)) throw Object.assign(new Error(`${code}: cannot open`), { code })
+    return openSync(...args)
+  })
   syncBuiltinESMExports()
   const end = (): void => {
     mock.restore()
