@@ -57,15 +57,17 @@ export type TransportOptions = {
 /** HTTP over node's own client: connections are kept for the next request, and a redirect is an error. */
 export function createTransport({ clock, trust }: TransportOptions): Transport {
   const keepAlive = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: IDLE_SOCKET_MS }
-  const agents = {
-    http: new http.Agent(keepAlive),
-    // One context for all connections: reading the system's authorities takes milliseconds each time.
-    https: new https.Agent({ ...keepAlive, secureContext: secureContext(trust) }),
+  const agent = new http.Agent(keepAlive)
+  let secureAgent: https.Agent | undefined
+  // One context for all connections, and none before the first: reading the system's authorities takes 50 ms, and 5 MB.
+  const secure = (): https.Agent => {
+    secureAgent ??= new https.Agent({ ...keepAlive, secureContext: secureContext(trust) })
+    return secureAgent
   }
   const open = ({ method, url, headers }: TransportRequest, signal: AbortSignal): http.ClientRequest =>
     new URL(url).protocol === 'http:'
-      ? http.request(url, { method, headers, signal, agent: agents.http })
-      : https.request(url, { method, headers, signal, agent: agents.https })
+      ? http.request(url, { method, headers, signal, agent })
+      : https.request(url, { method, headers, signal, agent: secure() })
 
   return {
     send: (request, signal) => {
