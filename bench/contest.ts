@@ -119,7 +119,7 @@ export async function startServer(
 ): Promise<Server> {
   const folder = await place.folder(`${scenario.name}-${peer.name}`)
   const originPort = origin.ports[scenario.origin]
-  return Server.start(peer, { folder, port: await freePort(), originPort, sites }, env)
+  return Server.start(peer, { folder, port: await freePort(), originPort, sites, ...scenario.extras }, env)
 }
 
 /** Throws BenchError `program-missing` if a scenario cannot be run on this machine. */
@@ -131,6 +131,11 @@ export function checkTool({ name, tool }: Scenario): void {
 /** Why a peer takes no part. */
 function exclusion(scenario: Scenario, { peer, presence }: Entrant): Outcome | undefined {
   if (presence.type === 'absent') return presence
+  const { workers = 1, hasAccessLog = false } = scenario.extras ?? {}
+  if (workers > 1 && !peer.abilities.includes('several-workers'))
+    return { type: 'unable', reason: 'has one worker only' }
+  if (hasAccessLog && !peer.abilities.includes('access-log'))
+    return { type: 'unable', reason: 'is not set up to write an access log to a file here' }
   if (peer.protocols.includes(scenario.protocol)) return undefined
   return { type: 'unable', reason: `does not speak ${scenario.protocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1'}` }
 }

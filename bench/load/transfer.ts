@@ -4,6 +4,8 @@ import { BenchError } from '../bench-error.ts'
 import { readResponse } from './connection.ts'
 
 export const TRANSFER_BYTES = 100_000_000
+/** A page, a script or a picture. */
+export const MEDIUM_BYTES = 16 * 1024
 
 /** A whole number of them is a transfer. */
 const PIECE = Buffer.alloc(50_000)

@@ -9,7 +9,7 @@ export type OriginKind = 'static' | 'interactive'
 /** What answers behind the proxies, on ports of 127.0.0.1. */
 export type Origin = {
   readonly description: string
-  /** `static` has `/`, 12 bytes, and `/large`; `interactive` has `/sink` and `/echo`, too. */
+  /** `static` has `/`, 12 bytes, `/medium` and `/large`; `interactive` has `/sink` and `/echo`, too. */
   readonly ports: Readonly<Record<OriginKind, number>>
   stop(): Promise<void>
 }

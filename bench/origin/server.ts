@@ -1,16 +1,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { TRANSFER_BYTES } from '../load/transfer.ts'
+import { MEDIUM_BYTES, TRANSFER_BYTES } from '../load/transfer.ts'
 import { CLIENT_MESSAGE, SERVER_MESSAGE } from '../load/websocket.ts'
 
 // The application behind the proxies, where nginx cannot be it: `node origin/server.ts PORT`.
 
 const SMALL_BODY = Buffer.from('Hello world\n')
+const MEDIUM_BODY = Buffer.alloc(MEDIUM_BYTES, 'x')
 const PIECE = Buffer.alloc(50_000)
 
-function answer(response: ServerResponse): void {
-  response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': SMALL_BODY.length })
-  response.end(SMALL_BODY)
+function answer(response: ServerResponse, body = SMALL_BODY): void {
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': body.length })
+  response.end(body)
 }
 
 function sendLarge(response: ServerResponse): void {
@@ -57,6 +58,7 @@ function echo(socket: Duplex): void {
 
 const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
   if (request.url === '/large') sendLarge(response)
+  else if (request.url === '/medium') answer(response, MEDIUM_BODY)
   else if (request.url === '/sink') swallow(request, response)
   else answer(response)
 })

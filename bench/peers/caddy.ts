@@ -10,15 +10,16 @@ const tool: Tool = { program: 'caddy', debianPackage: 'caddy' }
 export const caddy: Peer = {
   name: 'caddy',
   protocols: ['http/1.1', 'h2'],
+  abilities: ['several-workers'],
   find: () => findInstalled(tool, ['version'], /v?(\d\S*)/),
   async configure(setup: Setup): Promise<Command> {
     const program = findTool(tool)
     if (program === undefined) throw new BenchError('program-missing', missingTool(tool))
-    const { folder } = setup
+    const { folder, workers = 1 } = setup
     const config = join(folder, 'Caddyfile')
     await writeFile(config, configText(setup))
-    // GOMAXPROCS: Go's word for one worker. The others keep it from the files of whoever runs this.
-    const env = { GOMAXPROCS: '1', HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
+    // GOMAXPROCS: Go's word for workers. The others keep it from the files of whoever runs this.
+    const env = { GOMAXPROCS: String(workers), HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
     return { program, args: ['run', '--adapter', 'caddyfile', '--config', config], env }
   },
 }

@@ -9,6 +9,7 @@ const tool: Tool = { program: 'haproxy', debianPackage: 'haproxy' }
 export const haproxy: Peer = {
   name: 'haproxy',
   protocols: ['http/1.1', 'h2'],
+  abilities: ['several-workers'],
   find: () => findInstalled(tool, ['-v'], /version (\S+)/),
   async configure(setup: Setup): Promise<Command> {
     const program = findTool(tool)
@@ -19,9 +20,9 @@ export const haproxy: Peer = {
   },
 }
 
-function configText({ port, originPort, sites }: Setup): string {
+function configText({ port, originPort, sites, workers = 1 }: Setup): string {
   return `global
-  nbthread 1
+  nbthread ${workers}
   maxconn ${MAX_CONNECTIONS}
 defaults
   mode http

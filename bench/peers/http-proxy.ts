@@ -10,6 +10,7 @@ const PACKAGE = join(import.meta.dirname, '../../node_modules/http-proxy/package
 export const httpProxy: Peer = {
   name: 'http-proxy',
   protocols: ['http/1.1'],
+  abilities: [],
   async find(): Promise<Presence> {
     try {
       const { version } = JSON.parse(await readFile(PACKAGE, 'utf8')) as { version: string }

@@ -3,41 +3,41 @@ import { join } from 'node:path'
 import { BenchError } from '../bench-error.ts'
 import { type Command, findTool, missingTool, type Tool } from '../program.ts'
 import type { Site } from '../site.ts'
-import { findInstalled, IDLE_UPSTREAM_CONNECTIONS, MAX_CONNECTIONS, type Peer, type Setup } from './peer.ts'
+import { ACCESS_LOG, findInstalled, IDLE_UPSTREAM_CONNECTIONS, MAX_CONNECTIONS, type Peer, type Setup } from './peer.ts'
 
 export const nginxTool: Tool = { program: 'nginx', debianPackage: 'nginx' }
 
 export const nginx: Peer = {
   name: 'nginx',
   protocols: ['http/1.1', 'h2'],
+  abilities: ['several-workers', 'access-log'],
   find: () => findInstalled(nginxTool, ['-v'], /nginx\/(\S+)/),
   async configure(setup: Setup): Promise<Command> {
     const program = findTool(nginxTool)
     if (program === undefined) throw new BenchError('program-missing', missingTool(nginxTool))
-    return writeNginxConfig(program, setup.folder, httpText(setup))
+    return writeNginxConfig(program, setup.folder, httpText(setup), setup.workers)
   },
 }
 
-/** Writes a config with one worker, of which `http` says what it serves, and gives the command that runs it. */
-export async function writeNginxConfig(program: string, folder: string, http: string): Promise<Command> {
+/** Writes a config, of which `http` says what it serves, and gives the command that runs it. */
+export async function writeNginxConfig(program: string, folder: string, http: string, workers = 1): Promise<Command> {
   const config = join(folder, 'nginx.conf')
-  await writeFile(config, configText(folder, http))
+  await writeFile(config, configText(folder, http, workers))
   return { program, args: ['-p', folder, '-e', 'stderr', '-c', config] }
 }
 
-function configText(folder: string, http: string): string {
+function configText(folder: string, http: string, workers: number): string {
   // As root its worker becomes "nobody", who may not read a temporary folder.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `${user}
 daemon off;
-worker_processes 1;
+worker_processes ${workers};
 worker_rlimit_nofile ${MAX_CONNECTIONS * 2 + 100};
 pid ${folder}/nginx.pid;
 events { worker_connections ${MAX_CONNECTIONS * 2}; }
 http {
   ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  access_log off;
   sendfile on;
   tcp_nopush on;
   # 1,000 unless set: then it closes, which no other peer does.
@@ -49,8 +49,9 @@ ${http}
 `
 }
 
-function httpText({ port, originPort, sites }: Setup): string {
+function httpText({ folder, port, originPort, sites, hasAccessLog = false }: Setup): string {
   return `
+  ${hasAccessLog ? jsonLog(join(folder, ACCESS_LOG)) : NO_LOG}
   client_max_body_size 0;
   # Bodies pass through and are not put on disk first, as with the other peers.
   proxy_request_buffering off;
@@ -68,6 +69,18 @@ function httpText({ port, originPort, sites }: Setup): string {
     keepalive_requests 1000000000;
   }
 ${sites.map((site) => serverText(site, port)).join('')}`
+}
+
+export const NO_LOG = 'access_log off;'
+
+/** What Castellan writes of a request. */
+function jsonLog(file: string): string {
+  const fields = [
+    ...['"time":"$time_iso8601","level":"info","event":"request","client":"$remote_addr","site":"$server_name"'],
+    ...['"host":"$http_host","method":"$request_method","target":"$request_uri","version":"$server_protocol"'],
+    ...['"status":$status,"bytes":$body_bytes_sent,"durationMs":$request_time'],
+  ]
+  return `log_format json escape=json '{${fields.join()}}';\n  access_log ${file} json;`
 }
 
 function serverText({ name, certificate, key }: Site, port: number): string {

@@ -3,25 +3,39 @@ import type { Site } from '../site.ts'
 
 export type Protocol = 'http/1.1' | 'h2'
 
-/** What a peer is to be: one worker on a port of 127.0.0.1, with these sites, all in front of one origin. */
+/** What a peer is to be: a port of 127.0.0.1, with these sites, all in front of one origin. */
 export type Setup = {
   /** Its own, and empty. */
   readonly folder: string
   readonly port: number
   readonly originPort: number
   readonly sites: readonly Site[]
+} & Extras
+
+/** What a scenario may ask for beyond the usual. */
+export type Extras = {
+  /** Processes or threads that serve; 1 unless given. */
+  readonly workers?: number
+  /** A line of JSON for each request, in a file of the folder. */
+  readonly hasAccessLog?: boolean
 }
+
+export type Ability = 'several-workers' | 'access-log'
 
 export type Presence =
   | { readonly type: 'present'; readonly version: string }
   | { readonly type: 'absent'; readonly reason: string }
 
+export const ACCESS_LOG = 'access.log'
+
 /** A proxy that is measured. */
 export interface Peer {
   readonly name: string
   readonly protocols: readonly Protocol[]
+  /** Which of the extras it has. */
+  readonly abilities: readonly Ability[]
   find(): Promise<Presence>
-  /** Writes its config into its folder and says how it is started, in the foreground and without an access log. */
+  /** Writes its config into its folder and says how it is started, in the foreground. */
   configure(setup: Setup): Promise<Command>
 }
 

@@ -1,22 +1,30 @@
 import type { Reading } from '../figures.ts'
 import { h2load, loadWithH2load } from '../load/h2load.ts'
 import { loadWithWrk, wrk } from '../load/wrk.ts'
+import type { Extras } from '../peers/peer.ts'
 import type { Server } from '../server.ts'
 import { SITE_NAME } from '../site.ts'
 import { cpuSecondsEach, type Scenario } from './scenario.ts'
 
 type RequestScenario = { readonly name: string; readonly title: string; readonly connections: number }
 
+type Http1Scenario = RequestScenario & {
+  /** Each request on a connection of its own. */
+  readonly closing?: boolean
+  readonly path?: string
+  readonly extras?: Extras
+}
+
 const common = { origin: 'static', siteNames: [SITE_NAME], fresh: false } as const
 
-/** Requests one after another on each connection, over HTTP/1.1; `closing`: each on a connection of its own. */
-export function http1Requests({ name, title, connections, closing = false }: RequestScenario & { closing?: boolean }) {
+/** Requests one after another on each connection, over HTTP/1.1. */
+export function http1Requests({ name, title, connections, closing = false, path = '/', extras = {} }: Http1Scenario) {
   const measure = async (server: Server, seconds: number): Promise<Reading> => {
-    const load = { url: `https://${SITE_NAME}:${server.port}/`, connections, seconds, closing }
+    const load = { url: `https://${SITE_NAME}:${server.port}${path}`, connections, seconds, closing }
     return { cpu: 1e6 * (await cpuSecondsEach(server, () => loadWithWrk(load))) }
   }
   const metrics = [{ name: 'cpu', title, unit: 'µs' }]
-  return { ...common, name, metrics, protocol: 'http/1.1', tool: wrk, measure } satisfies Scenario
+  return { ...common, extras, name, metrics, protocol: 'http/1.1', tool: wrk, measure } satisfies Scenario
 }
 
 /** Requests over HTTP/2, `streams` of them at once on each connection. */

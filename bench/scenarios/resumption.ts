@@ -27,6 +27,14 @@ export const resumption: Scenario = {
   },
 }
 
+/** The same with two workers, of which a client gets another than last time as often as not. */
+export const resumptionElsewhere: Scenario = {
+  ...resumption,
+  name: 'resumption-two-workers',
+  metrics: [{ name: 'cpu', title: 'the same with two workers', unit: 'µs' }],
+  extras: { workers: 2 },
+}
+
 /** Throws BenchError `not-resumed` unless every session is. */
 async function comeBack(server: Server, sessions: (Buffer | undefined)[]): Promise<number> {
   await inParallel(sessions.length, sessions.length, async (visitor) => {

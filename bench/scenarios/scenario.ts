@@ -1,6 +1,6 @@
 import type { Metric, Reading } from '../figures.ts'
 import type { OriginKind } from '../origin/origin.ts'
-import type { Protocol } from '../peers/peer.ts'
+import type { Extras, Protocol } from '../peers/peer.ts'
 import type { Tool } from '../program.ts'
 import type { Server } from '../server.ts'
 
@@ -13,6 +13,7 @@ export type Scenario = {
   /** Who makes the load; undefined if it is this program. */
   readonly tool?: Tool
   readonly siteNames: readonly string[]
+  readonly extras?: Extras
   /**
    * Whether each round needs a server that has just been started. Else one serves all rounds, and the first measurement
    * is thrown away, for it warms up compilers and caches.
