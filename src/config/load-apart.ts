@@ -7,12 +7,12 @@ export type LoadReport =
   | { readonly loaded: LoadedConfig }
   | { readonly file: string; readonly problems: readonly ConfigProblem[] }
 
-/** What is read lives until all of it is checked: a young generation that all of it fits into is never copied. */
+/** What is read lives until all of it is checked, so that collecting it young is mostly copying: room for it, and less of that. */
 const V8_FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64']
 
 /**
  * Reads a config as loadConfig does, with this process's environment, in a process that ends with it: the tree of a YAML
- * file with 5,000 sites, and what reads and checks it, take 150 MB, which one that runs for months would hold on to.
+ * file with 5,000 sites, and what reads and checks it, take 100 MB, which one that runs for months would hold on to.
  *
  * @param program the path of the script that starts this program, with `load-config` as its command.
  */
