@@ -22,7 +22,7 @@ export type HeldFacts = {
 
 /** What is to be done about one certificate that should exist, from when on, and why in words. Times in ms since 1970. */
 export type Step =
-  | { readonly type: 'keep'; readonly renewAt: number }
+  | { readonly type: 'keep'; readonly renewAt: number; readonly because: string }
   | { readonly type: 'issue'; readonly at: number; readonly because: string }
   | { readonly type: 'renew'; readonly at: number; readonly because: string }
 
@@ -61,30 +61,60 @@ export function planStep(
   const unfit = whyUnfit(wanted, held, authorityOf) ?? whyFromTheFuture(held, now)
   if (unfit !== undefined) return { type: 'issue', at: allowed, because: unfit }
   const obtainedAt = Math.min(held.obtainedAt, now)
-  const at = Math.max(renewalTime({ ...held, obtainedAt }), allowed)
-  if (at > now) return { type: 'keep', renewAt: at }
+  const due = renewal({ ...held, obtainedAt })
+  const at = Math.max(due.at, allowed)
+  if (at > now) return { type: 'keep', renewAt: at, because: allowed > due.at ? AFTER_A_TRY : due.because }
   if (held.notAfter < now) return { type: 'renew', at, because: 'it has expired' }
   return { type: 'renew', at, because: held.suggestedAt === undefined ? 'its time has come' : 'its CA suggests it' }
 }
 
-/**
- * When a certificate is due: when its CA suggests, which knows what it can bear and what it will revoke. Else from its own
- * lifetime, whatever that is; a while earlier by its fingerprint, so that many that were issued together are not renewed
- * together.
- */
+/** Why it is not renewed before then, although it is due. */
+const AFTER_A_TRY = 'the try before it failed or was cut short, and it waits until then'
+
+/** The same, unless that is not due yet: an operator has asked for it now. */
+export function planAsked(step: Step, askedAt: number): Step {
+  return step.type === 'keep' ? { type: 'renew', at: askedAt, because: 'it was asked for by hand' } : step
+}
+
+/** When something is to be done. */
+export function timeOf(step: Step): number {
+  return step.type === 'keep' ? step.renewAt : step.at
+}
+
+/** When a certificate is due. */
 export function renewalTime(held: HeldFacts): number {
-  const { notBefore, notAfter, obtainedAt, fingerprint, suggestedAt } = held
+  return renewal(held).at
+}
+
+/** When a certificate is due, and why then: when its CA suggests, which knows what it can bear and what it will revoke. */
+function renewal(held: HeldFacts): { readonly at: number; readonly because: string } {
+  return held.suggestedAt === undefined ? renewalByAge(held) : renewalBySuggestion(held, held.suggestedAt)
+}
+
+function renewalBySuggestion({ notBefore, notAfter, obtainedAt }: HeldFacts, suggestedAt: number) {
   const lifetime = notAfter - notBefore
-  if (suggestedAt !== undefined) {
-    const latest = notAfter - lifetime * LATEST_LEFT
-    const earliest = obtainedAt + Math.min(LEAST_SUGGESTED_USE_MS, lifetime * LEAST_USE)
-    return Math.floor(Math.max(Math.min(suggestedAt, latest), earliest))
-  }
-  const left = lifetime < SHORT_LIFETIME_MS ? lifetime / 2 : lifetime / 3
+  const latest = notAfter - lifetime * LATEST_LEFT
+  const earliest = obtainedAt + Math.min(LEAST_SUGGESTED_USE_MS, lifetime * LEAST_USE)
+  const at = Math.floor(Math.max(Math.min(suggestedAt, latest), earliest))
+  if (suggestedAt < earliest) return { at, because: 'its CA suggests it earlier, too soon after it came' }
+  if (suggestedAt > latest) return { at, because: 'its CA suggests it later, too late for tries that may fail' }
+  return { at, because: 'its CA suggests it' }
+}
+
+/**
+ * From its own lifetime, whatever that is; a while earlier by its fingerprint, so that many that were issued together are not
+ * renewed together.
+ */
+function renewalByAge({ notBefore, notAfter, obtainedAt, fingerprint }: HeldFacts) {
+  const lifetime = notAfter - notBefore
+  const isShort = lifetime < SHORT_LIFETIME_MS
+  const left = isShort ? lifetime / 2 : lifetime / 3
   const phase = Number.parseInt(fingerprint.slice(0, 8), 16) / 2 ** 32
   const due = notAfter - left - phase * lifetime * SPREAD
-  const leastUse = Math.max((notAfter - obtainedAt) * LEAST_USE, LEAST_USE_MS)
-  return Math.floor(Math.max(due, obtainedAt + leastUse))
+  const leastUse = obtainedAt + Math.max((notAfter - obtainedAt) * LEAST_USE, LEAST_USE_MS)
+  const at = Math.floor(Math.max(due, leastUse))
+  if (leastUse > due) return { at, because: 'it came late in its lifetime, and is used for a while first' }
+  return { at, because: `about ${isShort ? 'half' : 'a third'} of its lifetime is left then` }
 }
 
 function whyUnfit(

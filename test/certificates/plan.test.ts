@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type HeldFacts, planStep as plan, renewalTime, type Step } from '../../src/certificates/plan.ts'
+import {
+  type HeldFacts,
+  planStep as plan,
+  planAsked,
+  renewalTime,
+  type Step,
+  timeOf,
+} from '../../src/certificates/plan.ts'
 import { wantedCertificates } from '../../src/certificates/wanted.ts'
 
 const DAY = 86_400_000
@@ -50,6 +57,7 @@ for (const [lifetime, ms, used] of [
     assert.deepEqual(planStep(wanted!, held(ms), undefined, at - 1000), {
       type: 'keep',
       renewAt: renewalTime(held(ms)),
+      because: `about ${used === 1 / 2 ? 'half' : 'a third'} of its lifetime is left then`,
     })
     assert.equal(planStep(wanted!, held(ms), undefined, at + 1000).type, 'renew')
   })
@@ -80,7 +88,8 @@ test('what is missing is issued at once, and after a failure when its time has c
 
 test('a failed renewal waits for its next try', () => {
   const step = planStep(wanted!, held(90 * DAY), NOW + 80 * DAY, NOW + 70 * DAY)
-  assert.deepEqual(step, { type: 'keep', renewAt: NOW + 80 * DAY })
+  const because = 'the try before it failed or was cut short, and it waits until then'
+  assert.deepEqual(step, { type: 'keep', renewAt: NOW + 80 * DAY, because })
 })
 
 for (const [change, because] of [
@@ -99,6 +108,8 @@ for (const [change, because] of [
 test('a CA whose certificates are due as soon as they come is not asked without end', () => {
   const late = held(90 * DAY, { obtainedAt: NOW + 89 * DAY })
   assert.ok(renewalTime(late) - late.obtainedAt >= (DAY / 4) * 0.99)
+  const step = planStep(wanted!, late, undefined, late.obtainedAt)
+  assert.equal(step.because, 'it came late in its lifetime, and is used for a while first')
 })
 
 test('nor one whose certificates expire in a second', () => {
@@ -122,5 +133,28 @@ test('what this machine made when its clock was ahead is made anew, beyond what 
 test('when a clock that was ahead is set right, a CA’s certificate is renewed no later for it', () => {
   const ahead = held(90 * DAY, { obtainedAt: NOW + 80 * DAY })
   const step = planStep(wanted!, ahead, undefined, NOW)
-  assert.deepEqual(step, { type: 'keep', renewAt: renewalTime(held(90 * DAY)) })
+  assert.ok(step.type === 'keep')
+  assert.equal(step.renewAt, renewalTime(held(90 * DAY)))
+})
+
+for (const [day, renewDay, because] of [
+  [40, 40, 'its CA suggests it'],
+  [-1, 1 / 24, 'its CA suggests it earlier, too soon after it came'],
+  [89, 81, 'its CA suggests it later, too late for tries that may fail'],
+] as const)
+  test(`a suggestion of day ${day} of 90 is followed within bounds, and the plan says so`, () => {
+    const step = planStep(wanted!, held(90 * DAY, { suggestedAt: NOW + day * DAY }), undefined, NOW)
+    assert.deepEqual(step, { type: 'keep', renewAt: NOW + renewDay * DAY, because })
+  })
+
+test('what an operator asks for comes before its time, and what is due stays what it is', () => {
+  const kept = planStep(wanted!, held(90 * DAY), undefined, NOW)
+  assert.deepEqual(planAsked(kept, NOW), { type: 'renew', at: NOW, because: 'it was asked for by hand' })
+  const missing = planStep(wanted!, undefined, undefined, NOW)
+  assert.equal(planAsked(missing, NOW), missing)
+})
+
+test('each step has its time', () => {
+  assert.equal(timeOf(planStep(wanted!, held(90 * DAY), undefined, NOW)), renewalTime(held(90 * DAY)))
+  assert.equal(timeOf(planStep(wanted!, undefined, NOW + 60, NOW)), NOW + 60)
 })
