@@ -1,12 +1,12 @@
 import { describeError } from '../errors.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { setAside } from './set-aside.ts'
 
 /** What is remembered of a certificate's tries, until one succeeds. Times in ms since 1970. */
-type Attempt = {
+export type Attempt = {
   /** In a row, ended by the CA or by us. */
   readonly failures: number
   /** Begun in a row without an end: the process ended first. */
@@ -56,20 +56,24 @@ export class Attempts {
    * need not wait for the retry of what could not work. Throws StorageError `storage-unreadable`.
    */
   async load(id: string, circumstances: string): Promise<void> {
-    const { storage, clock } = this.#surroundings
+    const { storage } = this.#surroundings
     this.#circumstances.set(id, circumstances)
-    const value = await storage.get(keyOf(id))
-    if (value === undefined) return
-    const attempt = parseAttempt(value)
-    if (attempt === undefined) return this.#setAside(id)
-    if (attempt.circumstances !== circumstances) return this.#forget(id)
-    // A clock that was once far ahead left times that never come.
-    const lastAt = Math.min(attempt.lastAt, clock.now())
-    const cutShort = attempt.unfinished > 1 ? lastAt + this.#wait(attempt.unfinished - 1) : 0
-    const nextAt = Math.min(Math.max(attempt.nextAt, cutShort), clock.now() + MAX_WAIT_MS)
-    this.#attempts.set(id, { ...attempt, lastAt, nextAt })
-    // Or else each restart would begin that wait anew.
-    if (nextAt < attempt.nextAt || lastAt < attempt.lastAt) await this.#save(id, { ...attempt, lastAt, nextAt })
+    const recalled = await recallAttempt(storage, id, circumstances, this.#surroundings)
+    switch (recalled.type) {
+      case 'none':
+        return
+      case 'damaged':
+        return this.#setAside(id)
+      case 'outdated':
+        return this.#forget(id)
+      case 'attempt':
+        this.#attempts.set(id, recalled.attempt)
+        // Or else each restart would begin that wait anew.
+        if (recalled.isCorrected) await this.#save(id, recalled.attempt)
+        return
+      default:
+        recalled satisfies never
+    }
   }
 
   /** No try before this; undefined if none has failed. */
@@ -87,6 +91,17 @@ export class Attempts {
     return this.#attempts.get(id)?.reason || undefined
   }
 
+  /** All that is remembered of the tries, until one succeeds. */
+  of(id: string): Attempt | undefined {
+    return this.#attempts.get(id)
+  }
+
+  /** An operator wants no waiting. What was counted stays: if the next try fails too, the wait after it is the longer one. */
+  async hurry(id: string): Promise<void> {
+    const attempt = this.#attempts.get(id)
+    if (attempt !== undefined) await this.#save(id, { ...attempt, unfinished: 0, nextAt: 0 })
+  }
+
   /** To be called before the CA is asked. */
   begin(id: string): Promise<void> {
     const before = this.#get(id)
@@ -98,7 +113,9 @@ export class Attempts {
     const before = this.#get(id)
     const failures = before.failures + 1
     const lastAt = this.#surroundings.clock.now()
-    const nextAt = Math.round(lastAt + Math.min(Math.max(this.#wait(failures), retryAfterMs), MAX_WAIT_MS))
+    const nextAt = Math.round(
+      lastAt + Math.min(Math.max(waitAfter(failures, this.#surroundings.random), retryAfterMs), MAX_WAIT_MS),
+    )
     await this.#save(id, { ...before, failures, unfinished: 0, lastAt, nextAt, reason })
     return nextAt
   }
@@ -134,11 +151,6 @@ export class Attempts {
     return this.#attempts.get(id) ?? none
   }
 
-  #wait(failures: number): number {
-    const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
-    return step * (1 + JITTER * (2 * this.#surroundings.random() - 1))
-  }
-
   async #forget(id: string): Promise<void> {
     this.#attempts.delete(id)
     const { storage } = this.#surroundings
@@ -168,6 +180,39 @@ export class Attempts {
     const message = `The memory of what was tried in ${file} is damaged, and begins anew. ${whereabouts}`
     log.warn('attempt-damaged', message, { certificate: id, file })
   }
+}
+
+type Recalled =
+  | { readonly type: 'none' }
+  | { readonly type: 'damaged' }
+  /** Made with other issuers or settings. */
+  | { readonly type: 'outdated' }
+  /** As it counts now, which is not what is stored if it was corrected. */
+  | { readonly type: 'attempt'; readonly attempt: Attempt; readonly isCorrected: boolean }
+
+/** What the storage remembers of a certificate's tries. Changes nothing. Throws StorageError `storage-unreadable`. */
+export async function recallAttempt(
+  storage: StorageReader,
+  id: string,
+  circumstances: string,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): Promise<Recalled> {
+  const value = await storage.get(keyOf(id))
+  if (value === undefined) return { type: 'none' }
+  const attempt = parseAttempt(value)
+  if (attempt === undefined) return { type: 'damaged' }
+  if (attempt.circumstances !== circumstances) return { type: 'outdated' }
+  // A clock that was once far ahead left times that never come.
+  const lastAt = Math.min(attempt.lastAt, clock.now())
+  const cutShort = attempt.unfinished > 1 ? lastAt + waitAfter(attempt.unfinished - 1, random) : 0
+  const nextAt = Math.min(Math.max(attempt.nextAt, cutShort), clock.now() + MAX_WAIT_MS)
+  const isCorrected = nextAt < attempt.nextAt || lastAt < attempt.lastAt
+  return { type: 'attempt', attempt: { ...attempt, lastAt, nextAt }, isCorrected }
+}
+
+function waitAfter(failures: number, random: Random): number {
+  const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
+  return step * (1 + JITTER * (2 * random() - 1))
 }
 
 function keyOf(id: string): string {

@@ -3,7 +3,7 @@ import type { IssuedCertificate, Issuer } from '../issuers/issuer.ts'
 import { type Certificate, checkIssued, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { HeldFacts } from './plan.ts'
 import { servableChain } from './servable.ts'
@@ -85,13 +85,18 @@ export async function loadCertificate(storage: Storage, id: string, log: Log): P
   }
 }
 
+/** Where an operator finds a stored certificate. */
+export function locateCertificate(storage: StorageReader, id: string): string {
+  return storage.locate(keyOf(id))
+}
+
 /** The ids of all that the storage holds, wanted or not. Throws StorageError `storage-unreadable`. */
-export async function storedCertificateIds(storage: Storage): Promise<string[]> {
+export async function storedCertificateIds(storage: StorageReader): Promise<string[]> {
   return (await storage.list('certificates')).map((key) => key.slice(keyOf('').length))
 }
 
 /** What the storage holds under an id, and nothing is done about it if it is damaged. Throws StorageError or PkiError. */
-export async function readCertificate(storage: Storage, id: string): Promise<StoredCertificate | undefined> {
+export async function readCertificate(storage: StorageReader, id: string): Promise<StoredCertificate | undefined> {
   const value = await storage.get(keyOf(id))
   return value === undefined ? undefined : readRecord(value)
 }

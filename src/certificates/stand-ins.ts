@@ -1,7 +1,7 @@
 import { describeError } from '../errors.ts'
 import { coversName } from '../pki/certificate.ts'
 import { PkiError } from '../pki/pki-error.ts'
-import { type Storage, StorageError } from '../storage/storage.ts'
+import { StorageError, type StorageReader } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
 import { readCertificate, type StoredCertificate, storedCertificateIds } from './record.ts'
 import type { WantedCertificate } from './wanted.ts'
@@ -15,7 +15,7 @@ export type StandIn = { readonly stored: StoredCertificate; readonly names: read
  * nothing else wants is looked at, and only if something is missing.
  */
 export async function findStandIns(
-  storage: Storage,
+  storage: StorageReader,
   wanted: readonly WantedCertificate[],
   isThere: (id: string) => boolean,
   { log, now }: { readonly log: Log; readonly now: number },
@@ -61,7 +61,11 @@ function mostCovering(names: readonly string[], candidates: readonly StoredCerti
 }
 
 /** What cannot be read cannot stand in, and keeps nothing from starting. */
-async function readAll(storage: Storage, isSpare: (id: string) => boolean, log: Log): Promise<StoredCertificate[]> {
+async function readAll(
+  storage: StorageReader,
+  isSpare: (id: string) => boolean,
+  log: Log,
+): Promise<StoredCertificate[]> {
   const found: StoredCertificate[] = []
   try {
     for (const id of (await storedCertificateIds(storage)).filter(isSpare)) {

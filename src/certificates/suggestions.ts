@@ -1,6 +1,6 @@
 import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -9,7 +9,7 @@ import { spokenTime } from './spoken-time.ts'
 import type { WantedCertificate } from './wanted.ts'
 
 /** What a CA said of the renewal of one certificate (RFC 9773), and when it is asked again. Times in ms since 1970. */
-type Suggestion = {
+export type Suggestion = {
   /** Of the certificate that it is about. */
   readonly fingerprint: string
   readonly askAt: number
@@ -46,9 +46,13 @@ export class Suggestions {
 
   /** Takes up what is remembered. What cannot be read is asked anew. Throws StorageError `storage-unreadable`. */
   async load(id: string): Promise<void> {
-    const value = await this.#surroundings.storage.get(keyOf(id))
-    const suggestion = value === undefined ? undefined : parse(value)
+    const suggestion = await recallSuggestion(this.#surroundings.storage, id)
     if (suggestion !== undefined) this.#known.set(id, suggestion)
+  }
+
+  /** What the CA has said of this certificate. */
+  of(id: string, { certificate }: StoredCertificate): Suggestion | undefined {
+    return this.#of(id, certificate.fingerprint)
   }
 
   /** When the CA would like this certificate to be renewed: an instant of its window. undefined if it has not said. */
@@ -126,6 +130,12 @@ export class Suggestions {
       log.debug('renewal-info-not-stored', describeError(error), { certificate: id })
     })
   }
+}
+
+/** What the storage remembers of a CA's word, for whichever certificate that was. Throws StorageError `storage-unreadable`. */
+export async function recallSuggestion(storage: StorageReader, id: string): Promise<Suggestion | undefined> {
+  const value = await storage.get(keyOf(id))
+  return value === undefined ? undefined : parse(value)
 }
 
 function keyOf(id: string): string {

@@ -41,3 +41,6 @@ export interface Issuer {
    */
   renewalInfo?(certificate: Certificate, signal: AbortSignal): Promise<RenewalInfo | undefined>
 }
+
+/** What an issuer is, whether or not one asks anything of it. */
+export type IssuerIdentity = Pick<Issuer, 'name' | 'authority' | 'settings'>

@@ -29,6 +29,9 @@ export interface Storage {
   close(): Promise<void>
 }
 
+/** What one can do with a storage without changing it. */
+export type StorageReader = Pick<Storage, 'get' | 'list' | 'locate'>
+
 export type StorageErrorCode =
   | 'storage-in-use'
   | 'storage-foreign'
