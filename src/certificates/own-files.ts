@@ -7,6 +7,7 @@ import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type CertificateReport, heldReport } from './report.ts'
 import { servableChain } from './servable.ts'
 import { spokenTime } from './spoken-time.ts'
 import type { HeldCertificate } from './state.ts'
@@ -32,6 +33,8 @@ type Pair = {
   version: string
   /** What was last said of why they cannot be read, until they can. */
   fault: string | undefined
+  /** Why they cannot be used as they are now. */
+  problem: string | undefined
   content: Content | undefined
 }
 
@@ -65,7 +68,7 @@ export class OwnCertificates {
     this.#sites = sites.map(({ site, names, files }) => ({
       site,
       names,
-      pairs: files.map((file) => ({ ...file, version: '', fault: undefined, content: undefined })),
+      pairs: files.map((file) => ({ ...file, version: '', fault: undefined, problem: undefined, content: undefined })),
     }))
     this.#clock = clock
     this.#log = log
@@ -88,6 +91,11 @@ export class OwnCertificates {
         const files = pairs.map(({ certificate, key }) => `${certificate} and ${key}`).join(', ')
         return { names, reason: `the files ${files} must be put right` }
       })
+  }
+
+  /** How it stands with each pair of files. @param isFull with the chains. */
+  report(isFull: boolean): CertificateReport[] {
+    return this.#sites.flatMap((site) => site.pairs.map((pair) => reportOf(site, pair, isFull)))
   }
 
   /** Reads those whose files have changed, and says whether anything else is held now. Never rejects. */
@@ -121,8 +129,10 @@ export class OwnCertificates {
       pair.version = version
       pair.content = content
       pair.fault = undefined
+      pair.problem = undefined
       return hasChanged
     } catch (error) {
+      pair.problem = describeError(error)
       if (error instanceof PkiError) this.#sayWrong(site, pair, version, error)
       else this.#sayUnreadable(site, pair, error)
       return false
@@ -158,6 +168,22 @@ export class OwnCertificates {
       const message = `${certificate} does not cover ${missing.join(', ')}: clients refuse it there.`
       this.#log.warn('own-certificate-lacks-names', message, { site, certificate, missing })
     }
+  }
+}
+
+function reportOf({ site, names }: Site, pair: Pair, isFull: boolean): CertificateReport {
+  const { certificate, key, content, problem } = pair
+  const chain = content && parseChain(content.chain)
+  const leaf = chain?.[0]
+  return {
+    ...{ id: certificate, site, names, issuers: [], keyKind: leaf?.keyKind },
+    held: leaf && heldReport(leaf, isFull ? chain : undefined),
+    step: { type: 'watch', certificate, key },
+    orderedSince: undefined,
+    attempts: undefined,
+    suggestion: undefined,
+    standIns: [],
+    fault: problem,
   }
 }
 

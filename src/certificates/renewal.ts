@@ -1,53 +1,42 @@
 import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
-import { coversName } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
-import type { Storage } from '../storage/storage.ts'
-import type { Clock } from '../system/clock.ts'
-import type { Random } from '../system/random.ts'
-import type { Log } from '../telemetry/log.ts'
-import { Attempts } from './attempts.ts'
+import { Inventory, type InventoryOptions, type Item } from './inventory.ts'
 import { IssuanceError, isFrom, issueFromAny } from './issuance.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
-import { planStep, type Step } from './plan.ts'
+import { type Step, timeOf } from './plan.ts'
 import { Progress } from './progress.ts'
-import { factsOfStored, loadCertificate, type StoredCertificate, storeCertificate } from './record.ts'
-import { spokenTime } from './spoken-time.ts'
-import { findStandIns, type StandIn } from './stand-ins.ts'
-import type { CertificatesState, HeldCertificate } from './state.ts'
-import { Suggestions } from './suggestions.ts'
+import { type StoredCertificate, storeCertificate } from './record.ts'
+import type { CertificateReport } from './report.ts'
+import { selectByName } from './selection.ts'
+import type { CertificatesState } from './state.ts'
 import type { WantedCertificate } from './wanted.ts'
+import { addWish, type Outcome } from './wish.ts'
 
-export type CertificatesOptions = {
-  readonly wanted: readonly WantedCertificate[]
+export type CertificatesOptions = InventoryOptions & {
   readonly ownFiles: readonly OwnFiles[]
-  /** Every issuer that a wanted certificate names. */
-  readonly issuers: ReadonlyMap<string, Issuer>
-  readonly storage: Storage
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
   /** Called whenever the state has changed, but not for the first one. The state is put together when it is asked for. */
   readonly onChange: (state: () => CertificatesState) => void
 }
 
-/** One certificate that should exist, and how it stands with it. */
-type Item = {
-  readonly wanted: WantedCertificate
-  /** Equal for certificates of the same names. */
-  readonly names: string
-  held: StoredCertificate | undefined
-  /** What serves its names as long as it is not there. */
-  standIns: readonly StandIn[]
-  /** It serves, but could not be stored: when to try again. */
-  saveAgainAt: number | undefined
-  /** Since when it is being ordered. */
-  orderedSince: number | undefined
-  /** Its CA is being asked when to renew it. */
-  isAsking: boolean
+type Order = Extract<Step, { type: 'issue' | 'renew' }>
+
+/** What is known by a name, with an item if Castellan orders it. */
+type Known = Pick<Asked, 'id' | 'names' | 'keyKind'> & {
+  readonly item: Item | undefined
+  readonly report: () => CertificateReport
 }
 
-type Order = Extract<Step, { type: 'issue' | 'renew' }>
+/** Which certificates an operator means. */
+export type Selection = 'all' | { readonly name: string }
+
+/** A certificate for which an operator has asked something, and how that will have ended. */
+export type Asked = {
+  readonly id: string
+  readonly names: readonly string[]
+  readonly keyKind: KeyKind | undefined
+  readonly outcome: Promise<Outcome>
+}
 
 /** An order under way. */
 type Running = { readonly issuer: string; readonly done: Promise<void> }
@@ -76,9 +65,7 @@ export async function startCertificates(options: CertificatesOptions): Promise<C
 /** The certificates of this program. A certificate that cannot be renewed serves on; nothing is taken away before its successor is there. */
 export class Certificates {
   readonly #options: CertificatesOptions
-  readonly #items: Item[]
-  readonly #attempts: Attempts
-  readonly #suggestions: Suggestions
+  readonly #inventory: Inventory
   readonly #asking = new Set<Promise<void>>()
   readonly #own: OwnCertificates
   readonly #progress: Progress
@@ -89,52 +76,85 @@ export class Certificates {
   #wake = Promise.withResolvers<void>()
 
   constructor(options: CertificatesOptions) {
-    const { wanted, ownFiles, clock, log } = options
+    const { ownFiles, clock, log } = options
     this.#options = options
-    this.#items = wanted.map((each) => ({
-      wanted: each,
-      names: [...each.names].sort().join(),
-      held: undefined,
-      standIns: [],
-      saveAgainAt: undefined,
-      orderedSince: undefined,
-      isAsking: false,
-    }))
-    this.#attempts = new Attempts(options)
-    this.#suggestions = new Suggestions(options)
+    this.#inventory = new Inventory(options)
     this.#own = new OwnCertificates(ownFiles, clock, log)
     this.#progress = new Progress(log, clock)
   }
 
   /** What is served now. */
   get state(): CertificatesState {
-    const held = this.#items.flatMap(servedBy)
-    return { held: [...held, ...this.#own.held], waiting: [...this.#waiting(), ...this.#own.waiting] }
+    const { held, waiting } = this.#inventory
+    return { held: [...held, ...this.#own.held], waiting: [...waiting, ...this.#own.waiting] }
+  }
+
+  /**
+   * How it stands with each, in the order of the config and then those that an operator brings; or, whole with their chains,
+   * with those of a name. Throws UnknownCertificateError.
+   */
+  report(name?: string): CertificateReport[] {
+    const isFull = name !== undefined
+    const { items } = this.#inventory
+    if (!isFull) return [...items.map((item) => this.#inventory.report(item, false)), ...this.#own.report(false)]
+    return selectByName(this.#known(), name).map((known) => known.report())
+  }
+
+  /**
+   * Tries at once what waits after a failure: all of it, or what a name means. Throws UnknownCertificateError. The waits that
+   * follow are as long as if it had waited.
+   */
+  async retry(selection: Selection): Promise<Asked[]> {
+    const known = selection === 'all' ? this.#waitingItems() : selectByName(this.#known(), selection.name)
+    return this.#askFor(known, false)
+  }
+
+  /** Orders at once what a name means, due or not. Throws UnknownCertificateError. */
+  async renew(name: string): Promise<Asked[]> {
+    return this.#askFor(selectByName(this.#known(), name), true)
+  }
+
+  #known(): Known[] {
+    const own = this.#own.report(true).map((report) => ({ ...report, item: undefined, report: () => report }))
+    return [...this.#inventory.items.map((item) => this.#know(item)), ...own]
+  }
+
+  #know(item: Item): Known {
+    const { id, names, keyKind } = item.wanted
+    return { id, names, keyKind, item, report: () => this.#inventory.report(item, true) }
+  }
+
+  #waitingItems(): Known[] {
+    const { items, attempts } = this.#inventory
+    const now = this.#options.clock.now()
+    return items.filter(({ wanted }) => (attempts.nextAt(wanted.id) ?? 0) > now).map((item) => this.#know(item))
+  }
+
+  async #askFor(known: readonly Known[], isRenewal: boolean): Promise<Asked[]> {
+    const now = this.#options.clock.now()
+    const asked: Asked[] = []
+    const written: Promise<void>[] = []
+    for (const { id, names, keyKind, item } of known) {
+      // In one go with the wish: no look at the plan comes between.
+      if (item !== undefined && item.orderedSince === undefined) written.push(this.#inventory.attempts.hurry(id))
+      if (item !== undefined) item.wish = addWish(item.wish, isRenewal, now)
+      asked.push({ id, names, keyKind, outcome: item?.wish?.outcome ?? Promise.resolve({ status: 'own-files' }) })
+    }
+    await Promise.all(written)
+    this.#wake.resolve()
+    return asked
   }
 
   /** How long what is held for each item is good for. */
   get lifetimes(): { readonly names: readonly string[]; readonly keyKind: KeyKind; readonly notAfter: number }[] {
-    return this.#items.flatMap(({ wanted: { names, keyKind }, held }) =>
+    return this.#inventory.items.flatMap(({ wanted: { names, keyKind }, held }) =>
       held === undefined ? [] : [{ names, keyKind, notAfter: held.certificate.notAfter }],
     )
   }
 
   async load(): Promise<void> {
-    const { storage, issuers, log } = this.#options
-    for (const item of this.#items) {
-      item.held = await loadCertificate(storage, item.wanted.id, log)
-      await this.#attempts.load(item.wanted.id, circumstancesOf(item.wanted, issuers))
-      await this.#suggestions.load(item.wanted.id)
-    }
-    await this.#loadStandIns()
+    await this.#inventory.load()
     await this.#own.refresh()
-  }
-
-  async #loadStandIns(): Promise<void> {
-    const { storage, wanted, clock, log } = this.#options
-    const held = new Set(this.#items.filter((item) => item.held !== undefined).map((item) => item.wanted.id))
-    const found = await findStandIns(storage, wanted, (id) => held.has(id), { log, now: clock.now() })
-    for (const item of this.#items) item.standIns = found.get(item.wanted.id) ?? []
   }
 
   start(): void {
@@ -146,6 +166,7 @@ export class Certificates {
     this.#stopping.abort()
     await this.#running
     await Promise.all([...[...this.#busy.values()].map(({ done }) => done), ...this.#asking])
+    for (const item of this.#inventory.items) conclude(item, { status: 'stopped' })
   }
 
   async #keepWanted(): Promise<void> {
@@ -178,13 +199,17 @@ export class Certificates {
     const now = this.#options.clock.now()
     let next = now + MAX_SLEEP_MS
     const due: { item: Item; step: Order }[] = []
-    for (const item of this.#items) {
+    for (const item of this.#inventory.items) {
       if (item.orderedSince !== undefined) continue
       next = Math.min(next, item.saveAgainAt ?? next)
-      const step = this.#stepFor(item, now)
-      const at = step.type === 'keep' ? step.renewAt : step.at
-      if (step.type === 'keep' || at > now) next = Math.min(next, at)
-      else due.push({ item, step })
+      const step = this.#inventory.stepFor(item, now)
+      if (step.type !== 'keep' && step.at <= now) {
+        due.push({ item, step })
+        continue
+      }
+      const [at, because] = [timeOf(step), step.because]
+      next = Math.min(next, at)
+      conclude(item, { status: 'not-due', renewAt: at, because })
     }
     due.sort((a, b) => a.step.at - b.step.at)
     const begun = due.filter(({ item, step }) => this.#begin(item, step))
@@ -197,11 +222,11 @@ export class Certificates {
   #askWhatIsDue(): number {
     const now = this.#options.clock.now()
     let next = now + MAX_SLEEP_MS
-    for (const item of this.#items) {
+    for (const item of this.#inventory.items) {
       const { wanted, held, isAsking } = item
       const issuer = held && this.#options.issuers.get(held.issuer)
       if (held === undefined || isAsking || issuer?.renewalInfo === undefined || !isFrom(issuer, held)) continue
-      const askAt = this.#suggestions.askAt(wanted.id, held)
+      const askAt = this.#inventory.suggestions.askAt(wanted.id, held)
       if (askAt > now) next = Math.min(next, askAt)
       else if (this.#asking.size < MAX_CONCURRENT) this.#ask(item, held, issuer)
     }
@@ -210,7 +235,7 @@ export class Certificates {
 
   #ask(item: Item, held: StoredCertificate, issuer: Issuer): void {
     item.isAsking = true
-    const asking = this.#suggestions
+    const asking = this.#inventory.suggestions
       .ask(item.wanted, held, issuer, this.#stopping.signal)
       .then(() => {})
       .finally(() => {
@@ -219,12 +244,6 @@ export class Certificates {
         this.#wake.resolve()
       })
     this.#asking.add(asking)
-  }
-
-  #stepFor({ wanted, held }: Item, now: number): Step {
-    const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
-    const facts = held && factsOfStored(held, this.#suggestions.renewAt(wanted.id, held))
-    return planStep(wanted, facts, authorityOf, this.#attempts.nextAt(wanted.id), now)
   }
 
   /** Unless others of the same names, or too many, are at it: whoever ends wakes the loop, which comes back to this one. */
@@ -248,11 +267,11 @@ export class Certificates {
     const { issuers, clock } = this.#options
     const { signal } = this.#stopping
     this.#progress.requested(wanted, step.because)
-    await this.#attempts.begin(wanted.id)
+    await this.#inventory.attempts.begin(wanted.id)
     try {
       const issued = await issueFromAny(
         wanted,
-        { held: item.held, isInsistent: this.#attempts.isInsistent(wanted.id) },
+        { held: item.held, isInsistent: this.#inventory.attempts.isInsistent(wanted.id) },
         issuers,
         { clock, progress: this.#progress },
         signal,
@@ -270,37 +289,51 @@ export class Certificates {
     item.saveAgainAt = await this.#save(wanted, issued)
     item.held = issued
     item.standIns = []
-    await this.#attempts.succeed(wanted.id)
+    await this.#inventory.attempts.succeed(wanted.id)
     this.#progress.received(wanted, issued, type)
+    conclude(item, { status: 'obtained', issuer: issued.issuer, notAfter: issued.certificate.notAfter })
     this.#options.onChange(() => this.state)
   }
 
   async #fail(item: Item, type: Order['type'], error: unknown): Promise<void> {
     const { wanted } = item
     const reason = describeError(error)
+    const { attempts } = this.#inventory
     const { retryAfterMs, concernsNames, isForesight } =
       error instanceof IssuanceError ? error : { retryAfterMs: 0, concernsNames: false, isForesight: false }
-    const nextAt = isForesight
-      ? await this.#attempts.postpone(wanted.id, reason)
-      : await this.#attempts.fail(wanted.id, reason, retryAfterMs)
+    if (isForesight) await attempts.postpone(wanted.id, reason)
+    else await attempts.fail(wanted.id, reason, retryAfterMs)
     // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
     const siblings = concernsNames ? this.#dueSiblingsOf(item) : []
-    for (const sibling of siblings) await this.#attempts.share(wanted.id, sibling.wanted.id)
+    for (const sibling of siblings) await attempts.share(wanted.id, sibling.wanted.id)
+    for (const each of [item, ...siblings]) this.#concludeFailed(each, reason)
     const alsoWaiting = siblings.map((sibling) => sibling.wanted.keyKind)
+    const nextAt = timeOf(this.#inventory.stepFor(item, this.#options.clock.now()))
     const serving = item.held ?? item.standIns[0]?.stored
     this.#progress.failed(wanted, { type, serving, reason, nextAt, alsoWaiting })
     item.orderedSince = undefined
     this.#options.onChange(() => this.state)
   }
 
+  /** Without the wish: what was asked for by hand is tried once, and is due again when it would have been. */
+  #concludeFailed(item: Item, reason: string): void {
+    const { wish } = item
+    item.wish = undefined
+    wish?.resolve({
+      status: 'failed',
+      reason,
+      nextAt: timeOf(this.#inventory.stepFor(item, this.#options.clock.now())),
+    })
+  }
+
   /** Those for other keys that would be ordered now, for the same names and from the same issuers. */
   #dueSiblingsOf(item: Item): Item[] {
     const now = this.#options.clock.now()
     const isDue = (other: Item): boolean => {
-      const step = this.#stepFor(other, now)
+      const step = this.#inventory.stepFor(other, now)
       return step.type !== 'keep' && step.at <= now
     }
-    return this.#items.filter(
+    return this.#inventory.items.filter(
       (other) =>
         other !== item &&
         other.names === item.names &&
@@ -311,7 +344,7 @@ export class Certificates {
 
   /** Not what is being renewed: its successor is stored soon, and must not be overwritten by it. */
   async #saveAgain(): Promise<void> {
-    for (const item of this.#items) {
+    for (const item of this.#inventory.items) {
       const { wanted, held, saveAgainAt, orderedSince } = item
       if (held === undefined || saveAgainAt === undefined || orderedSince !== undefined) continue
       const wait = saveAgainAt - this.#options.clock.now()
@@ -331,42 +364,10 @@ export class Certificates {
       return clock.now() + SAVE_AGAIN_MS
     }
   }
-
-  #waiting(): CertificatesState['waiting'] {
-    const served = new Set(this.#items.flatMap(servedBy).flatMap(({ names }) => names))
-    return this.#items
-      .filter(({ wanted }) => wanted.names.some((name) => !served.has(name)))
-      .map((item) => ({ names: item.wanted.names.filter((name) => !served.has(name)), reason: this.#reasonOf(item) }))
-  }
-
-  #reasonOf({ wanted, orderedSince }: Item): string {
-    const issuers = wanted.issuers.join(' or ')
-    const failure = this.#attempts.reason(wanted.id)
-    if (orderedSince !== undefined) {
-      const before = failure === undefined ? '' : `, after the last try failed (${failure})`
-      return `it is being ordered from ${issuers} since ${spokenTime(orderedSince)}${before}`
-    }
-    const nextAt = this.#attempts.nextAt(wanted.id) ?? 0
-    if (nextAt <= this.#options.clock.now()) return `it is about to be ordered from ${issuers}`
-    const last = failure === undefined ? 'the last tries were cut short' : `the last try failed (${failure})`
-    return `${last} and the next is at ${spokenTime(nextAt)}`
-  }
 }
 
-/** What serves for it: itself, for those of the wanted names that it is good for, or else what stands in. */
-function servedBy({ wanted, held, standIns }: Item): HeldCertificate[] {
-  if (held === undefined) return standIns.map(({ stored, names }) => toHeld(wanted, stored, names))
-  const names = wanted.names.filter((name) => coversName(held.certificate.names, name))
-  return [toHeld(wanted, held, names)]
-}
-
-/** One that stands in for several serves other names for each, so its fingerprint alone does not tell them apart. */
-function toHeld({ id }: WantedCertificate, stored: StoredCertificate, names: readonly string[]): HeldCertificate {
-  const { certificate, chain, privateKey } = stored
-  return { id: `${id}:${certificate.fingerprint}`, names, chain, privateKey }
-}
-
-/** Who would be asked, and as what. */
-function circumstancesOf({ issuers }: WantedCertificate, byName: CertificatesOptions['issuers']): string {
-  return issuers.map((name) => `${name}:${byName.get(name)?.settings}`).join()
+/** Tells whoever asked for it how that has ended. */
+function conclude(item: Item, outcome: Outcome): void {
+  item.wish?.resolve(outcome)
+  item.wish = undefined
 }

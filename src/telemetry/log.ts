@@ -16,3 +16,8 @@ export interface Log {
   warn(event: string, message: string, facts?: Facts): void
   error(event: string, message: string, facts?: Facts): void
 }
+
+const nothing = (): void => {}
+
+/** For what is only looked at. */
+export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing }

@@ -1,0 +1,154 @@
+import type { Issuer, IssuerIdentity } from '../issuers/issuer.ts'
+import { coversName } from '../pki/certificate.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
+import type { Log } from '../telemetry/log.ts'
+import { Attempts } from './attempts.ts'
+import { planAsked, planStep, type Step } from './plan.ts'
+import { factsOfStored, loadCertificate, type StoredCertificate } from './record.ts'
+import { type CertificateReport, reportOf } from './report.ts'
+import { spokenTime } from './spoken-time.ts'
+import { findStandIns, type StandIn } from './stand-ins.ts'
+import type { CertificatesState, HeldCertificate } from './state.ts'
+import { Suggestions } from './suggestions.ts'
+import type { WantedCertificate } from './wanted.ts'
+import type { Wish } from './wish.ts'
+
+export type InventoryOptions = {
+  readonly wanted: readonly WantedCertificate[]
+  /** Every issuer that a wanted certificate names. */
+  readonly issuers: ReadonlyMap<string, Issuer>
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** One certificate that should exist, and how it stands with it. */
+export type Item = {
+  readonly wanted: WantedCertificate
+  /** Equal for certificates of the same names. */
+  readonly names: string
+  held: StoredCertificate | undefined
+  /** What serves its names as long as it is not there. */
+  standIns: readonly StandIn[]
+  /** It serves, but could not be stored: when to try again. */
+  saveAgainAt: number | undefined
+  /** Since when it is being ordered. */
+  orderedSince: number | undefined
+  /** Its CA is being asked when to renew it. */
+  isAsking: boolean
+  /** What an operator has asked for it, until that has come to its end. */
+  wish: Wish | undefined
+}
+
+/** Every certificate that should exist, what there is of it, and what follows from that. */
+export class Inventory {
+  readonly items: readonly Item[]
+  readonly attempts: Attempts
+  readonly suggestions: Suggestions
+  readonly #options: InventoryOptions
+
+  constructor(options: InventoryOptions) {
+    this.#options = options
+    this.items = options.wanted.map(itemFor)
+    this.attempts = new Attempts(options)
+    this.suggestions = new Suggestions(options)
+  }
+
+  /** Takes up what the storage holds. Throws StorageError `storage-unreadable`. */
+  async load(): Promise<void> {
+    const { storage, issuers, log } = this.#options
+    for (const item of this.items) {
+      item.held = await loadCertificate(storage, item.wanted.id, log)
+      await this.attempts.load(item.wanted.id, circumstancesOf(item.wanted, issuers))
+      await this.suggestions.load(item.wanted.id)
+    }
+    await this.#loadStandIns()
+  }
+
+  async #loadStandIns(): Promise<void> {
+    const { storage, wanted, clock, log } = this.#options
+    const held = new Set(this.items.filter((item) => item.held !== undefined).map((item) => item.wanted.id))
+    const found = await findStandIns(storage, wanted, (id) => held.has(id), { log, now: clock.now() })
+    for (const item of this.items) item.standIns = found.get(item.wanted.id) ?? []
+  }
+
+  /** What is to be done about it, now or later. */
+  stepFor(item: Item, now: number): Step {
+    const { wanted, held, wish } = item
+    const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
+    const facts = held && factsOfStored(held, this.suggestions.renewAt(wanted.id, held))
+    const step = planStep(wanted, facts, authorityOf, this.attempts.nextAt(wanted.id), now)
+    return wish?.isRenewal === true ? planAsked(step, wish.at) : step
+  }
+
+  /** What is served. */
+  get held(): HeldCertificate[] {
+    return this.items.flatMap(servedBy)
+  }
+
+  /** The names that nothing is served for, and why. */
+  get waiting(): CertificatesState['waiting'] {
+    const served = new Set(this.held.flatMap(({ names }) => names))
+    return this.items
+      .filter(({ wanted }) => wanted.names.some((name) => !served.has(name)))
+      .map((item) => ({ names: item.wanted.names.filter((name) => !served.has(name)), reason: this.#reasonOf(item) }))
+  }
+
+  /** @param isFull with the chain. */
+  report(item: Item, isFull: boolean): CertificateReport {
+    const { wanted, held, standIns, saveAgainAt, orderedSince } = item
+    const step = this.stepFor(item, this.#options.clock.now())
+    const attempt = this.attempts.of(wanted.id)
+    const suggestion = held && this.suggestions.of(wanted.id, held)
+    const isUnstored = saveAgainAt !== undefined
+    const findings = { wanted, held, standIns, orderedSince, step, attempt, suggestion, isUnstored, fault: undefined }
+    return reportOf(findings, isFull)
+  }
+
+  #reasonOf({ wanted, orderedSince }: Item): string {
+    const issuers = wanted.issuers.join(' or ')
+    const failure = this.attempts.reason(wanted.id)
+    if (orderedSince !== undefined) {
+      const before = failure === undefined ? '' : `, after the last try failed (${failure})`
+      return `it is being ordered from ${issuers} since ${spokenTime(orderedSince)}${before}`
+    }
+    const nextAt = this.attempts.nextAt(wanted.id) ?? 0
+    if (nextAt <= this.#options.clock.now()) return `it is about to be ordered from ${issuers}`
+    const last = failure === undefined ? 'the last tries were cut short' : `the last try failed (${failure})`
+    return `${last} and the next is at ${spokenTime(nextAt)}`
+  }
+}
+
+function itemFor(wanted: WantedCertificate): Item {
+  return {
+    wanted,
+    names: [...wanted.names].sort().join(),
+    held: undefined,
+    standIns: [],
+    saveAgainAt: undefined,
+    orderedSince: undefined,
+    isAsking: false,
+    wish: undefined,
+  }
+}
+
+/** What serves for it: itself, for those of the wanted names that it is good for, or else what stands in. */
+function servedBy({ wanted, held, standIns }: Item): HeldCertificate[] {
+  if (held === undefined) return standIns.map(({ stored, names }) => toHeld(wanted, stored, names))
+  const names = wanted.names.filter((name) => coversName(held.certificate.names, name))
+  return [toHeld(wanted, held, names)]
+}
+
+/** One that stands in for several serves other names for each, so its fingerprint alone does not tell them apart. */
+function toHeld({ id }: WantedCertificate, stored: StoredCertificate, names: readonly string[]): HeldCertificate {
+  const { certificate, chain, privateKey } = stored
+  return { id: `${id}:${certificate.fingerprint}`, names, chain, privateKey }
+}
+
+/** Who would be asked, and as what. */
+export function circumstancesOf({ issuers }: WantedCertificate, byName: ReadonlyMap<string, IssuerIdentity>): string {
+  return issuers.map((name) => `${name}:${byName.get(name)?.settings}`).join()
+}

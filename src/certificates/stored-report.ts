@@ -1,0 +1,76 @@
+import { describeError } from '../errors.ts'
+import type { IssuerIdentity } from '../issuers/issuer.ts'
+import { PkiError } from '../pki/pki-error.ts'
+import type { StorageReader } from '../storage/storage.ts'
+import type { Clock } from '../system/clock.ts'
+import { silentLog } from '../telemetry/log.ts'
+import { recallAttempt } from './attempts.ts'
+import { circumstancesOf } from './inventory.ts'
+import { OwnCertificates, type OwnFiles } from './own-files.ts'
+import { planStep } from './plan.ts'
+import { factsOfStored, locateCertificate, readCertificate, type StoredCertificate } from './record.ts'
+import { type CertificateReport, reportOf } from './report.ts'
+import { findStandIns } from './stand-ins.ts'
+import { recallSuggestion } from './suggestions.ts'
+import type { WantedCertificate } from './wanted.ts'
+
+export type StoredReportOptions = {
+  readonly wanted: readonly WantedCertificate[]
+  readonly ownFiles: readonly OwnFiles[]
+  /** Every issuer that a wanted certificate names. */
+  readonly issuers: ReadonlyMap<string, IssuerIdentity>
+  readonly storage: StorageReader
+  readonly clock: Clock
+  /** With the chains. */
+  readonly isFull: boolean
+}
+
+type Reading = { readonly held?: StoredCertificate | undefined; readonly fault?: string }
+
+/**
+ * What a program that started now would find, and would do about it. Nothing is changed, nobody is asked, and what is
+ * damaged stays where it is. Throws StorageError `storage-unreadable`.
+ */
+export async function reportStored(options: StoredReportOptions): Promise<CertificateReport[]> {
+  const { wanted, ownFiles, storage, clock, isFull } = options
+  const readings = new Map<string, Reading>()
+  for (const { id } of wanted) readings.set(id, await read(storage, id))
+  const isThere = (id: string): boolean => readings.get(id)?.held !== undefined
+  const standIns = await findStandIns(storage, wanted, isThere, { log: silentLog, now: clock.now() })
+  const reports: CertificateReport[] = []
+  for (const each of wanted) {
+    const findings = await findingsOf(each, readings.get(each.id) ?? {}, options)
+    reports.push(reportOf({ ...findings, standIns: standIns.get(each.id) ?? [] }, isFull))
+  }
+  const own = new OwnCertificates(ownFiles, clock, silentLog)
+  await own.refresh()
+  return [...reports, ...own.report(isFull)]
+}
+
+async function read(storage: StorageReader, id: string): Promise<Reading> {
+  try {
+    return { held: await readCertificate(storage, id) }
+  } catch (error) {
+    if (!(error instanceof PkiError)) throw error
+    return { fault: `${locateCertificate(storage, id)} is damaged: ${describeError(error)}` }
+  }
+}
+
+async function findingsOf(
+  wanted: WantedCertificate,
+  { held, fault }: Reading,
+  { storage, issuers, clock }: StoredReportOptions,
+) {
+  const surroundings = { clock, random: () => MIDDLE }
+  const recalled = await recallAttempt(storage, wanted.id, circumstancesOf(wanted, issuers), surroundings)
+  const attempt = recalled.type === 'attempt' ? recalled.attempt : undefined
+  const known = await recallSuggestion(storage, wanted.id)
+  const suggestion = known?.fingerprint === held?.certificate.fingerprint ? known : undefined
+  const facts = held && factsOfStored(held, suggestion?.renewAt)
+  const authorityOf = (name: string): string | undefined => issuers.get(name)?.authority
+  const step = planStep(wanted, facts, authorityOf, attempt?.nextAt, clock.now())
+  return { wanted, held, isUnstored: false, step, orderedSince: undefined, attempt, suggestion, fault }
+}
+
+/** Of the dice: the length that a wait has without its jitter. */
+const MIDDLE = 0.5

@@ -1,0 +1,26 @@
+/** How what an operator asked for has ended for one certificate. Times in ms since 1970. */
+export type Outcome =
+  | { readonly status: 'obtained'; readonly issuer: string; readonly notAfter: number }
+  | { readonly status: 'failed'; readonly reason: string; readonly nextAt: number }
+  /** There is nothing to try: it is good until its time has come. */
+  | { readonly status: 'not-due'; readonly renewAt: number; readonly because: string }
+  /** An operator brings it, so that nobody orders it. */
+  | { readonly status: 'own-files' }
+  /** The program ended first. */
+  | { readonly status: 'stopped' }
+
+/** What an operator has asked for one certificate. */
+export type Wish = {
+  readonly at: number
+  /** To be renewed although that is not due; otherwise only not to wait any longer. */
+  readonly isRenewal: boolean
+  readonly outcome: Promise<Outcome>
+  readonly resolve: (outcome: Outcome) => void
+}
+
+/** One more wish for the same certificate joins the former one, and both hear how it ends. */
+export function addWish(former: Wish | undefined, isRenewal: boolean, now: number): Wish {
+  if (former !== undefined) return { ...former, isRenewal: former.isRenewal || isRenewal }
+  const { promise: outcome, resolve } = Promise.withResolvers<Outcome>()
+  return { at: now, isRenewal, outcome, resolve }
+}
