@@ -85,6 +85,7 @@ function lineRule(
 const source = (path: string, text = ''): Source => ({ path: `src/${path}`, text })
 
 const CONTROL_PLANE = ['certificates', 'issuers', 'acme', 'challenges', 'preflight', 'storage', 'admin']
+const BEYOND_ACME = ['storage', 'config', 'certificates', 'issuers', 'challenges', 'admin', 'supervisor', 'edge', 'cli']
 const NETWORK = /^node:(net|http|https|http2|tls|dgram|dns)\b/
 /** What node:net knows of addresses without a socket. */
 const ADDRESSES_ONLY = /^\s*\{(\s*(isIP|isIPv4|isIPv6|BlockList)\s*,?)+\s*\}\s*$/
@@ -125,16 +126,11 @@ const rules: Rule[] = [
   ),
   importRule(
     'acme/ knows nothing of files, sites or schedules',
-    ({ from, to }) =>
-      isIn(from, ['acme']) &&
-      (/^node:fs\b/.test(to) ||
-        isIn(to, ['storage', 'config', 'certificates', 'issuers', 'challenges', 'supervisor', 'edge', 'cli'])),
+    ({ from, to }) => isIn(from, ['acme']) && (/^node:fs\b/.test(to) || isIn(to, BEYOND_ACME)),
     {
       wrong: [
         source('acme/a.ts', "const x = await import('node:fs/promises')"),
-        ...['storage', 'config', 'certificates', 'issuers', 'challenges', 'supervisor', 'edge', 'cli'].map((folder) =>
-          source('acme/a.ts', `import { x } from '../${folder}/x.ts'`),
-        ),
+        ...BEYOND_ACME.map((folder) => source('acme/a.ts', `import { x } from '../${folder}/x.ts'`)),
       ],
       right: [source('acme/a.ts', "import { x } from '../pki/x.ts'\nimport { request } from 'node:https'")],
     },

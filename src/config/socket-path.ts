@@ -4,7 +4,7 @@ import type { Findings } from './findings.ts'
 import { Refusal } from './problem.ts'
 
 /** `sun_path` of unix(7) without its final NUL: Node would cut a longer path short in silence. */
-const MAX_SOCKET_PATH_BYTES = 107
+export const MAX_SOCKET_PATH_BYTES = 107
 
 /** The absolute path of a Unix socket that is named at a spot. */
 export function absoluteSocket(path: string, spot: Spot, findings: Findings): string {

@@ -4,6 +4,7 @@ import type { ExternalAccount } from '../acme/jws.ts'
 import type { ChallengeType } from '../challenges/solver.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import { segmentFor } from '../storage/segment.ts'
+import type { IssuerIdentity } from './issuer.ts'
 
 /** An ACME CA, as the config describes it. */
 export type AcmeIssuerConfig = {
@@ -39,6 +40,11 @@ export function externalAccountOf({ name, externalAccount }: AcmeIssuerConfig): 
   if (BASE64.test(text)) return { kid, hmacKey: Buffer.from(text, 'base64url') }
   const sentence = `The external account’s hmacKey of issuer ${name} is not base64url text: copy it from the CA once more.`
   throw new AcmeError('external-account-invalid', sentence, { issuer: name, kid })
+}
+
+/** What the issuer of this config is. */
+export function acmeIdentity(config: AcmeIssuerConfig): IssuerIdentity {
+  return { name: config.name, authority: config.directory, settings: settingsDigest(config) }
 }
 
 /**

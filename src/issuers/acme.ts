@@ -22,7 +22,7 @@ import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { castellanVersion } from '../version.ts'
 import { AcmeAccounts } from './acme-account.ts'
-import { type AcmeIssuerConfig, accountPlace, externalAccountOf, settingsDigest } from './acme-config.ts'
+import { type AcmeIssuerConfig, accountPlace, acmeIdentity, externalAccountOf } from './acme-config.ts'
 import { ChallengeProver } from './acme-prover.ts'
 import type { CertificateRequest, IssuedCertificate, Issuer } from './issuer.ts'
 import { NameQueue } from './name-queue.ts'
@@ -69,9 +69,10 @@ class AcmeIssuer implements Issuer {
   constructor(config: AcmeIssuerConfig, surroundings: AcmeIssuerSurroundings) {
     const { acceptTerms, contact, accountKey: keyKind } = config
     const { storage, log, clock } = surroundings
-    this.name = config.name
-    this.authority = config.directory
-    this.settings = settingsDigest(config)
+    const { name, authority, settings } = acmeIdentity(config)
+    this.name = name
+    this.authority = authority
+    this.settings = settings
     this.#config = config
     this.#surroundings = surroundings
     this.#transport = surroundings.transport ?? createTransport({ clock, trust: config.trust })

@@ -10,7 +10,7 @@ import { PkiError } from '../pki/pki-error.ts'
 import { type Storage, StorageError } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { CertificateRequest, IssuedCertificate, Issuer } from './issuer.ts'
+import type { CertificateRequest, IssuedCertificate, Issuer, IssuerIdentity } from './issuer.ts'
 
 /** Our own CA, for names that no public CA certifies. Its root is made at the first need and kept in the storage. */
 export interface InternalIssuer extends Issuer {
@@ -20,6 +20,9 @@ export interface InternalIssuer extends Issuer {
    */
   rootCertificate(): Promise<{ pem: string; location: string }>
 }
+
+/** What our own CA is, whichever root it has. */
+export const internalIdentity: IssuerIdentity = { name: 'internal', authority: 'internal', settings: '' }
 
 /** Certificate and key in one value, so that they are never of different generations. */
 const AUTHORITY_KEY = 'issuers/internal/authority'
@@ -61,9 +64,9 @@ export async function openInternalIssuer(surroundings: Surroundings): Promise<In
 }
 
 class StoredAuthorityIssuer implements InternalIssuer {
-  readonly name = 'internal'
-  readonly authority = 'internal'
-  readonly settings = ''
+  readonly name = internalIdentity.name
+  readonly authority = internalIdentity.authority
+  readonly settings = internalIdentity.settings
   readonly #storage: Storage
   readonly #clock: Clock
   readonly #log: Log

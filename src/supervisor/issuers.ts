@@ -2,8 +2,9 @@ import type { ChallengePublisher } from '../challenges/challenge.ts'
 import type { AcmeIssuerConfig, Config } from '../config/config.ts'
 import { builtInDirectories } from '../config/issuers.ts'
 import { createAcmeIssuer } from '../issuers/acme.ts'
-import type { InternalIssuer } from '../issuers/internal.ts'
-import type { Issuer } from '../issuers/issuer.ts'
+import { acmeIdentity } from '../issuers/acme-config.ts'
+import { type InternalIssuer, internalIdentity } from '../issuers/internal.ts'
+import type { Issuer, IssuerIdentity } from '../issuers/issuer.ts'
 import { createNameResolver } from '../preflight/name-resolver.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
@@ -40,4 +41,11 @@ export function createIssuers(
 /** A CA of one's own may know names that nobody else does. */
 function isPublic({ name, directory }: AcmeIssuerConfig): boolean {
   return builtInDirectories.get(name) === directory
+}
+
+/** The same issuers, as far as they can be known without the storage and the network. */
+export function issuerIdentities({ issuers, contact, acceptTerms }: Config): ReadonlyMap<string, IssuerIdentity> {
+  const byName = new Map([[internalIdentity.name, internalIdentity]])
+  for (const [name, issuer] of issuers) byName.set(name, acmeIdentity({ ...issuer, contact, acceptTerms }))
+  return byName
 }

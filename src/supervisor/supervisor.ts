@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
+import { certificateAnswers } from '../admin/answers.ts'
 import { startMetricsServer } from '../admin/metrics-server.ts'
 import type { Metric } from '../admin/metrics-text.ts'
+import { openControlSocket } from '../admin/server.ts'
 import { type Certificates, startCertificates } from '../certificates/renewal.ts'
 import type { CertificatesState } from '../certificates/state.ts'
-import { wantedCertificates } from '../certificates/wanted.ts'
-import type { Config, Site } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
 import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
 import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
@@ -19,6 +20,7 @@ import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.t
 import { createIssuers } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { certificateMetrics, workerMetrics } from './metrics.ts'
+import { siteCertificates } from './site-certificates.ts'
 import { throttle } from './throttle.ts'
 import { TicketRotation } from './ticket-rotation.ts'
 import { trustHint } from './trust-hint.ts'
@@ -75,7 +77,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const board = new CertificateBoard()
   const tickets = new TicketRotation(clock, randomBytes)
   const pool = createPool(options, sockets, { board, tickets })
-  const want = whatIsWanted(config)
+  const want = siteCertificates(config)
   let current: (() => CertificatesState) | undefined
   const tellWorkers = throttle(
     () => current && pool.changeCertificates(board.update(current())),
@@ -97,6 +99,13 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   taken.defer(async () => {
     await Promise.all([certificates.stop(), pool.stop(config.timeouts.drainMs)])
   })
+  const control = await openControlSocket({
+    folder: config.storage.folder,
+    answer: certificateAnswers(certificates, log),
+    clock,
+    log,
+  })
+  taken.defer(() => control.close())
   board.update(certificates.state)
   tickets.start((secrets) => pool.changeTicketSecrets(secrets))
   taken.defer(() => tickets.stop())
@@ -151,25 +160,6 @@ function createPool(
     clock,
     log,
   })
-}
-
-/** Sites with certificates of their own bring them; the others are to be issued some. */
-function whatIsWanted({ sites }: Config) {
-  const isOwn = ({ files }: Site): boolean => files.length > 0
-  return {
-    wanted: wantedCertificates(
-      sites
-        .filter((site) => !isOwn(site))
-        .map((site) => ({
-          site: site.name,
-          names: site.names,
-          keys: site.keys,
-          grouping: site.grouping,
-          issuersFor: (name) => issuersFor(name, site.issuers),
-        })),
-    ),
-    ownFiles: sites.filter(isOwn).map(({ name, names, files }) => ({ site: name, names, files })),
-  }
 }
 
 /**

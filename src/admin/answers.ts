@@ -1,0 +1,44 @@
+import type { Asked, Certificates } from '../certificates/renewal.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { ControlReply, ControlRequest } from './protocol.ts'
+
+/** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
+export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
+
+/** Answers for the certificates of a program. What is asked to be done is logged. */
+export function certificateAnswers(certificates: Pick<Certificates, 'report' | 'retry' | 'renew'>, log: Log): Answer {
+  return async function* answer(request) {
+    switch (request.ask) {
+      case 'report':
+        for (const report of certificates.report(request.name)) yield { type: 'certificate', report }
+        return
+      case 'retry': {
+        const { name } = request
+        yield* outcomesOf(await certificates.retry(name === undefined ? 'all' : { name }), 'retry', log)
+        return
+      }
+      case 'renew':
+        yield* outcomesOf(await certificates.renew(request.name), 'renew', log)
+        return
+      default:
+        request satisfies never
+    }
+  }
+}
+
+/** In the order in which they come to their end. */
+async function* outcomesOf(asked: readonly Asked[], what: 'retry' | 'renew', log: Log): AsyncGenerator<ControlReply> {
+  const ids = asked.map(({ id }) => id)
+  if (ids.length > 0) log.info('asked-by-hand', `Asked by hand to ${what} ${ids.join(', ')}.`, { certificates: ids })
+  yield { type: 'begun', count: asked.length }
+  const pending = new Map(asked.map((each) => [each.id, endOf(each)]))
+  while (pending.size > 0) {
+    const ended = await Promise.race(pending.values())
+    pending.delete(ended.certificate.id)
+    yield ended
+  }
+}
+
+async function endOf({ outcome, ...certificate }: Asked): Promise<Extract<ControlReply, { type: 'outcome' }>> {
+  return { type: 'outcome', certificate, outcome: await outcome }
+}

@@ -1,0 +1,110 @@
+import type { Asked } from '../certificates/renewal.ts'
+import type { CertificateReport } from '../certificates/report.ts'
+import type { Outcome } from '../certificates/wish.ts'
+import { CastellanError } from '../errors.ts'
+
+// One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
+
+/** Both sides say which they speak; it changes with anything that an older side would take for something else. */
+export const CONTROL_VERSION = 1
+
+/** A name has 253 characters and an id 200. */
+export const MAX_REQUEST_BYTES = 4 * 1024
+
+/** A hundred names of 253 characters, a chain of ten certificates and a CA's words take a tenth of this. */
+export const MAX_REPLY_BYTES = 1024 * 1024
+
+/** What an operator asks of a running program. */
+export type ControlRequest =
+  /** How it stands with the certificates: with all in short, or whole with those that a name means. */
+  | { readonly ask: 'report'; readonly name?: string | undefined }
+  /** Try at once what waits after a failure: all, or what a name means. */
+  | { readonly ask: 'retry'; readonly name?: string | undefined }
+  /** Order what a name means, due or not. */
+  | { readonly ask: 'renew'; readonly name: string }
+
+/** The first is `hello`, and the last `end` or `error`. */
+export type ControlReply =
+  | { readonly type: 'hello'; readonly version: number; readonly pid: number }
+  | { readonly type: 'certificate'; readonly report: CertificateReport }
+  /** So many outcomes will follow, each when it is known. */
+  | { readonly type: 'begun'; readonly count: number }
+  | { readonly type: 'outcome'; readonly certificate: Omit<Asked, 'outcome'>; readonly outcome: Outcome }
+  | { readonly type: 'error'; readonly code: string; readonly message: string }
+  | { readonly type: 'end' }
+
+export type ControlErrorCode =
+  | 'control-line-too-long'
+  | 'control-request-invalid'
+  | 'control-reply-invalid'
+  | 'control-version'
+  | 'control-silent'
+  | 'control-denied'
+  | 'control-unreachable'
+  | 'control-broken'
+
+/** Something is wrong with what goes over the control socket, or with the socket. */
+export class ControlError extends CastellanError {
+  declare readonly code: ControlErrorCode
+}
+
+export function formatRequest(request: ControlRequest): string {
+  return `${JSON.stringify({ version: CONTROL_VERSION, ...request })}\n`
+}
+
+export function formatReply(reply: ControlReply): string {
+  return `${JSON.stringify(reply)}\n`
+}
+
+/** Throws ControlError `control-request-invalid` or `control-version`; neither repeats what was asked. */
+export function parseRequest(line: string): ControlRequest {
+  const { version, ask, name } = parseObject(line) ?? {}
+  if (version === undefined) throw invalidRequest('it is no JSON object with a version')
+  if (version !== CONTROL_VERSION) throw otherVersion()
+  if (name !== undefined && typeof name !== 'string') throw invalidRequest('its name is no text')
+  switch (ask) {
+    case 'report':
+    case 'retry':
+      return { ask, name }
+    case 'renew':
+      if (name === undefined) throw invalidRequest('it names nothing to renew')
+      return { ask, name }
+    default:
+      throw invalidRequest('it asks for nothing that there is')
+  }
+}
+
+const REPLY_TYPES: ReadonlySet<unknown> = new Set(
+  Object.keys({ hello: 0, certificate: 0, begun: 0, outcome: 0, error: 0, end: 0 } satisfies Record<
+    ControlReply['type'],
+    0
+  >),
+)
+
+/** The socket is the operator's own, so that it is believed what a reply of a known type holds. Throws ControlError. */
+export function parseReply(line: string): ControlReply {
+  const reply = parseObject(line)
+  if (reply !== undefined && REPLY_TYPES.has(reply.type)) return reply as ControlReply
+  throw new ControlError('control-reply-invalid', 'What answers at the control socket is no Castellan of this version.')
+}
+
+function parseObject(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(line)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function invalidRequest(fault: string): ControlError {
+  return new ControlError('control-request-invalid', `The request is not understood: ${fault}.`)
+}
+
+/** The program that serves and the command that asks are of different releases. */
+export function otherVersion(): ControlError {
+  const message =
+    `The program that runs and this command are of different versions (of the control protocol, ${CONTROL_VERSION} here): ` +
+    'restart the program, or use the command of the same release.'
+  return new ControlError('control-version', message)
+}

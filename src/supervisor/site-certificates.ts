@@ -1,0 +1,23 @@
+import type { OwnFiles } from '../certificates/own-files.ts'
+import { type WantedCertificate, wantedCertificates } from '../certificates/wanted.ts'
+import type { Config, Site } from '../config/config.ts'
+import { issuersFor } from '../config/issuers.ts'
+
+/** Sites with certificates of their own bring them; the others are to be issued some. */
+export function siteCertificates({ sites }: Config): { wanted: WantedCertificate[]; ownFiles: OwnFiles[] } {
+  const isOwn = ({ files }: Site): boolean => files.length > 0
+  return {
+    wanted: wantedCertificates(
+      sites
+        .filter((site) => !isOwn(site))
+        .map((site) => ({
+          site: site.name,
+          names: site.names,
+          keys: site.keys,
+          grouping: site.grouping,
+          issuersFor: (name) => issuersFor(name, site.issuers),
+        })),
+    ),
+    ownFiles: sites.filter(isOwn).map(({ name, names, files }) => ({ site: name, names, files })),
+  }
+}
