@@ -48,7 +48,8 @@ test('--version prints the version', () => {
 
 test('--help names every command', () => {
   const { stdout, status } = castellan('--help')
-  for (const command of ['run', 'validate', 'version', 'help']) assert.match(stdout, new RegExp(`castellan ${command}`))
+  for (const command of ['run', 'validate', 'certs', 'version', 'help'])
+    assert.match(stdout, new RegExp(`castellan ${command}`))
   assert.equal(status, 0)
 })
 
@@ -70,7 +71,7 @@ test('wrong arguments are said in a line, with exit code 2', () => {
 })
 
 test("--help after a command is no mistake, and a mistake is told without the parser's advice", () => {
-  for (const command of ['run', 'validate']) {
+  for (const command of ['run', 'validate', 'certs']) {
     const { stdout, status } = castellan(command, '--help')
     assert.match(stdout, /castellan run \[CONFIG\]/)
     assert.equal(status, 0)

@@ -114,7 +114,7 @@ function renewalByAge({ notBefore, notAfter, obtainedAt, fingerprint }: HeldFact
   const leastUse = obtainedAt + Math.max((notAfter - obtainedAt) * LEAST_USE, LEAST_USE_MS)
   const at = Math.floor(Math.max(due, leastUse))
   if (leastUse > due) return { at, because: 'it came late in its lifetime, and is used for a while first' }
-  return { at, because: `about ${isShort ? 'half' : 'a third'} of its lifetime is left then` }
+  return { at, because: `about ${isShort ? 'half' : 'a third'} of its lifetime is left` }
 }
 
 function whyUnfit(

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { describeError } from '../errors.ts'
 
 /** Looked for in the working folder unless an argument names another. */
-const DEFAULT_CONFIG = 'castellan.yaml'
+export const DEFAULT_CONFIG = 'castellan.yaml'
 
 /**
  * The config file that a command is to use: its only argument, or `--config FILE`. undefined if the arguments are wrong,

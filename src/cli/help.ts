@@ -2,6 +2,13 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
 
   castellan run [CONFIG]        serve what the config says, until stopped
   castellan validate [CONFIG]   check the config and print every problem
+  castellan certs list          each certificate: how long it is good, and what is done next
+  castellan certs show NAME     all that is known of the certificates for a name
+  castellan certs plan          what is done next, when and why, for all of them
+  castellan certs retry NAME    try at once what failed and waits (--all: all of it)
+  castellan certs renew NAME    order anew, due or not
+  castellan certs export NAME --to FOLDER
+                                copy certificates and keys into PEM files
   castellan version             print the version
   castellan help                print this
 
@@ -9,6 +16,9 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
 
   sites:
     example.com: http://localhost:3000
+
+"certs" asks the program that runs, and where none does it reads the storage. It takes --config FILE
+and, for programs that read it, --json.
 
 A public CA wants its terms accepted (acceptTerms: true). config.example.yaml shows every key.
 

@@ -2,8 +2,7 @@ import { once } from 'node:events'
 import { isatty } from 'node:tty'
 import type { Config } from '../config/config.ts'
 import { loadConfigApart } from '../config/load-apart.ts'
-import { ConfigError, formatProblem } from '../config/problem.ts'
-import { CastellanError } from '../errors.ts'
+import { formatProblem } from '../config/problem.ts'
 import { type Running, startCastellan } from '../supervisor/supervisor.ts'
 import { systemClock } from '../system/clock.ts'
 import { systemRandom } from '../system/random.ts'
@@ -11,6 +10,7 @@ import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
 import { createLineWriter, linesLost } from '../telemetry/standard-output.ts'
 import { configArgument } from './config-argument.ts'
+import { tellFailure } from './failure.ts'
 import { Signals } from './signals.ts'
 
 /** `castellan run [CONFIG]`: serves until SIGTERM or SIGINT. */
@@ -24,9 +24,7 @@ export async function run(args: readonly string[]): Promise<number> {
     for (const warning of warnings) log.warn('config-warning', formatProblem(warning))
     return await serve(config, log, logFormat)
   } catch (error) {
-    if (!(error instanceof CastellanError)) throw error
-    process.stderr.write(`castellan: ${error instanceof ConfigError ? listProblems(error) : error.message}\n`)
-    return 1
+    return tellFailure(error)
   }
 }
 
@@ -66,9 +64,4 @@ function createLog(config: Config, format: LogFormat): Log {
   const write = createLineWriter(process.stdout, (lines) => log.warn(...linesLost(lines)))
   const log = createLineLog({ level: config.log.level, format, clock: systemClock, write })
   return log
-}
-
-function listProblems({ problems }: ConfigError): string {
-  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-  return `the config has ${count}:\n${problems.map((problem) => `  ${formatProblem(problem)}`).join('\n')}`
 }

@@ -57,7 +57,7 @@ for (const [lifetime, ms, used] of [
     assert.deepEqual(planStep(wanted!, held(ms), undefined, at - 1000), {
       type: 'keep',
       renewAt: renewalTime(held(ms)),
-      because: `about ${used === 1 / 2 ? 'half' : 'a third'} of its lifetime is left then`,
+      because: `about ${used === 1 / 2 ? 'half' : 'a third'} of its lifetime is left`,
     })
     assert.equal(planStep(wanted!, held(ms), undefined, at + 1000).type, 'renew')
   })

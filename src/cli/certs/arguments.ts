@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util'
+import { siteNameFormat } from '../../config/site-name.ts'
+import { describeError } from '../../errors.ts'
+import { DEFAULT_CONFIG } from '../config-argument.ts'
+
+/** What a command needs besides --config and --json. */
+export type Takes = 'nothing' | 'name' | 'name-or-all' | 'name-and-folder'
+
+export type CertsArguments = {
+  readonly config: string
+  readonly json: boolean
+  /** Empty for commands that take none, and for --all. */
+  readonly name: string
+  readonly all: boolean
+  /** For commands that take one. */
+  readonly folder: string
+}
+
+export type Misuse = { readonly mistake: string; readonly usage: string }
+
+const USAGE: Record<Takes, string> = {
+  nothing: '',
+  name: ' NAME',
+  'name-or-all': ' NAME | --all',
+  'name-and-folder': ' NAME --to FOLDER',
+}
+
+/** The arguments behind `castellan certs COMMAND`, or what is wrong with them. */
+export function readArguments(command: string, takes: Takes, args: readonly string[]): CertsArguments | Misuse {
+  const usage = `castellan certs ${command}${USAGE[takes]} [--config FILE] [--json]`
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: {
+        config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
+        json: { type: 'boolean', default: false },
+        ...(takes === 'name-or-all' && { all: { type: 'boolean' } }),
+        ...(takes === 'name-and-folder' && { to: { type: 'string' } }),
+      },
+      allowPositionals: true,
+    })
+    const { config, json, all = false, to = '' } = values as Values
+    const mistake = mistakeIn({ takes, names: positionals, all, folder: to })
+    if (mistake !== undefined) return { mistake: `"certs ${command}" ${mistake}`, usage }
+    return { config, json, name: canonical(positionals[0] ?? ''), all, folder: to }
+  } catch (error) {
+    // What follows explains the parser rather than the mistake.
+    const [mistake] = describeError(error).split('. ')
+    return { mistake: mistake!, usage }
+  }
+}
+
+type Values = { readonly config: string; readonly json: boolean; readonly all?: boolean; readonly to?: string }
+
+type Given = {
+  readonly takes: Takes
+  readonly names: readonly string[]
+  readonly all: boolean
+  readonly folder: string
+}
+
+function mistakeIn({ takes, names, all, folder }: Given): string | undefined {
+  if (names.length > 1) return `takes one name, not ${names.length}: ${names.join(', ')}`
+  if (takes === 'nothing') return names.length === 0 ? undefined : 'takes no name'
+  if (all && names.length > 0) return 'takes a name or --all, not both'
+  if (!all && (names[0] ?? '') === '') return 'needs a name'
+  if (takes === 'name-and-folder' && folder === '') return 'needs a folder to write to'
+  return undefined
+}
+
+/** As the config would have it: punycode, lower case. An id stays as it is. */
+function canonical(text: string): string {
+  const name = siteNameFormat.read(text)
+  return typeof name === 'string' ? name : text
+}

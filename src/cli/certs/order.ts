@@ -1,0 +1,70 @@
+import { askProgram } from '../../admin/client.ts'
+import type { ControlReply, ControlRequest } from '../../admin/protocol.ts'
+import type { Outcome } from '../../certificates/wish.ts'
+import { loadConfig } from '../../config/load.ts'
+import { asSentence } from '../../errors.ts'
+import { systemClock } from '../../system/clock.ts'
+import { escapeControls } from '../../telemetry/line-log.ts'
+import type { CertsArguments } from './arguments.ts'
+import { printJson } from './json.ts'
+import { noneRuns } from './looking.ts'
+import { minuteOf } from './words.ts'
+
+type OutcomeReply = Extract<ControlReply, { type: 'outcome' }>
+
+/** `castellan certs retry NAME | --all`: tries at once what waits after a failure, and says what has come of it. */
+export function retry({ config, json, name, all }: CertsArguments): Promise<number> {
+  return order(config, json, { ask: 'retry', name: all ? undefined : name })
+}
+
+/** `castellan certs renew NAME`: orders anew, due or not, and says what has come of it. */
+export function renew({ config, json, name }: CertsArguments): Promise<number> {
+  return order(config, json, { ask: 'renew', name })
+}
+
+/** People are told each outcome when it comes. Who leaves before that leaves the program at it. */
+async function order(configFile: string, json: boolean, request: ControlRequest): Promise<number> {
+  const { config } = await loadConfig({ file: configFile, env: process.env })
+  const replies = await askProgram(config.storage.folder, request, systemClock)
+  if (replies === undefined) {
+    const advice = 'so there is none to do it; "castellan run" does by itself what is due'
+    process.stderr.write(`castellan: ${noneRuns(config.storage.folder)}, ${advice}.\n`)
+    return 1
+  }
+  const outcomes: OutcomeReply[] = []
+  for await (const reply of replies) {
+    if (reply.type === 'begun' && !json) process.stdout.write(begun(reply.count))
+    if (reply.type !== 'outcome') continue
+    outcomes.push(reply)
+    if (!json) process.stdout.write(`${escapeControls(formatOutcome(reply))}\n`)
+  }
+  if (json) printJson({ outcomes: outcomes.map(({ certificate, outcome }) => ({ ...certificate, ...outcome })) })
+  return outcomes.every(({ outcome }) => isWell(outcome)) ? 0 : 1
+}
+
+function begun(count: number): string {
+  if (count === 0) return 'Nothing waits to be tried again.\n'
+  return `Asked for ${count === 1 ? 'a certificate' : `${count} certificates`}; a CA may take some minutes.\n`
+}
+
+function isWell({ status }: Outcome): boolean {
+  return status === 'obtained' || status === 'not-due'
+}
+
+export function formatOutcome({ certificate: { names, keyKind }, outcome }: OutcomeReply): string {
+  const what = `${names[0]}${keyKind === undefined ? '' : ` (${keyKind})`}`
+  switch (outcome.status) {
+    case 'obtained':
+      return `${what}: got one from ${outcome.issuer}, good until ${minuteOf(outcome.notAfter)}.`
+    case 'failed':
+      return `${what}: failed. ${asSentence(outcome.reason)} The next try is at ${minuteOf(outcome.nextAt)}.`
+    case 'not-due':
+      return `${what}: nothing to try again, it is to be renewed at ${minuteOf(outcome.renewAt)}: ${outcome.because}.`
+    case 'own-files':
+      return `${what}: you bring this one yourself, so that it is not ordered. Put a new one into its files.`
+    case 'stopped':
+      return `${what}: the program was stopped before that had ended.`
+    default:
+      return outcome satisfies never
+  }
+}

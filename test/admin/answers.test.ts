@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { certificateAnswers } from '../../src/admin/answers.ts'
+import type { Asked, Selection } from '../../src/certificates/renewal.ts'
+import type { Outcome } from '../../src/certificates/wish.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
+
+const STOPPED: Outcome = { status: 'stopped' }
+
+function asked(id: string, outcome: Promise<Outcome>): Asked {
+  return { id, names: [`${id}.test`], keyKind: 'rsa-2048', outcome }
+}
+
+/** Certificates that give what they are told to, and note what is asked of them. */
+function certificates(given: readonly Asked[]) {
+  const calls: unknown[] = []
+  return {
+    calls,
+    report: (name?: string) => {
+      calls.push(['report', name])
+      return []
+    },
+    retry: async (selection: Selection) => {
+      calls.push(['retry', selection])
+      return [...given]
+    },
+    renew: async (name: string) => {
+      calls.push(['renew', name])
+      return [...given]
+    },
+  }
+}
+
+test('each request goes where it belongs', async () => {
+  const subject = certificates([])
+  const answer = certificateAnswers(subject, new RecordingLog())
+  for (const request of [
+    { ask: 'report' },
+    { ask: 'report', name: 'a' },
+    { ask: 'retry' },
+    { ask: 'retry', name: 'a' },
+    { ask: 'renew', name: 'a' },
+  ] as const)
+    await Array.fromAsync(answer(request))
+  assert.deepEqual(subject.calls, [
+    ['report', undefined],
+    ['report', 'a'],
+    ['retry', 'all'],
+    ['retry', { name: 'a' }],
+    ['renew', 'a'],
+  ])
+})
+
+test('outcomes are told as they come, after their number, and what was asked is logged', async () => {
+  const slow = Promise.withResolvers<Outcome>()
+  const log = new RecordingLog()
+  const subject = certificates([asked('slow', slow.promise), asked('fast', Promise.resolve(STOPPED))])
+  const replies = certificateAnswers(subject, log)({ ask: 'retry' })[Symbol.asyncIterator]()
+  assert.deepEqual((await replies.next()).value, { type: 'begun', count: 2 })
+  const certificate = { id: 'fast', names: ['fast.test'], keyKind: 'rsa-2048' }
+  assert.deepEqual((await replies.next()).value, { type: 'outcome', certificate, outcome: STOPPED })
+  slow.resolve(STOPPED)
+  assert.equal((await replies.next()).value.certificate.id, 'slow')
+  assert.equal((await replies.next()).done, true)
+  assert.equal(log.of('asked-by-hand')[0]!.message, 'Asked by hand to retry slow, fast.')
+})
+
+test('where nothing waits, nothing is logged', async () => {
+  const log = new RecordingLog()
+  const replies = await Array.fromAsync(certificateAnswers(certificates([]), log)({ ask: 'retry' }))
+  assert.deepEqual(replies, [{ type: 'begun', count: 0 }])
+  assert.deepEqual(log.entries, [])
+})

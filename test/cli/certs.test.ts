@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { CertificateReport, HeldReport } from '../../src/certificates/report.ts'
+import { readArguments, type Takes } from '../../src/cli/certs/arguments.ts'
+import { formatList } from '../../src/cli/certs/list.ts'
+import { formatOutcome } from '../../src/cli/certs/order.ts'
+import { formatPlan } from '../../src/cli/certs/plan.ts'
+import { formatWhole } from '../../src/cli/certs/show.ts'
+
+const DAY = 86_400_000
+const NOW = Date.parse('2026-11-26T17:00:00Z')
+
+const facts = {
+  subject: '',
+  issuer: 'CN=E7, O=CA',
+  serial: '0a1b',
+  fingerprint: 'ab'.repeat(32),
+  notBefore: NOW - 30 * DAY,
+  notAfter: NOW + 60 * DAY,
+}
+const held: HeldReport = {
+  ...facts,
+  names: ['a.test'],
+  from: { issuer: 'ca', authority: 'https://ca.test/dir', obtainedAt: NOW - 30 * DAY },
+  isUnstored: false,
+  chain: undefined,
+}
+const good: CertificateReport = {
+  id: 'a.test.ecdsa-p256',
+  site: 'a.test',
+  names: ['a.test'],
+  keyKind: 'ecdsa-p256',
+  issuers: ['ca'],
+  held,
+  step: { type: 'keep', renewAt: NOW + 30 * DAY, because: 'about a third of its lifetime is left' },
+  orderedSince: undefined,
+  attempts: undefined,
+  suggestion: undefined,
+  standIns: [],
+  fault: undefined,
+}
+const failed: CertificateReport = {
+  ...good,
+  id: 'b.test.rsa-2048',
+  names: ['b.test', 'www.b.test'],
+  keyKind: 'rsa-2048',
+  held: undefined,
+  step: { type: 'issue', at: NOW + 600_000, because: 'there is none yet' },
+  attempts: { failures: 2, unfinished: 0, looks: 0, lastAt: NOW - 60_000, nextAt: NOW + 600_000, reason: 'ca: no' },
+}
+const missing: CertificateReport = {
+  ...failed,
+  names: ['c.test'],
+  attempts: undefined,
+  step: { type: 'issue', at: 0, because: 'there is none yet' },
+}
+const own: CertificateReport = {
+  ...good,
+  id: '/etc/own.crt',
+  names: ['own.test'],
+  issuers: [],
+  held: { ...held, from: undefined, notAfter: NOW - DAY / 24 },
+  step: { type: 'watch', certificate: '/etc/own.crt', key: '/etc/own.key' },
+}
+
+test('the list: a row each, and what failed below it', () => {
+  assert.equal(
+    formatList([good, failed, missing, own, { ...missing, orderedSince: NOW - 1000 }], NOW),
+    `NAME       KEY         ISSUER    GOOD UNTIL                   NEXT STEP
+a.test     ecdsa-p256  ca        2027-01-25 (60 days)         renew 2026-12-26
+b.test +1  rsa-2048    ca        none yet                     order 2026-11-26 17:10Z
+    failed 2 times, last at 2026-11-26 16:59Z: ca: no
+c.test     rsa-2048    ca        none yet                     order now
+own.test   ecdsa-p256  your own  2026-11-26 16:00Z (expired)  reread on change
+c.test     rsa-2048    ca        none yet                     ordering now
+`,
+  )
+})
+
+test('the list tells what else an operator should not overlook', () => {
+  const text = formatList(
+    [
+      { ...missing, standIns: [{ names: ['c.test'], notAfter: NOW }], fault: '/data/x is damaged: it is no JSON.' },
+      { ...good, held: { ...held, isUnstored: true } },
+      { ...missing, attempts: { failures: 0, unfinished: 1, looks: 0, lastAt: NOW, nextAt: 0, reason: '' } },
+    ],
+    NOW,
+  )
+  assert.match(text, /wrong: \/data\/x is damaged/)
+  assert.match(text, /meanwhile a former certificate serves c\.test, good until 2026-11-26 17:00Z/)
+  assert.match(text, /serves from memory/)
+  assert.match(text, /the last try, at 2026-11-26 17:00Z, has not ended yet or was cut short/)
+})
+
+test('the plan: the first thing first, in the words of the plan', () => {
+  assert.equal(
+    formatPlan([own, good, failed, missing], NOW),
+    `NAME       KEY         NEXT STEP  AT                 BECAUSE
+c.test     rsa-2048    order      now                there is none yet
+b.test +1  rsa-2048    order      2026-11-26 17:10Z  there is none yet
+a.test     ecdsa-p256  renew      2026-12-26 17:00Z  about a third of its lifetime is left
+own.test   ecdsa-p256  reread     on change          /etc/own.crt is your own
+`,
+  )
+})
+
+test('the tables of certificates with names of usual length fit 100 columns', () => {
+  const report = { ...failed, names: ['shop.example.com', 'www.example.com'], issuers: ['letsencrypt'] }
+  for (const text of [formatList([report], NOW), formatPlan([report, good], NOW)])
+    for (const line of text.split('\n')) assert.ok(line.length <= 100, line)
+})
+
+test('the whole of one: chain, origin, suggestion with its explanation, tries', () => {
+  const text = formatWhole(
+    {
+      ...good,
+      held: { ...held, chain: [{ ...facts, subject: 'CN=E7, O=CA', issuer: 'CN=Root' }] },
+      step: { type: 'keep', renewAt: NOW + 3 * DAY, because: 'its CA suggests it' },
+      suggestion: {
+        window: { start: NOW + 2 * DAY, end: NOW + 4 * DAY },
+        renewAt: NOW + 3 * DAY,
+        explanationUrl: 'https://ca.test/why',
+      },
+      attempts: { failures: 1, unfinished: 0, looks: 0, lastAt: NOW, nextAt: NOW + 60_000, reason: 'ca: no' },
+    },
+    NOW,
+  )
+  for (const line of [
+    /^names +a\.test$/m,
+    /^signed by +CN=E7, O=CA$/m,
+    /^serial +0a1b$/m,
+    /^SHA-256 +(ab){32}$/m,
+    /^good from +2026-10-27T17:00:00Z$/m,
+    /^good until +2027-01-25T17:00:00Z \(60 days\)$/m,
+    /^obtained +at 2026-10-27T17:00:00Z from ca \(https:\/\/ca\.test\/dir\)$/m,
+    /^chain +CN=E7, O=CA, signed by CN=Root/m,
+    /^next step +renew at 2026-11-29T17:00:00Z: its CA suggests it$/m,
+    /^CA suggests +to renew between 2026-11-28T17:00:00Z and 2026-11-30T17:00:00Z/m,
+    /https:\/\/ca\.test\/why$/m,
+    /^no try before +2026-11-26T17:01:00Z$/m,
+    /^note +failed once, last at 2026-11-26 17:00Z: ca: no$/m,
+  ])
+    assert.match(text, line)
+})
+
+test('each outcome is a sentence that says what is next', () => {
+  const certificate = { id: 'a.test.rsa-2048', names: ['a.test'], keyKind: 'rsa-2048' } as const
+  const say = (outcome: Parameters<typeof formatOutcome>[0]['outcome']): string =>
+    formatOutcome({ type: 'outcome', certificate, outcome })
+  assert.equal(
+    say({ status: 'failed', reason: 'ca: no', nextAt: NOW }),
+    'a.test (rsa-2048): failed. ca: no. The next try is at 2026-11-26 17:00Z.',
+  )
+  assert.equal(
+    say({ status: 'obtained', issuer: 'ca', notAfter: NOW }),
+    'a.test (rsa-2048): got one from ca, good until 2026-11-26 17:00Z.',
+  )
+  assert.match(say({ status: 'not-due', renewAt: NOW, because: 'x' }), /to be renewed at 2026-11-26 17:00Z: x\.$/)
+  assert.match(say({ status: 'own-files' }), /not ordered/)
+  assert.match(say({ status: 'stopped' }), /stopped/)
+})
+
+for (const [takes, args, expected] of [
+  ['nothing', ['--config', 'a.yaml', '--json'], { config: 'a.yaml', json: true, name: '' }],
+  ['nothing', [], { config: 'castellan.yaml', json: false }],
+  ['name', ['Bücher.Example.'], { name: 'xn--bcher-kva.example' }],
+  ['name', ['*.A.test'], { name: '*.a.test' }],
+  ['name', ['[2001:db8::1]'], { name: '2001:db8::1' }],
+  ['name', ['a.test@0123456789ab.rsa-2048'], { name: 'a.test@0123456789ab.rsa-2048' }],
+  ['name-or-all', ['--all'], { all: true, name: '' }],
+  ['name-and-folder', ['a.test', '--to', 'out'], { name: 'a.test', folder: 'out' }],
+] as const)
+  test(`${takes}: ${args.join(' ') || 'no arguments'}`, () => {
+    const given: object = readArguments('x', takes as Takes, args)
+    assert.deepEqual({ ...given, ...expected }, given)
+    assert.ok(!('mistake' in given))
+  })
+
+for (const [takes, args, mistake] of [
+  ['nothing', ['a.test'], /takes no name$/],
+  ['nothing', ['--all'], /Unknown option '--all'/],
+  ['name', [], /needs a name$/],
+  ['name', [''], /needs a name$/],
+  ['name', ['a', 'b'], /takes one name, not 2: a, b$/],
+  ['name', ['a', '--to', 'x'], /Unknown option '--to'/],
+  ['name-or-all', [], /needs a name$/],
+  ['name-or-all', ['a', '--all'], /not both$/],
+  ['name-and-folder', ['a'], /needs a folder/],
+  ['name-and-folder', ['a', '--to'], /--to/],
+  ['name', ['a', '--config'], /--config/],
+] as const)
+  test(`${takes} is used wrongly: ${args.join(' ')}`, () => {
+    const given = readArguments('x', takes, args)
+    assert.ok('mistake' in given)
+    assert.match(given.mistake, mistake)
+    assert.match(given.usage, /^castellan certs x/)
+  })
