@@ -83,6 +83,10 @@ test('the list tells what else an operator should not overlook', () => {
       { ...missing, standIns: [{ names: ['c.test'], notAfter: NOW }], fault: '/data/x is damaged: it is no JSON.' },
       { ...good, held: { ...held, isUnstored: true } },
       { ...missing, attempts: { failures: 0, unfinished: 1, looks: 0, lastAt: NOW, nextAt: 0, reason: '' } },
+      {
+        ...missing,
+        attempts: { failures: 0, unfinished: 0, looks: 2, lastAt: NOW, nextAt: NOW, reason: 'no address' },
+      },
     ],
     NOW,
   )
@@ -90,6 +94,7 @@ test('the list tells what else an operator should not overlook', () => {
   assert.match(text, /meanwhile a former certificate serves c\.test, good until 2026-11-26 17:00Z/)
   assert.match(text, /serves from memory/)
   assert.match(text, /the last try, at 2026-11-26 17:00Z, has not ended yet or was cut short/)
+  assert.match(text, /not asked for, as that would fail; last looked at 2026-11-26 17:00Z: no address/)
 })
 
 test('the plan: the first thing first, in the words of the plan', () => {

@@ -70,7 +70,9 @@ export function remarksOn({ fault, attempts, standIns, held }: CertificateReport
 }
 
 /** `failed 2 times, last at 2026-11-26 17:04Z: ca: …` */
-function triesOf({ failures, lastAt, reason }: NonNullable<CertificateReport['attempts']>): string {
+function triesOf({ failures, looks, lastAt, reason }: NonNullable<CertificateReport['attempts']>): string {
+  if (failures === 0 && looks > 0)
+    return `not asked for, as that would fail; last looked at ${minuteOf(lastAt)}: ${reason}`
   if (failures === 0) return `the last try, at ${minuteOf(lastAt)}, has not ended yet or was cut short`
   return `failed ${failures === 1 ? 'once' : `${failures} times`}, last at ${minuteOf(lastAt)}: ${reason}`
 }
