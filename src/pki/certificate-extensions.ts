@@ -5,6 +5,9 @@ import { canonicalName } from './subject-names.ts'
 export type CertificateExtensions = {
   /** The serial number's DER content. */
   readonly serialContent: Buffer
+  /** The distinguished names as they are encoded, which is what other DER refers to them by. */
+  readonly issuerName: Buffer
+  readonly subjectName: Buffer
   readonly names: readonly string[]
   readonly authorityKeyIdentifier: Buffer | undefined
   readonly subjectKeyIdentifier: Buffer | undefined
@@ -40,10 +43,15 @@ export function readCertificateExtensions(der: Buffer): CertificateExtensions {
   const [tbs] = derElements(derElement(der, SEQUENCE).content)
   if (tbs?.tag !== SEQUENCE) throw new RangeError('No TBSCertificate')
   const fields = derElements(tbs.content).filter(({ tag }) => tag !== TBS_VERSION)
-  if (fields[0]?.tag !== INTEGER) throw new RangeError('No serial number')
+  // serialNumber, signature, issuer, validity, subject
+  const [serial, , issuer, , subject] = fields
+  if (serial?.tag !== INTEGER) throw new RangeError('No serial number')
+  if (issuer?.tag !== SEQUENCE || subject?.tag !== SEQUENCE) throw new RangeError('No issuer, or no subject')
   const extensions = extensionValues(fields.find(({ tag }) => tag === TBS_EXTENSIONS)?.content)
   return {
-    serialContent: fields[0].content,
+    serialContent: serial.content,
+    issuerName: issuer.whole,
+    subjectName: subject.whole,
     names: names(extensions.get(SUBJECT_ALTERNATIVE_NAME)),
     authorityKeyIdentifier: authorityKeyIdentifier(extensions.get(AUTHORITY_KEY_IDENTIFIER)),
     subjectKeyIdentifier: subjectKeyIdentifier(extensions.get(SUBJECT_KEY_IDENTIFIER)),

@@ -166,7 +166,8 @@ function isSameAuthority(a: Certificate, b: Certificate): boolean {
   return a.isAuthority && b.isAuthority && a.subject === b.subject && isSameKey(a.publicKey, b.publicKey)
 }
 
-function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
+/** Whether a CA's certificate says that it issued the other, and its key signed that. */
+export function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
   return issuer.isAuthority && certificate.x509.checkIssued(issuer.x509) && certificate.x509.verify(issuer.publicKey)
 }
 

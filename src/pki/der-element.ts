@@ -4,6 +4,8 @@ export type DerElement = {
   readonly tag: number
   /** A view of the bytes read. */
   readonly content: Buffer
+  /** The same with tag and length: what hashes and signatures cover. */
+  readonly whole: Buffer
 }
 
 /** The largest number in an identifier octet means that the tag goes on in the next ones: X.509 has no such tags. */
@@ -27,7 +29,7 @@ export function derElements(bytes: Buffer): DerElement[] {
     const [start, length] = contentAt(bytes, offset + 1)
     const end = start + length
     if (end > bytes.length) throw new RangeError(`DER element at ${offset} ends at ${end} of ${bytes.length}`)
-    elements.push({ tag, content: bytes.subarray(start, end) })
+    elements.push({ tag, content: bytes.subarray(start, end), whole: bytes.subarray(offset, end) })
     offset = end
   }
   return elements
@@ -38,6 +40,16 @@ export function derElement(bytes: Buffer, tag: number): DerElement {
   const [element, ...others] = derElements(bytes)
   if (element?.tag !== tag || others.length > 0) throw new RangeError(`DER without the one element of tag ${tag}`)
   return element
+}
+
+/** One element of this tag, with these parts as its content. Throws RangeError for more than 65,535 bytes. */
+export function encodeDer(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts)
+  const { length } = content
+  if (length > 0xffff) throw new RangeError(`A DER element of ${length} bytes`)
+  if (length < 0x80) return Buffer.concat([Buffer.of(tag, length), content])
+  if (length < 0x100) return Buffer.concat([Buffer.of(tag, 0x81, length), content])
+  return Buffer.concat([Buffer.of(tag, 0x82, length >> 8, length & 0xff), content])
 }
 
 /** Where the content begins whose length octets begin at `offset`, and how long it is (X.690 §8.1.3, §10.1). */

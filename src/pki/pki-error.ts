@@ -24,6 +24,20 @@ export type PkiErrorCode =
   | 'certificate-is-authority'
   /** A CA certificate and key that do not make a CA. */
   | 'authority-invalid'
+  /** An OCSP response that is none, or says what its rules do not allow. */
+  | 'ocsp-malformed'
+  /** The responder gives no answer, and says why: `tryLater`, `unauthorized` … (`facts.status`). */
+  | 'ocsp-refused'
+  | 'ocsp-algorithm-unsupported'
+  | 'ocsp-signature-invalid'
+  /** Whoever signed the response may not speak for the certificate's issuer. */
+  | 'ocsp-signer-unauthorized'
+  /** The response is about another certificate. */
+  | 'ocsp-other-certificate'
+  | 'ocsp-not-yet-valid'
+  | 'ocsp-expired'
+  /** The responder does not know the certificate. */
+  | 'ocsp-unknown'
 
 /** What is wrong with a key, a certificate or a chain. Facts name certificates and names, never a private key. */
 export class PkiError extends CastellanError {

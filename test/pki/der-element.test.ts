@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { derElement, derElements } from '../../src/pki/der-element.ts'
+import { derElement, derElements, encodeDer } from '../../src/pki/der-element.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const trace = (text: string): string[] =>
@@ -34,4 +34,15 @@ for (const [rule, bytes] of [
 test('one element is one, and of the tag that is asked for', () => {
   assert.equal(derElement(hex('0400'), 0x04).content.length, 0)
   for (const bytes of ['', '0200', '0400 0400']) assert.throws(() => derElement(hex(bytes), 0x04), RangeError)
+})
+
+test('what is written is read as it was, at every size of the length', () => {
+  for (const size of [0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff]) {
+    const content = Buffer.alloc(size, 7)
+    const written = encodeDer(0x30, content.subarray(0, size / 2), content.subarray(size / 2))
+    const element = derElement(written, 0x30)
+    assert.deepEqual(element.content, content)
+    assert.deepEqual(element.whole, written)
+  }
+  assert.throws(() => encodeDer(0x30, Buffer.alloc(0x10000)), RangeError)
 })
