@@ -104,6 +104,8 @@ export type Site = {
   /** A certificate of each kind. */
   readonly keys: readonly KeyKind[]
   readonly grouping: 'perSite' | 'perName'
+  /** Certificates are to say that clients must insist on a staple (RFC 7633). */
+  readonly mustStaple: boolean
   /** Absolute paths of PEM files, which held a certificate and a private key when the config was read. */
   readonly files: readonly CertificateFile[]
   /** In order of preference; undefined: nobody chose. `issuersFor` says what that means for a name. */

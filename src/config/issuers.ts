@@ -11,6 +11,12 @@ export const builtInDirectories: ReadonlyMap<string, string> = new Map([
 /** Those of them that give certificates only to accounts that are known to them already (RFC 8555 §7.3.4). */
 export const externalAccountIssuers: ReadonlySet<string> = new Set(['zerossl', 'google'])
 
+/**
+ * Who has no OCSP responder: Let's Encrypt, which has refused to put must-staple into certificates since 2025-05-07
+ * (letsencrypt.org/2024/12/05/ending-ocsp), and the CA in the data folder.
+ */
+export const issuersWithoutOcsp: ReadonlySet<string> = new Set(['letsencrypt', 'letsencrypt-staging', 'internal'])
+
 /** The CA in the data folder. */
 export const INTERNAL_ISSUER = 'internal'
 

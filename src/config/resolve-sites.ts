@@ -5,6 +5,7 @@ import type { Spot } from './document.ts'
 import { formatDuration, SECOND_MS } from './duration.ts'
 import type { Findings } from './findings.ts'
 import { builtInDirectories, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
+import { warnOfMustStaple } from './must-staple.ts'
 import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { checkRedirect } from './redirect-loop.ts'
@@ -44,6 +45,11 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   const files = await resolveFiles(settings, names, spot, findings)
   checkIssuers(settings, own, spot, around)
   if (settings.hsts) warnOfHsts(settings.hsts, spot.at('hsts'), findings)
+  const mustStaple = settings.certificate?.mustStaple
+  if (mustStaple && files.length === 0) {
+    const asked = names.flatMap((each) => issuersFor(each, issuers))
+    warnOfMustStaple(asked, spot.at('certificate', 'mustStaple'), findings)
+  }
   const name = own[0]?.name
   if (action === undefined || name === undefined) return undefined
   return {
@@ -57,6 +63,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     via: settings.via ?? defaults.via,
     keys: settings.certificate?.keys ?? defaults.certificate.keys,
     grouping: settings.certificate?.grouping ?? defaults.certificate.grouping,
+    mustStaple: mustStaple ?? defaults.certificate.mustStaple,
     files,
     issuers,
   }

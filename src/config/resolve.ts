@@ -4,6 +4,7 @@ import type { Document, DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import { builtInDirectories, externalAccountIssuers, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
 import type { ListenAddress } from './listen-address.ts'
+import { warnOfMustStaple } from './must-staple.ts'
 import { Refusal } from './problem.ts'
 import { checkIssuerNames, resolveIssuers } from './resolve-issuers.ts'
 import { resolveSites, warnOfHsts } from './resolve-sites.ts'
@@ -43,6 +44,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   if (entries.length === 0 && noneNamed && parts.complete) findings.refuse(document.spot('sites'), noSites)
   const sites = await resolveSites(entries, claims, { defaults, listen: settings.listen, knownIssuers, findings })
   checkAccounts(sites, settings, document, findings)
+  if (defaults.certificate.mustStaple) checkMustStaple(entries, sites, document, findings)
   if (parts.complete) checkFallback(settings.fallback, claims, document.spot('fallback'), findings)
 
   return {
@@ -100,6 +102,20 @@ function checkAccounts(
     const found = `${name} will issue nothing: it wants an account that you have there already`
     findings.warn(document.spot('issuers', name), new Refusal('give externalAccount with kid and hmacKey', { found }))
   }
+}
+
+/** Of the defaults, once: sites that ask for it themselves are told so where they do. */
+function checkMustStaple(
+  entries: readonly SiteEntry[],
+  sites: readonly Site[],
+  document: Document,
+  findings: Findings,
+): void {
+  const own = new Set(entries.filter(({ settings }) => settings?.certificate?.mustStaple).map(({ key }) => key))
+  const asked = sites
+    .filter(({ name, files, mustStaple }) => mustStaple && files.length === 0 && !own.has(name))
+    .flatMap(({ names, issuers }) => names.flatMap((name) => issuersFor(name, issuers)))
+  warnOfMustStaple(asked, document.spot('defaults', 'certificate', 'mustStaple'), findings)
 }
 
 /** The keys that a mapping has in the file, whether or not its values were accepted. */

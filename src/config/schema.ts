@@ -83,31 +83,32 @@ const grouping = text(choiceFormat(['perSite', 'perName'])).describe(
   "One certificate for all of a site's names, or one for each.",
 )
 
+const mustStaple = onOff().describe(
+  'Ask for certificates that clients refuse without a fresh OCSP response (RFC 7633). For CAs that still have OCSP.',
+)
+
 const certificateFile = mapping('certificate.files', {
   certificate: text(filePath('./my.crt')).describe('PEM: the certificate, then its intermediates.'),
   key: text(filePath('./my.key')).describe('PEM: its private key, not encrypted.'),
 })
 
-const siteCertificate = mapping(
-  'site.certificate',
-  {
-    keys: certificateKeys.optional(),
-    grouping: grouping.optional(),
-    files: z
-      .union(
-        [
-          certificateFile.transform((file) => [file]),
-          z
-            .array(certificateFile)
-            .min(1, { error: () => 'at least one is needed; allowed: a list of mappings with certificate and key' }),
-        ],
-        { error: () => 'allowed: a list of mappings with certificate and key' },
-      )
-      .optional()
-      .describe('Certificates of your own, reread when they change; none is then asked for.'),
-  },
-  { later: ['mustStaple'] },
-)
+const siteCertificate = mapping('site.certificate', {
+  keys: certificateKeys.optional(),
+  grouping: grouping.optional(),
+  mustStaple: mustStaple.optional(),
+  files: z
+    .union(
+      [
+        certificateFile.transform((file) => [file]),
+        z
+          .array(certificateFile)
+          .min(1, { error: () => 'at least one is needed; allowed: a list of mappings with certificate and key' }),
+      ],
+      { error: () => 'allowed: a list of mappings with certificate and key' },
+    )
+    .optional()
+    .describe('Certificates of your own, reread when they change; none is then asked for.'),
+})
 
 /** Settings of a site that are still to come, in `defaults` as well. */
 const SITE_KEYS_LATER = ['tls', 'timeouts', 'headers', 'compress', 'auth', 'allow', 'rateLimit', 'challenge']
@@ -286,11 +287,11 @@ const defaults = mapping(
     hsts: hsts.prefault(false),
     forwarded: forwarded.prefault(false),
     via: via.prefault(false),
-    certificate: mapping(
-      'defaults.certificate',
-      { keys: certificateKeys.prefault(['ecdsa-p256', 'rsa-2048']), grouping: grouping.prefault('perSite') },
-      { later: ['mustStaple'] },
-    )
+    certificate: mapping('defaults.certificate', {
+      keys: certificateKeys.prefault(['ecdsa-p256', 'rsa-2048']),
+      grouping: grouping.prefault('perSite'),
+      mustStaple: mustStaple.prefault(false),
+    })
       .prefault({})
       .describe('What certificates are asked for.'),
     limits: siteLimits.prefault({}),

@@ -98,7 +98,7 @@ class AcmeIssuer implements Issuer {
   }
 
   async #issue(
-    { names, keyKind, site, predecessor, isInsistent = false }: CertificateRequest,
+    { names, keyKind, site, predecessor, isInsistent = false, mustStaple = false }: CertificateRequest,
     signal: AbortSignal,
   ): Promise<IssuedCertificate> {
     const client = await this.#connect(signal)
@@ -108,7 +108,7 @@ class AcmeIssuer implements Issuer {
     if (!isInsistent) await this.#lookBefore(names, client, account)
     const { privateKey } = await this.#generateKey(keyKind)
     if (isSameKey(privateKey, account.key.privateKey)) throw accountKeyReused(names)
-    const csr = await createCertificateRequest({ names, privateKey })
+    const csr = await createCertificateRequest({ names, privateKey, mustStaple })
     const order = {
       names,
       profile,

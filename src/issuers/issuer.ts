@@ -6,6 +6,8 @@ import type { KeyKind } from '../pki/key-kind.ts'
 export type CertificateRequest = {
   readonly names: readonly string[]
   readonly keyKind: KeyKind
+  /** It shall say that clients must insist on a staple (RFC 7633). An issuer without OCSP leaves it out. */
+  readonly mustStaple?: boolean
   /** The site that it is for, as the config names it: whose account to use, where each site has its own. */
   readonly site?: string
   /** The certificate that it is to replace, if that came from the same CA: renewals that a CA asked for are not counted. */

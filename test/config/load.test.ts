@@ -86,6 +86,7 @@ test('two lines are a config: everything else has a default', async () => {
         via: false,
         keys: ['ecdsa-p256', 'rsa-2048'],
         grouping: 'perSite',
+        mustStaple: false,
         files: [],
         issuers: undefined,
       },
@@ -333,6 +334,29 @@ sites:
   assert.deepEqual(warnings.map(problemLine), [
     'castellan.yaml:1:10: include: found "nowhere/*.yaml", whose folder is not there; nothing is included from it',
     'castellan.yaml:3:73: sites."b.example".certificate.files: no certificate covers b.example; clients refuse it there',
+  ])
+})
+
+test('must-staple is asked for by a site or by all, and a CA without OCSP is worth a warning', async () => {
+  const yaml = `acceptTerms: on
+defaults: { certificate: { mustStaple: on }, issuer: [zerossl, letsencrypt] }
+issuers: { zerossl: { externalAccount: { kid: a, hmacKey: YQ } } }
+sites:
+  a.example.com: { upstream: http://h, certificate: { mustStaple: off } }
+  b.example.com: http://h
+  c.example.com: { upstream: http://h, issuer: letsencrypt-staging, certificate: { mustStaple: on } }
+  d.example.com: { upstream: http://h, issuer: internal, certificate: { mustStaple: on } }
+  e.example.com: { upstream: http://h, issuer: zerossl, certificate: { mustStaple: on } }
+`
+  const { config, warnings } = await loadGood(yaml)
+  assert.deepEqual(
+    config.sites.map(({ mustStaple }) => mustStaple),
+    [false, true, true, true, true],
+  )
+  assert.deepEqual(warnings.map(problemLine), [
+    "castellan.yaml:2:40: defaults.certificate.mustStaple: found it asked of letsencrypt, which has no OCSP; Let's Encrypt refuses the order; turn it off, or choose another issuer",
+    `castellan.yaml:7:96: sites."c.example.com".certificate.mustStaple: found it asked of letsencrypt-staging, which has no OCSP; Let's Encrypt refuses the order; turn it off, or choose another issuer`,
+    'castellan.yaml:8:85: sites."d.example.com".certificate.mustStaple: found it asked of internal, which has no OCSP; internal leaves it out; turn it off, or choose another issuer',
   ])
 })
 

@@ -42,9 +42,9 @@ const keys: Case[] = [
   ],
   [
     'defaults that are to come',
-    `${GOOD}defaults:\n  tls: {}\n  certificate: { mustStaple: false }`,
+    `${GOOD}defaults:\n  tls: {}\n  certificate: { mustStaple: maybe }`,
     '3:3: defaults.tls: not supported yet; remove it',
-    '4:18: defaults.certificate.mustStaple: not supported yet; remove it',
+    '4:30: defaults.certificate.mustStaple: found "maybe"; allowed: on, off, true, false',
   ],
 ]
 

@@ -37,6 +37,16 @@ test('a request has every name as subjectAltName and an empty subject', { skip: 
   )
 })
 
+test('must-staple is the TLS feature status_request (RFC 7633 §4)', { skip: withoutOpenssl }, async () => {
+  const { privateKey } = await generateKey('ecdsa-p256')
+  for (const mustStaple of [true, false]) {
+    const csr = await createCertificateRequest({ names, privateKey, mustStaple })
+    const text = await openssl(['req', '-inform', 'der', '-in', 'csr', '-text', '-noout'], { csr })
+    assert.equal(/TLS Feature: *\n *status_request/.test(text), mustStaple, text)
+    assert.match(text, /DNS:a\.example/)
+  }
+})
+
 test('no request is made without names, or for a key of an unknown kind', async () => {
   const { privateKey } = await generateKey('ecdsa-p256')
   await assert.rejects(createCertificateRequest({ names: [], privateKey }), { code: 'name-invalid' })
