@@ -145,6 +145,11 @@ export class Attempts {
     await this.#forget(id)
   }
 
+  /** What has failed so far means nothing any more. */
+  async startAnew(id: string): Promise<void> {
+    await this.#forget(id)
+  }
+
   #get(id: string): Attempt {
     const circumstances = this.#circumstances.get(id) ?? ''
     const none = { failures: 0, unfinished: 0, looks: 0, lastAt: 0, nextAt: 0, reason: '', circumstances }

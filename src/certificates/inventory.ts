@@ -1,5 +1,5 @@
 import type { Issuer, IssuerIdentity } from '../issuers/issuer.ts'
-import { coversName } from '../pki/certificate.ts'
+import { type Certificate, coversName } from '../pki/certificate.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
@@ -10,7 +10,7 @@ import { factsOfStored, loadCertificate, type StoredCertificate } from './record
 import { type CertificateReport, reportOf } from './report.ts'
 import { spokenTime } from './spoken-time.ts'
 import { findStandIns, type StandIn } from './stand-ins.ts'
-import type { CertificatesState, HeldCertificate } from './state.ts'
+import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Suggestions } from './suggestions.ts'
 import type { WantedCertificate } from './wanted.ts'
 import type { Wish } from './wish.ts'
@@ -24,6 +24,9 @@ export type InventoryOptions = {
   readonly random: Random
   readonly log: Log
 }
+
+/** When a certificate was revoked and why, as `at …`; undefined if it was not, as far as is known. */
+export type RevocationOf = (certificate: Certificate) => string | undefined
 
 /** One certificate that should exist, and how it stands with it. */
 export type Item = {
@@ -49,9 +52,11 @@ export class Inventory {
   readonly attempts: Attempts
   readonly suggestions: Suggestions
   readonly #options: InventoryOptions
+  readonly #revocationOf: RevocationOf
 
-  constructor(options: InventoryOptions) {
+  constructor(options: InventoryOptions, revocationOf: RevocationOf) {
     this.#options = options
+    this.#revocationOf = revocationOf
     this.items = options.wanted.map(itemFor)
     this.attempts = new Attempts(options)
     this.suggestions = new Suggestions(options)
@@ -79,13 +84,14 @@ export class Inventory {
   stepFor(item: Item, now: number): Step {
     const { wanted, held, wish } = item
     const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
-    const facts = held && factsOfStored(held, this.suggestions.renewAt(wanted.id, held))
+    const revoked = held && this.#revocationOf(held.certificate)
+    const facts = held && factsOfStored(held, this.suggestions.renewAt(wanted.id, held), revoked)
     const step = planStep(wanted, facts, authorityOf, this.attempts.nextAt(wanted.id), now)
     return wish?.isRenewal === true ? planAsked(step, wish.at) : step
   }
 
   /** What is served. */
-  get held(): HeldCertificate[] {
+  get held(): ServableCertificate[] {
     return this.items.flatMap(servedBy)
   }
 
@@ -136,19 +142,23 @@ function itemFor(wanted: WantedCertificate): Item {
 }
 
 /** What serves for it: itself, for those of the wanted names that it is good for, or else what stands in. */
-function servedBy({ wanted, held, standIns }: Item): HeldCertificate[] {
+export function servedBy({ wanted, held, standIns }: Item): ServableCertificate[] {
   if (held === undefined) return standIns.map(({ stored, names }) => toHeld(wanted, stored, names))
   const names = wanted.names.filter((name) => coversName(held.certificate.names, name))
   return [toHeld(wanted, held, names)]
 }
 
 /** One that stands in for several serves other names for each, so its fingerprint alone does not tell them apart. */
-function toHeld({ id }: WantedCertificate, stored: StoredCertificate, names: readonly string[]): HeldCertificate {
+function toHeld({ id }: WantedCertificate, stored: StoredCertificate, names: readonly string[]): ServableCertificate {
   const { certificate, chain, privateKey } = stored
-  return { id: `${id}:${certificate.fingerprint}`, names, chain, privateKey }
+  return { id: `${id}:${certificate.fingerprint}`, names, chain, privateKey, certificate, ownership: 'issued' }
 }
 
 /** Who would be asked, and as what. */
-export function circumstancesOf({ issuers }: WantedCertificate, byName: ReadonlyMap<string, IssuerIdentity>): string {
-  return issuers.map((name) => `${name}:${byName.get(name)?.settings}`).join()
+export function circumstancesOf(
+  { issuers, mustStaple }: WantedCertificate,
+  byName: ReadonlyMap<string, IssuerIdentity>,
+): string {
+  const asked = issuers.map((name) => `${name}:${byName.get(name)?.settings}`).join()
+  return mustStaple ? `${asked} must-staple` : asked
 }

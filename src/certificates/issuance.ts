@@ -37,14 +37,14 @@ export async function issueFromAny(
   { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
   signal: AbortSignal,
 ): Promise<StoredCertificate> {
-  const { names, keyKind, site } = wanted
+  const { names, keyKind, mustStaple, site } = wanted
   const failures: { issuer: string; error: unknown }[] = []
   for (const [index, name] of wanted.issuers.entries()) {
     signal.throwIfAborted()
     const issuer = issuers.get(name)!
     try {
       const predecessor = isFrom(issuer, held) ? held.certificate : undefined
-      const issued = await issuer.issue({ names, keyKind, site, predecessor, isInsistent }, signal)
+      const issued = await issuer.issue({ names, keyKind, mustStaple, site, predecessor, isInsistent }, signal)
       return acceptIssued(issued, wanted, issuer, clock.now())
     } catch (error) {
       signal.throwIfAborted()

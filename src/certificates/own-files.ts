@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { asSentence, CastellanError, describeError, type Facts } from '../errors.ts'
-import { coversName, parseChain } from '../pki/certificate.ts'
+import { type Certificate, coversName, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
@@ -10,7 +10,7 @@ import type { Log } from '../telemetry/log.ts'
 import { type CertificateReport, heldReport } from './report.ts'
 import { servableChain } from './servable.ts'
 import { spokenTime } from './spoken-time.ts'
-import type { HeldCertificate } from './state.ts'
+import type { ServableCertificate } from './state.ts'
 
 /** The certificates that an operator brings for a site: paths of PEM files. */
 export type OwnFiles = {
@@ -43,7 +43,7 @@ type Content = {
   readonly chain: string
   readonly privateKey: string
   /** Of the first certificate. All of it would be kept for as long as it serves, which is 20 kB. */
-  readonly leaf: { readonly names: readonly string[]; readonly notAfter: number }
+  readonly leaf: Pick<Certificate, 'names' | 'notAfter' | 'fingerprint' | 'ocspUrl' | 'mustStaple'>
   /** Of the whole chain: an intermediate that is added later changes no more than that. */
   readonly digest: string
 }
@@ -79,7 +79,7 @@ export class OwnCertificates {
   }
 
   /** Those that can be served. */
-  get held(): HeldCertificate[] {
+  get held(): ServableCertificate[] {
     return this.#sites.flatMap((site) => usable(site).map((pair) => toHeld(site, pair)))
   }
 
@@ -208,12 +208,12 @@ function covers({ content }: Pair, name: string): boolean {
  * Serves the names that it is good for, and those for which no file is good: a certificate that clients complain of tells
  * an operator more than none.
  */
-function toHeld({ site, names, pairs }: Site, { content }: UsablePair): HeldCertificate {
+function toHeld({ site, names, pairs }: Site, { content }: UsablePair): ServableCertificate {
   const { chain, privateKey, leaf, digest } = content
   const served = names.filter((name) => coversName(leaf.names, name) || !pairs.some((pair) => covers(pair, name)))
   // With the names: a change of another pair can change which of them are served from this one.
   const id = sha256(JSON.stringify([digest, site, served]))
-  return { id, names: served, chain, privateKey }
+  return { id, names: served, chain, privateKey, certificate: leaf, ownership: 'own' }
 }
 
 /** Changes when either file does; the same for two files that are not there. */
@@ -240,8 +240,8 @@ function readPair({ certificate, key }: Pair): Content {
   if (!isSameKey(leaf.publicKey, importPrivateKey(privateKey)))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
   const chain = servableChain(certificates, privateKey)
-  const { names, notAfter } = leaf
-  return { chain, privateKey, leaf: { names, notAfter }, digest: sha256(chain) }
+  const { names, notAfter, fingerprint, ocspUrl, mustStaple } = leaf
+  return { chain, privateKey, leaf: { names, notAfter, fingerprint, ocspUrl, mustStaple }, digest: sha256(chain) }
 }
 
 /**

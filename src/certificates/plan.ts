@@ -16,6 +16,12 @@ export type HeldFacts = {
   readonly obtainedAt: number
   /** When its CA would like it to be renewed (RFC 9773); undefined if that does not say. */
   readonly suggestedAt?: number | undefined
+  /** When its CA revoked it and why, as `at …`; undefined if it did not, as far as we know. */
+  readonly revoked?: string | undefined
+  /** It took the place of one that was revoked. */
+  readonly replacesRevoked?: boolean
+  /** As it was asked for: a CA may leave it out. */
+  readonly mustStaple: boolean
   /** SHA-256 of it, in hex. */
   readonly fingerprint: string
 }
@@ -37,6 +43,8 @@ const LEAST_USE_MS = 10 * 1000
 const LATEST_LEFT = 1 / 10
 /** A CA whose suggestions are always past is asked no more often than this. */
 const LEAST_SUGGESTED_USE_MS = 60 * 60 * 1000
+/** Nor one that revokes what it has just given in the place of what it revoked. */
+const LEAST_REVOKED_USE_MS = 60 * 60 * 1000
 /** How far a certificate's times may lie ahead of a clock that is right: clocks of machines and CAs differ. */
 const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
 /** The part of a lifetime over which certificates issued together are renewed: apart from each other, and early. */
@@ -61,6 +69,10 @@ export function planStep(
   const unfit = whyUnfit(wanted, held, authorityOf) ?? whyFromTheFuture(held, now)
   if (unfit !== undefined) return { type: 'issue', at: allowed, because: unfit }
   const obtainedAt = Math.min(held.obtainedAt, now)
+  if (held.revoked !== undefined) {
+    const at = held.replacesRevoked ? Math.max(allowed, obtainedAt + LEAST_REVOKED_USE_MS) : allowed
+    return { type: 'issue', at, because: `it was revoked ${held.revoked}` }
+  }
   const due = renewal({ ...held, obtainedAt })
   const at = Math.max(due.at, allowed)
   if (at > now) return { type: 'keep', renewAt: at, because: allowed > due.at ? AFTER_A_TRY : due.because }
@@ -125,6 +137,8 @@ function whyUnfit(
   if (wanted.keyKind !== held.keyKind) return `it should have a key of kind ${wanted.keyKind}`
   if (!wanted.issuers.includes(held.issuer)) return `${held.issuer} is not to issue it any more`
   if (authorityOf(held.issuer) !== held.authority) return `${held.issuer} was another CA then: ${held.authority}`
+  if (wanted.mustStaple !== held.mustStaple)
+    return wanted.mustStaple ? 'it is to be must-staple now' : 'it is not to be must-staple any more'
   const missing = wanted.names.filter((name) => !held.names.includes(name))
   if (missing.length > 0) return `it lacks ${missing.join(', ')}`
   if (held.names.length > wanted.names.length) return 'it has names that are not wanted any more'

@@ -47,6 +47,12 @@ export class Progress {
     this.#log.info(event, message, { ...factsOf(wanted), issuer, notAfter, renewAt })
   }
 
+  /** Clients then do not insist on a staple, and nothing is less well for it than without having asked. */
+  withoutMustStaple(wanted: WantedCertificate, { issuer }: StoredCertificate): void {
+    const message = `${issuer} gave ${describe(wanted)} without must-staple, which it was asked for: it does not support that.`
+    this.#log.warn('must-staple-left-out', message, factsOf(wanted))
+  }
+
   /** Nobody gave one. An error if clients suffer from it, a warning as long as what serves meanwhile is good. */
   failed(wanted: WantedCertificate, { type, serving, reason, nextAt, alsoWaiting }: Failure): void {
     const now = this.#clock.now()

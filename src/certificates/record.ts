@@ -15,6 +15,10 @@ export type StoredCertificate = {
   readonly certificate: Certificate
   /** What it was asked for. A CA may add names of its own, or answer with a wildcard that covers them. */
   readonly names: readonly string[]
+  /** Whether it was asked to say that clients must insist on a staple; some CAs leave that out. */
+  readonly mustStaple: boolean
+  /** It took the place of one that was revoked. */
+  readonly replacesRevoked: boolean
   /** PEM. */
   readonly chain: string
   /** PEM, PKCS #8. */
@@ -35,17 +39,18 @@ function keyOf(id: string): string {
   return `certificates/${id}`
 }
 
-/** What the plan looks at. `suggestedAt` is the CA's word on when to renew it, if there is one. */
-export function factsOfStored(stored: StoredCertificate, suggestedAt?: number): HeldFacts {
-  const { certificate, names, issuer, authority, obtainedAt } = stored
+/** What the plan looks at. `suggestedAt` is the CA's word on when to renew it, `revoked` on when it did so and why. */
+export function factsOfStored(stored: StoredCertificate, suggestedAt?: number, revoked?: string): HeldFacts {
+  const { certificate, names, mustStaple, replacesRevoked, issuer, authority, obtainedAt } = stored
   const { keyKind, notBefore, notAfter, fingerprint } = certificate
-  return { names, keyKind, notBefore, notAfter, fingerprint, issuer, authority, obtainedAt, suggestedAt }
+  const times = { notBefore, notAfter, obtainedAt, suggestedAt }
+  return { names, keyKind, mustStaple, fingerprint, issuer, authority, revoked, replacesRevoked, ...times }
 }
 
 /** Takes a CA's answer that can be served now, and is what was wanted; its chain is written anew. Throws PkiError. */
 export function acceptIssued(
   { chain: received, privateKey }: IssuedCertificate,
-  { names, keyKind }: WantedCertificate,
+  { names, keyKind, mustStaple }: WantedCertificate,
   { name: issuer, authority }: Pick<Issuer, 'name' | 'authority'>,
   now: number,
 ): StoredCertificate {
@@ -57,13 +62,13 @@ export function acceptIssued(
     throw new PkiError('certificate-key-mismatch', message, { keyKind: certificate.keyKind })
   }
   const chain = servableChain(certificates, privateKey)
-  return { certificate, names, chain, privateKey, issuer, authority, obtainedAt: now }
+  const asked = { names, mustStaple, replacesRevoked: false, issuer, authority, obtainedAt: now }
+  return { ...asked, certificate, chain, privateKey }
 }
 
 /** Throws StorageError `storage-unwritable`; what was stored before then stands. */
 export function storeCertificate(storage: Storage, id: string, stored: StoredCertificate): Promise<void> {
-  const { names, issuer, authority, obtainedAt, chain, privateKey } = stored
-  const record: Record = { names, issuer, authority, obtainedAt, chain, privateKey }
+  const { certificate: _, ...record } = stored satisfies Record
   return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
 }
 
@@ -102,12 +107,13 @@ export async function readCertificate(storage: StorageReader, id: string): Promi
 }
 
 function readRecord(value: Buffer): StoredCertificate {
-  const { names, issuer, authority, obtainedAt, chain: stored, privateKey } = parseRecord(value)
+  const record = parseRecord(value)
+  const { names, privateKey, chain: stored } = record
   const certificates = parseChain(stored)
   const [certificate] = certificates
   checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now: certificate.notBefore })
   const chain = servableChain(certificates, privateKey)
-  return { certificate, names, chain, privateKey, issuer, authority, obtainedAt }
+  return { ...record, certificate, chain }
 }
 
 /** Without JSON.parse's own error as a cause: it may quote the key. */
@@ -121,6 +127,13 @@ function parseRecord(value: Buffer): Record {
   const { issuer, authority, obtainedAt, names, chain, privateKey } = record ?? {}
   const areTexts = [issuer, authority, chain, privateKey].every((text) => typeof text === 'string')
   const areNames = Array.isArray(names) && names.length > 0 && names.every((name) => typeof name === 'string')
-  if (areTexts && areNames && Number.isFinite(obtainedAt)) return record as Record
+  if (areTexts && areNames && Number.isFinite(obtainedAt)) return pickRecord(record as Record)
   throw new PkiError('certificate-malformed', 'The record lacks a part.')
+}
+
+/** Nothing else that may stand there; what older records lack is false. */
+function pickRecord(record: Record): Record {
+  const { issuer, authority, obtainedAt, names, chain, privateKey } = record
+  const [mustStaple, replacesRevoked] = [record.mustStaple === true, record.replacesRevoked === true]
+  return { names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, chain, privateKey }
 }

@@ -1,20 +1,24 @@
 import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
-import { Inventory, type InventoryOptions, type Item } from './inventory.ts'
+import { Inventory, type InventoryOptions, type Item, servedBy } from './inventory.ts'
 import { IssuanceError, isFrom, issueFromAny } from './issuance.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { type Step, timeOf } from './plan.ts'
 import { Progress } from './progress.ts'
 import { type StoredCertificate, storeCertificate } from './record.ts'
 import type { CertificateReport } from './report.ts'
+import type { AskResponder } from './responder.ts'
 import { selectByName } from './selection.ts'
-import type { CertificatesState } from './state.ts'
+import { Staples } from './staples.ts'
+import type { CertificatesState, ServableCertificate } from './state.ts'
 import type { WantedCertificate } from './wanted.ts'
 import { addWish, type Outcome } from './wish.ts'
 
 export type CertificatesOptions = InventoryOptions & {
   readonly ownFiles: readonly OwnFiles[]
+  /** For the OCSP staples of certificates that name a responder. */
+  readonly askResponder: AskResponder
   /** Called whenever the state has changed, but not for the first one. The state is put together when it is asked for. */
   readonly onChange: (state: () => CertificatesState) => void
 }
@@ -68,6 +72,7 @@ export class Certificates {
   readonly #inventory: Inventory
   readonly #asking = new Set<Promise<void>>()
   readonly #own: OwnCertificates
+  readonly #staples: Staples
   readonly #progress: Progress
   readonly #stopping = new AbortController()
   /** By their names: a CA that is asked for the same names twice at once may give the same order twice. */
@@ -78,15 +83,22 @@ export class Certificates {
   constructor(options: CertificatesOptions) {
     const { ownFiles, clock, log } = options
     this.#options = options
-    this.#inventory = new Inventory(options)
+    this.#inventory = new Inventory(options, (certificate) => this.#staples.revocation(certificate)?.when)
     this.#own = new OwnCertificates(ownFiles, clock, log)
     this.#progress = new Progress(log, clock)
+    this.#staples = new Staples({
+      ...options,
+      onChange: () => options.onChange(() => this.state),
+      onRevoked: (fingerprint) => this.#replaceRevoked(fingerprint),
+    })
   }
 
   /** What is served now. */
   get state(): CertificatesState {
-    const { held, waiting } = this.#inventory
-    return { held: [...held, ...this.#own.held], waiting: [...waiting, ...this.#own.waiting] }
+    const held = this.#servable().map(({ certificate, id, names, chain, privateKey }) => {
+      return { id, names, chain, privateKey, staple: this.#staples.staple(certificate) }
+    })
+    return { held, waiting: [...this.#inventory.waiting, ...this.#own.waiting] }
   }
 
   /**
@@ -155,16 +167,23 @@ export class Certificates {
   async load(): Promise<void> {
     await this.#inventory.load()
     await this.#own.refresh()
+    await this.#staples.add(this.#servable())
+    await this.#staples.keepOnly(this.#servable())
+  }
+
+  #servable(): ServableCertificate[] {
+    return [...this.#inventory.held, ...this.#own.held]
   }
 
   start(): void {
+    this.#staples.start()
     this.#running = Promise.all([this.#keepWanted(), this.#keepOwn()])
   }
 
   /** Gives up what is under way, and resolves when nothing runs any more. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#running
+    await Promise.all([this.#running, this.#staples.stop()])
     await Promise.all([...[...this.#busy.values()].map(({ done }) => done), ...this.#asking])
     for (const item of this.#inventory.items) conclude(item, { status: 'stopped' })
   }
@@ -181,7 +200,10 @@ export class Certificates {
     while (!this.#own.isEmpty && !this.#stopping.signal.aborted) {
       await this.#sleep(OWN_FILES_INTERVAL_MS, Promise.withResolvers<void>())
       if (this.#stopping.signal.aborted) return
-      if (await this.#own.refresh()) this.#options.onChange(() => this.state)
+      if (!(await this.#own.refresh())) continue
+      await this.#staples.add(this.#own.held)
+      await this.#staples.keepOnly(this.#servable())
+      this.#options.onChange(() => this.state)
     }
   }
 
@@ -269,6 +291,7 @@ export class Certificates {
     this.#progress.requested(wanted, step.because)
     await this.#inventory.attempts.begin(wanted.id)
     try {
+      const replacesRevoked = item.held !== undefined && this.#staples.revocation(item.held.certificate) !== undefined
       const issued = await issueFromAny(
         wanted,
         { held: item.held, isInsistent: this.#inventory.attempts.isInsistent(wanted.id) },
@@ -276,7 +299,7 @@ export class Certificates {
         { clock, progress: this.#progress },
         signal,
       )
-      await this.#swapIn(item, issued, step.type)
+      await this.#swapIn(item, { ...issued, replacesRevoked }, step.type)
     } catch (error) {
       // Given up as the program stops, it stays noted as begun, as after a crash.
       if (!signal.aborted) await this.#fail(item, step.type, error)
@@ -286,13 +309,27 @@ export class Certificates {
   /** Stored first: what serves must survive a crash. Only if the storage fails does it serve without. */
   async #swapIn(item: Item, issued: StoredCertificate, type: Order['type']): Promise<void> {
     const { wanted } = item
+    const { certificate } = issued
+    const former = servedBy(item)
     item.saveAgainAt = await this.#save(wanted, issued)
+    await this.#staples.add([{ ...issued, ownership: 'issued' }])
+    if (certificate.mustStaple) await this.#staples.first(certificate)
     item.held = issued
     item.standIns = []
+    // Only then, for this looks at all that there are.
+    if (former.some((each) => each.certificate.ocspUrl !== undefined)) await this.#staples.keepOnly(this.#servable())
     await this.#inventory.attempts.succeed(wanted.id)
     this.#progress.received(wanted, issued, type)
     conclude(item, { status: 'obtained', issuer: issued.issuer, notAfter: issued.certificate.notAfter })
+    if (wanted.mustStaple && !certificate.mustStaple) this.#progress.withoutMustStaple(wanted, issued)
     this.#options.onChange(() => this.state)
+  }
+
+  /** Whatever its last tries met, they were not about this: the next is now. */
+  async #replaceRevoked(fingerprint: string): Promise<void> {
+    for (const { wanted, held } of this.#inventory.items)
+      if (held?.certificate.fingerprint === fingerprint) await this.#inventory.attempts.startAnew(wanted.id)
+    this.#wake.resolve()
   }
 
   async #fail(item: Item, type: Order['type'], error: unknown): Promise<void> {

@@ -9,6 +9,8 @@ export type SiteCertificates = {
   readonly keys: readonly KeyKind[]
   /** One certificate for all of the names, or one for each. */
   readonly grouping: 'perSite' | 'perName'
+  /** They are to say that clients must insist on a staple (RFC 7633). */
+  readonly mustStaple: boolean
   /** Who may certify a name, in order of preference; never empty. */
   readonly issuersFor: (name: string) => readonly string[]
 }
@@ -20,6 +22,7 @@ export type WantedCertificate = {
   readonly site: string
   readonly names: readonly string[]
   readonly keyKind: KeyKind
+  readonly mustStaple: boolean
   readonly issuers: readonly string[]
 }
 
@@ -28,10 +31,17 @@ const MAX_NAMES = 100
 
 /** All certificates that should exist. */
 export function wantedCertificates(sites: readonly SiteCertificates[]): WantedCertificate[] {
-  return sites.flatMap(({ site, names, keys, grouping, issuersFor }) =>
+  return sites.flatMap(({ site, names, keys, grouping, mustStaple, issuersFor }) =>
     groupByIssuers(names, issuersFor).flatMap(({ issuers, members }) =>
       split(members, grouping === 'perName' ? 1 : MAX_NAMES).flatMap((group) =>
-        keys.map((keyKind) => ({ id: certificateId(group, keyKind), site, names: group, keyKind, issuers })),
+        keys.map((keyKind) => ({
+          id: certificateId(group, keyKind),
+          site,
+          names: group,
+          keyKind,
+          mustStaple,
+          issuers,
+        })),
       ),
     ),
   )

@@ -90,12 +90,20 @@ export type UpstreamAddress =
 
 /** One certificate with its key: PEM. */
 export type CertificateSnapshot = {
-  /** Changes whenever the certificate does, so that nothing made from the former one is used again. */
+  /**
+   * Changes whenever the certificate does, so that nothing made from the former one is used again; and not when its staple
+   * does, so that contexts and sessions stay.
+   */
   readonly id: string
   readonly names: readonly string[]
   readonly chain: string
   readonly privateKey: string
+  /** Its OCSP response for clients that ask for it (RFC 6066 §8): DER in base64. */
+  readonly staple: string | undefined
 }
+
+/** What is to be stapled to a certificate from now on. */
+export type StapleSnapshot = Pick<CertificateSnapshot, 'id' | 'staple'>
 
 /** Names that have a site but no certificate yet, and what they wait for, in words for the log. */
 export type WaitingSnapshot = { readonly names: readonly string[]; readonly reason: string }

@@ -13,22 +13,25 @@ export class CertificateBoard {
 
   /** The whole of it, for a worker that knows nothing yet. */
   all(): CertificateChange {
-    return { put: this.#state.held.map(toSnapshot), remove: [], waiting: this.#state.waiting }
+    return { put: this.#state.held.map(toSnapshot), remove: [], staples: [], waiting: this.#state.waiting }
   }
 
   /** Takes the new state and gives the difference. */
   update(state: CertificateState): CertificateChange {
-    const before = new Set(this.#state.held.map(({ id }) => id))
+    const before = new Map(this.#state.held.map(({ id, staple }) => [id, staple]))
     const after = new Set(state.held.map(({ id }) => id))
     this.#state = state
     return {
       put: state.held.filter(({ id }) => !before.has(id)).map(toSnapshot),
-      remove: [...before].filter((id) => !after.has(id)),
+      remove: [...before.keys()].filter((id) => !after.has(id)),
+      staples: state.held
+        .filter(({ id, staple }) => before.has(id) && before.get(id) !== staple)
+        .map(({ id, staple }) => ({ id, staple })),
       waiting: state.waiting,
     }
   }
 }
 
-function toSnapshot({ id, names, chain, privateKey }: CertificateSnapshot): CertificateSnapshot {
-  return { id, names, chain, privateKey }
+function toSnapshot({ id, names, chain, privateKey, staple }: CertificateSnapshot): CertificateSnapshot {
+  return { id, names, chain, privateKey, staple }
 }

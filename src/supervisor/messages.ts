@@ -1,14 +1,24 @@
 import type { CounterReport } from '../edge/counters.ts'
 import type { ListenerSpec } from '../edge/listener.ts'
-import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from '../edge/snapshot.ts'
+import type {
+  CertificateSnapshot,
+  ChallengeSnapshot,
+  EdgeSnapshot,
+  StapleSnapshot,
+  WaitingSnapshot,
+} from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 
-/** What changed among the certificates: those that are new, the ids of those that are gone, and who still waits. */
+/**
+ * What changed among the certificates: those that are new, the ids of those that are gone, other staples of those that
+ * stay, and who still waits.
+ */
 export type CertificateChange = {
   readonly put: readonly CertificateSnapshot[]
   readonly remove: readonly string[]
+  readonly staples: readonly StapleSnapshot[]
   readonly waiting: readonly WaitingSnapshot[]
 }
 

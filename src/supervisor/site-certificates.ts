@@ -15,6 +15,7 @@ export function siteCertificates({ sites }: Config): { wanted: WantedCertificate
           names: site.names,
           keys: site.keys,
           grouping: site.grouping,
+          mustStaple: site.mustStaple,
           issuersFor: (name) => issuersFor(name, site.issuers),
         })),
     ),

@@ -5,6 +5,7 @@ import { startMetricsServer } from '../admin/metrics-server.ts'
 import type { Metric } from '../admin/metrics-text.ts'
 import { openControlSocket } from '../admin/server.ts'
 import { type Certificates, startCertificates } from '../certificates/renewal.ts'
+import { createResponderClient } from '../certificates/responder.ts'
 import type { CertificatesState } from '../certificates/state.ts'
 import type { Config } from '../config/config.ts'
 import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
@@ -87,6 +88,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const certificates = await startCertificates({
     ...want,
     issuers: createIssuers(config, internal, { storage, publisher: pool, clock, random, log }),
+    askResponder: createResponderClient({ clock }),
     storage,
     clock,
     random,

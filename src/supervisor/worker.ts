@@ -109,9 +109,13 @@ class RunningWorker {
     return this.#draining
   }
 
-  #changeCertificates({ put, remove, waiting }: CertificateChange): void {
+  #changeCertificates({ put, remove, staples, waiting }: CertificateChange): void {
     for (const id of remove) this.#certificates.delete(id)
     for (const certificate of put) this.#certificates.set(certificate.id, certificate)
+    for (const { id, staple } of staples) {
+      const certificate = this.#certificates.get(id)
+      if (certificate !== undefined) this.#certificates.set(id, { ...certificate, staple })
+    }
     this.#edge.useCertificates([...this.#certificates.values()], waiting)
   }
 }

@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict'
 import type { OwnFiles } from '../../src/certificates/own-files.ts'
 import { type Certificates, startCertificates } from '../../src/certificates/renewal.ts'
+import type { AskResponder } from '../../src/certificates/responder.ts'
 import type { CertificatesState } from '../../src/certificates/state.ts'
 import { type SiteCertificates, wantedCertificates } from '../../src/certificates/wanted.ts'
 import type { Clock } from '../../src/system/clock.ts'
@@ -27,6 +29,8 @@ export class Machine {
   readonly second = new FakeIssuer('second', this.localClock)
   readonly states: CertificatesState[] = []
   ownFiles: readonly OwnFiles[] = []
+  /** Asked for no certificate of the fake issuers, as those name no responder. */
+  askResponder: AskResponder = async (url) => assert.fail(`${url} is asked`)
   log = new RecordingLog()
   random = 0.5
   #certificates: Certificates | undefined
@@ -41,6 +45,7 @@ export class Machine {
       names: ['a.test'],
       keys: ['ecdsa-p256'] as const,
       grouping: 'perSite' as const,
+      mustStaple: false,
       issuersFor: () => ['ca'],
       ...each,
     }))
@@ -52,6 +57,7 @@ export class Machine {
         ['ca', this.ca],
         ['second', this.second],
       ]),
+      askResponder: (...question) => this.askResponder(...question),
       storage: this.storage,
       clock: this.localClock,
       random: () => this.random,

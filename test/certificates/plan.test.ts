@@ -13,7 +13,14 @@ import { wantedCertificates } from '../../src/certificates/wanted.ts'
 const DAY = 86_400_000
 const NOW = Date.parse('2026-11-24T12:00:00Z')
 const [wanted] = wantedCertificates([
-  { site: 'a.test', names: ['a.test'], keys: ['ecdsa-p256'], grouping: 'perSite', issuersFor: () => ['ca'] },
+  {
+    site: 'a.test',
+    names: ['a.test'],
+    keys: ['ecdsa-p256'],
+    grouping: 'perSite',
+    mustStaple: false,
+    issuersFor: () => ['ca'],
+  },
 ])
 
 const DIRECTORY = 'https://ca.test/directory'
@@ -32,6 +39,7 @@ function held(lifetimeMs: number, overrides: Partial<HeldFacts> = {}): HeldFacts
   return {
     names: ['a.test'],
     keyKind: 'ecdsa-p256',
+    mustStaple: false,
     issuer: 'ca',
     authority: DIRECTORY,
     notBefore: NOW,
@@ -157,4 +165,26 @@ test('what an operator asks for comes before its time, and what is due stays wha
 test('each step has its time', () => {
   assert.equal(timeOf(planStep(wanted!, held(90 * DAY), undefined, NOW)), renewalTime(held(90 * DAY)))
   assert.equal(timeOf(planStep(wanted!, undefined, NOW + 60, NOW)), NOW + 60)
+})
+
+test('a certificate that was revoked is ordered anew at once, but what took its place only after an hour', () => {
+  const revoked = 'at 2026-11-24T11:00:00Z (keyCompromise)'
+  const because = `it was revoked ${revoked}`
+  const at = NOW + 60 * 60_000
+  for (const [replacesRevoked, notBefore, expected] of [
+    [false, undefined, 0],
+    [true, undefined, at],
+    [false, NOW + 2 * DAY, NOW + 2 * DAY],
+    [true, NOW + 2 * DAY, NOW + 2 * DAY],
+  ] as const) {
+    const facts = held(90 * DAY, { revoked, replacesRevoked })
+    assert.deepEqual(planStep(wanted!, facts, notBefore, NOW), { type: 'issue', at: expected, because })
+  }
+})
+
+test('a certificate is ordered anew if must-staple is wanted now, or is not any more', () => {
+  const insisting = { ...wanted!, mustStaple: true }
+  assert.equal(planStep(insisting, held(90 * DAY), undefined, NOW).type, 'issue')
+  assert.equal(planStep(insisting, held(90 * DAY, { mustStaple: true }), undefined, NOW).type, 'keep')
+  assert.equal(planStep(wanted!, held(90 * DAY, { mustStaple: true }), undefined, NOW).type, 'issue')
 })

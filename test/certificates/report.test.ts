@@ -10,6 +10,7 @@ const SITE = {
   names: ['a.test'],
   keys: ['ecdsa-p256'],
   grouping: 'perSite',
+  mustStaple: false,
   issuersFor: () => ['ca'],
 } as const
 

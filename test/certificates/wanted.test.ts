@@ -8,6 +8,7 @@ function site(overrides: Partial<SiteCertificates> = {}): SiteCertificates {
     names: ['a.test'],
     keys: ['ecdsa-p256'],
     grouping: 'perSite',
+    mustStaple: false,
     issuersFor: () => ['ca'],
     ...overrides,
   }

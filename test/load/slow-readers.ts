@@ -8,7 +8,7 @@ const FILE_BYTES = 100_000_000
 const PIECE = Buffer.alloc(50_000)
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 /** Before the measurement, so that what a process needs once is not taken for what each reader needs. */
-const WARM_UP_READERS = 20
+const WARM_UP_READERS = 100
 /** RFC 9113 §6.5.2, §6.9.1. As large as a client may say: then only its socket holds the sender up. */
 const INITIAL_WINDOW = 4
 const MAX_WINDOW = 2 ** 31 - 1

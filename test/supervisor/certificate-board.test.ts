@@ -4,22 +4,44 @@ import { CertificateBoard } from '../../src/supervisor/certificate-board.ts'
 import { firstPort, formatOrigin } from '../../src/supervisor/edge-config.ts'
 import { trustHint } from '../../src/supervisor/trust-hint.ts'
 
-const certificate = (id: string) => ({ id, names: ['a.test'], chain: `chain ${id}`, privateKey: `key ${id}` })
+const certificate = (id: string, staple?: string) => ({
+  id,
+  names: ['a.test'],
+  chain: `chain ${id}`,
+  privateKey: `key ${id}`,
+  staple,
+})
 
 test('workers are told what has changed, and a new one everything', () => {
   const board = new CertificateBoard()
   assert.deepEqual(board.update({ held: [certificate('1'), certificate('2')], waiting: [] }), {
     put: [certificate('1'), certificate('2')],
     remove: [],
+    staples: [],
     waiting: [],
   })
   const waiting = [{ names: ['b.test'], reason: 'because' }]
   assert.deepEqual(board.update({ held: [certificate('2'), certificate('3')], waiting }), {
     put: [certificate('3')],
     remove: ['1'],
+    staples: [],
     waiting,
   })
-  assert.deepEqual(board.all(), { put: [certificate('2'), certificate('3')], remove: [], waiting })
+  assert.deepEqual(board.all(), { put: [certificate('2'), certificate('3')], remove: [], staples: [], waiting })
+})
+
+test('of a staple that changes, workers are told that alone', () => {
+  const board = new CertificateBoard()
+  board.update({ held: [certificate('1'), certificate('2', 'a')], waiting: [] })
+  const none = { put: [], remove: [], waiting: [] }
+  const staples = [{ id: '1', staple: 'b' }]
+  assert.deepEqual(board.update({ held: [certificate('1', 'b'), certificate('2', 'a')], waiting: [] }), {
+    ...none,
+    staples,
+  })
+  const held = [certificate('1', 'b'), certificate('2')]
+  assert.deepEqual(board.update({ held, waiting: [] }), { ...none, staples: [{ id: '2', staple: undefined }] })
+  assert.deepEqual(board.all(), { put: held, remove: [], staples: [], waiting: [] })
 })
 
 test('an origin is what one opens in a browser', () => {

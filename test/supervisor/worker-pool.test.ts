@@ -58,7 +58,7 @@ function startPool(count: number) {
       type: 'start',
       listeners: [],
       snapshot: plainSnapshot,
-      certificates: { put: [], remove: [], waiting: [] },
+      certificates: { put: [], remove: [], staples: [], waiting: [] },
       ticketSecrets: ['c2VjcmV0'],
       log: { level: 'info', format: 'json' },
       accessLog: { file: undefined, format: 'json' },

@@ -134,7 +134,8 @@ export class TlsAcceptor {
     const { serverName, protocols } = hello
     const answer = protocols.includes(ACME_TLS) && this.#challenges.context(serverName ?? '')
     // After a validation there is nothing more to say (RFC 8737 §3).
-    if (answer) return { type: 'serve', context: answer, protocols: [ACME_TLS], onSecure: closeLingering }
+    if (answer)
+      return { type: 'serve', context: answer, protocols: [ACME_TLS], staple: undefined, onSecure: closeLingering }
     if (protocols.length > 0 && !protocols.some((protocol) => OUR_PROTOCOLS.includes(protocol)))
       return refuse(Alert.noApplicationProtocol, 'the client offers no protocol of ours')
     const name = serverName ?? this.#nameForAddress(endpoints)
@@ -151,7 +152,7 @@ export class TlsAcceptor {
         case 'certificate': {
           const context = this.#contextOf(choice.certificate, hello)
           if (context === undefined) continue
-          return this.#serve(context, choice.certificate, { serverName: hello.serverName, endpoints })
+          return this.#serve(context, choice.certificate, hello, endpoints)
         }
         case 'unverifiable':
           return refuse(Alert.handshakeFailure, `the client can verify no certificate of ${name}`)
@@ -167,16 +168,18 @@ export class TlsAcceptor {
 
   #serve(
     context: SecureContext,
-    { id, names }: CertificateSnapshot,
-    client: Pick<TlsConnection, 'serverName' | 'endpoints'>,
+    { id, names, staple }: CertificateSnapshot,
+    { serverName, wantsStaple }: ClientHello,
+    endpoints: Endpoints,
   ): Decision {
     const onSecure = (socket: TLSSocket): void => {
       if (socket.isSessionReused()) this.#options.counters.resumedHandshakes++
       else this.#options.counters.fullHandshakes++
       const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
-      this.#options.onConnection({ ...client, socket, certificate: { id, names }, protocol })
+      this.#options.onConnection({ serverName, endpoints, socket, certificate: { id, names }, protocol })
     }
-    return { type: 'serve', context, protocols: OUR_PROTOCOLS, onSecure }
+    const wanted = wantsStaple && staple !== undefined ? Buffer.from(staple, 'base64') : undefined
+    return { type: 'serve', context, protocols: OUR_PROTOCOLS, staple: wanted, onSecure }
   }
 
   /** Once: it is the first thing that who tries an address meets, and the daily bread of scanners. */

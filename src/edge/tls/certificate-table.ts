@@ -6,7 +6,7 @@ import type { CertificateSnapshot } from '../snapshot.ts'
 import { type CertificateKind, canVerify, certificateKind } from './certificate-kind.ts'
 
 /** A certificate, and the kind of its key once somebody has asked for it: most names are at rest. */
-type Entry = { readonly certificate: CertificateSnapshot; kind: CertificateKind | 'unusable' | undefined }
+type Entry = { certificate: CertificateSnapshot; kind: CertificateKind | 'unusable' | undefined }
 
 /** A certificate of which nothing speaks against using it. */
 type Candidate = { readonly certificate: CertificateSnapshot; readonly kind: CertificateKind }
@@ -28,11 +28,15 @@ export class CertificateTable {
     this.#log = log
   }
 
-  /** Makes the table hold these. Those that it has already, by id, are left as they are. Gives the ids that are gone. */
+  /** Makes the table hold these. Of those that it has already, by id, only the staple changes. Gives the ids that are gone. */
   update(certificates: readonly CertificateSnapshot[]): string[] {
     const ids = new Set(certificates.map(({ id }) => id))
     const gone = [...this.#byId.keys()].filter((id) => !ids.has(id))
-    for (const certificate of certificates) if (!this.#byId.has(certificate.id)) this.#add(certificate)
+    for (const certificate of certificates) {
+      const entry = this.#byId.get(certificate.id)
+      if (entry === undefined) this.#add(certificate)
+      else if (entry.certificate.staple !== certificate.staple) entry.certificate = certificate
+    }
     for (const id of gone) this.#remove(id)
     return gone
   }

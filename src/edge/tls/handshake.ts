@@ -4,6 +4,7 @@ import { type Alert, alertRecord } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
 import { ClientHelloReader, type HelloReading } from '../client-hello/reader.ts'
 import { closeLingering } from './lingering-close.ts'
+import { attachStaple } from './staple.ts'
 
 /** What to do with a client, now that it is known what it asks for. */
 export type Decision =
@@ -11,6 +12,8 @@ export type Decision =
       readonly type: 'serve'
       readonly context: SecureContext
       readonly protocols: readonly string[]
+      /** The certificate's OCSP response, DER, for a client that asked for it. */
+      readonly staple: Buffer | undefined
       /** TLS is established; the socket has read nothing of what follows. */
       readonly onSecure: (socket: TLSSocket) => void
     }
@@ -107,13 +110,14 @@ export class Handshake {
   #decide(hello: ClientHello, received: Buffer): void {
     const decision = this.#options.decide(hello)
     if (decision.type === 'refuse') return this.#refuse(alertRecord(decision.alert), decision.reason)
-    const { context, protocols, onSecure } = decision
+    const { context, protocols, staple, onSecure } = decision
     this.#socket.unshift(received)
     const socket = new TLSSocket(this.#socket, {
       isServer: true,
       secureContext: context,
       ALPNProtocols: [...protocols],
     })
+    if (staple !== undefined) attachStaple(socket, staple)
     this.#watch(socket)
     socket.once('secure', () => this.#guard(() => this.#established(socket, onSecure)))
   }

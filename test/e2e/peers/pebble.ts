@@ -28,6 +28,8 @@ export type PebbleOptions = {
   readonly validitySeconds?: number
   readonly alternateRoots?: number
   readonly domainBlocklist?: readonly string[]
+  /** Named in every certificate; none unless given. */
+  readonly ocspUrl?: string
 }
 
 /** Credentials that every Pebble started here knows. */
@@ -42,6 +44,8 @@ export type Pebble = {
   readonly trust: string
   /** The root of the certificates issued, which is a new one after each start. `index` counts alternate roots. */
   rootPem(index?: number): Promise<string>
+  /** What it signs certificates with, and so may sign OCSP responses with: PEM. */
+  intermediate(): Promise<{ certificate: string; privateKey: string }>
   /** How many accounts it has, as it says itself. */
   accounts(): number
   /** Refuses connections until it is started again. */
@@ -110,6 +114,15 @@ class RunningPebble implements Pebble {
     return get(`https://127.0.0.1:${this.#ports.management}/roots/${index}`, await readFile(this.trust, 'utf8'))
   }
 
+  async intermediate(): Promise<{ certificate: string; privateKey: string }> {
+    const ca = await readFile(this.trust, 'utf8')
+    const origin = `https://127.0.0.1:${this.#ports.management}`
+    return {
+      certificate: await get(`${origin}/intermediates/0`, ca),
+      privateKey: await get(`${origin}/intermediate-keys/0`, ca),
+    }
+  }
+
   accounts(): number {
     return this.#server.accounts
   }
@@ -155,7 +168,7 @@ function startDns({ dns, dnsManagement }: Ports): Program {
 }
 
 function configOf(options: PebbleOptions, ports: Ports, folder: string): object {
-  const { httpPort, tlsPort, validitySeconds, domainBlocklist = [], externalAccountRequired = false } = options
+  const { httpPort, tlsPort, validitySeconds, domainBlocklist = [], externalAccountRequired = false, ocspUrl } = options
   const { kid, hmacKey } = pebbleExternalAccount
   return {
     pebble: {
@@ -169,6 +182,7 @@ function configOf(options: PebbleOptions, ports: Ports, folder: string): object 
       domainBlocklist,
       externalAccountBindingRequired: externalAccountRequired,
       externalAccountMACKeys: { [kid]: hmacKey },
+      ...(ocspUrl === undefined ? {} : { ocspResponderURL: ocspUrl }),
     },
   }
 }

@@ -34,7 +34,8 @@ export async function certificate(keyKind: KeyKind, ...names: readonly string[])
   const { publicKey, privateKey } = await made
   const terms = { names, publicKey, now: Date.now(), lifetimeMs: 86_400_000 }
   const chain = await issueCertificate(await authority, terms)
-  return { id: `${keyKind} ${names.join()}`, names, chain, privateKey: exportPrivateKey(privateKey) }
+  const id = `${keyKind} ${names.join()}`
+  return { id, names, chain, privateKey: exportPrivateKey(privateKey), staple: undefined }
 }
 
 export type ServedTls = {
