@@ -44,6 +44,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   if (entries.length === 0 && noneNamed && parts.complete) findings.refuse(document.spot('sites'), noSites)
   const sites = await resolveSites(entries, claims, { defaults, listen: settings.listen, knownIssuers, findings })
   checkAccounts(sites, settings, document, findings)
+  checkRedirected(sites, settings, document, findings)
   if (defaults.certificate.mustStaple) checkMustStaple(entries, sites, document, findings)
   if (parts.complete) checkFallback(settings.fallback, claims, document.spot('fallback'), findings)
 
@@ -102,6 +103,21 @@ function checkAccounts(
     const found = `${name} will issue nothing: it wants an account that you have there already`
     findings.warn(document.spot('issuers', name), new Refusal('give externalAccount with kid and hmacKey', { found }))
   }
+}
+
+/** Unless a proxy in front may say that HTTPS ended there, a redirect leads to where nobody listens. */
+function checkRedirected(
+  sites: readonly Site[],
+  { listen: { https, trustedProxies } }: ConfigSettings,
+  document: Document,
+  findings: Findings,
+): void {
+  const redirected = sites.filter(({ action, redirectToHttps }) => redirectToHttps && action.type === 'proxy')
+  if (https.length > 0 || trustedProxies.length > 0 || redirected.length === 0) return
+  const found = `${redirected[0]!.name}${redirected.length > 1 ? ' and others' : ''} will redirect to HTTPS, where nothing listens`
+  const allowed =
+    'set defaults.redirect to false, or, behind a proxy that ends HTTPS, listen.trustedProxies to its address'
+  findings.warn(document.spot('listen', 'https'), new Refusal(allowed, { found }))
 }
 
 /** Of the defaults, once: sites that ask for it themselves are told so where they do. */

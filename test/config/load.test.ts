@@ -325,6 +325,19 @@ test('what a public CA asks beforehand is said, once for each, and only where on
   )
 })
 
+test('a redirect to where nothing listens is worth a warning, unless a proxy in front may end HTTPS', async () => {
+  const warningsOf = async (listen: string, rest = ''): Promise<string[]> =>
+    (await loadGood(`listen: { https: [], ${listen} }\n${rest}sites: { localhost: http://h }\n`)).warnings.map(
+      problemLine,
+    )
+  assert.deepEqual(await warningsOf('http: ":8080"'), [
+    'castellan.yaml:1:11: listen.https: localhost will redirect to HTTPS, where nothing listens; set defaults.redirect to false, ' +
+      'or, behind a proxy that ends HTTPS, listen.trustedProxies to its address',
+  ])
+  assert.deepEqual(await warningsOf('http: ":8080", trustedProxies: [127.0.0.1]'), [])
+  assert.deepEqual(await warningsOf('http: ":8080"', 'defaults: { redirect: false }\n'), [])
+})
+
 test('a name that none of the own files covers, and an include from nowhere, are worth a warning', async () => {
   const yaml = `include: nowhere/*.yaml
 sites:
