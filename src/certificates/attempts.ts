@@ -1,7 +1,7 @@
 import { describeError } from '../errors.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
-import type { Random } from '../system/random.ts'
+import { jittered, type Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { setAside } from './set-aside.ts'
 
@@ -123,8 +123,7 @@ export class Attempts {
   /** Notes that it was not tried, as that was plainly in vain: no failure is counted. Gives the time of the next look. */
   async postpone(id: string, reason: string): Promise<number> {
     const lastAt = this.#surroundings.clock.now()
-    const jitter = 1 + JITTER * (2 * this.#surroundings.random() - 1)
-    const nextAt = Math.round(lastAt + LOOK_AGAIN_MS * jitter)
+    const nextAt = Math.round(lastAt + jittered(LOOK_AGAIN_MS, JITTER, this.#surroundings.random))
     const before = this.#get(id)
     await this.#save(id, { ...before, unfinished: 0, looks: before.looks + 1, lastAt, nextAt, reason })
     return nextAt
@@ -217,7 +216,7 @@ export async function recallAttempt(
 
 function waitAfter(failures: number, random: Random): number {
   const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
-  return step * (1 + JITTER * (2 * random() - 1))
+  return jittered(step, JITTER, random)
 }
 
 function keyOf(id: string): string {

@@ -1,7 +1,7 @@
 import type { Certificate } from '../pki/certificate.ts'
 import { CLOCK_TOLERANCE_MS, type OcspAnswer, readOcspResponse } from '../pki/ocsp-response.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Random } from '../system/random.ts'
+import { jittered, type Random } from '../system/random.ts'
 
 /** A verified response, and when it came. Times in ms since 1970. */
 export type StapleAnswer = OcspAnswer & {
@@ -41,7 +41,7 @@ export function isCurrent({ thisUpdate, until }: StapleAnswer, now: number): boo
 /** When an answer that has come now is to be followed by the next. */
 export function refreshAt(answer: StapleAnswer, now: number, random: Random): number {
   const { thisUpdate, until } = answer
-  const half = thisUpdate + (until - thisUpdate) * REFRESH_AT * jitter(random)
+  const half = thisUpdate + jittered((until - thisUpdate) * REFRESH_AT, JITTER, random)
   // Past already: the responder gives out what it has, and makes a new one when it likes to.
   return Math.round(Math.max(half, now + wait(HOUR_MS, answer, now)))
 }
@@ -49,7 +49,7 @@ export function refreshAt(answer: StapleAnswer, now: number, random: Random): nu
 /** When to try again after failures in a row, `answer` being what there still is. */
 export function retryAt(failures: number, answer: StapleAnswer | undefined, now: number, random: Random): number {
   const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
-  return Math.round(now + wait(step * jitter(random), answer, now))
+  return Math.round(now + wait(jittered(step, JITTER, random), answer, now))
 }
 
 /** From when on one that has not been renewed is about to end. */
@@ -61,10 +61,6 @@ function wait(ms: number, answer: StapleAnswer | undefined, now: number): number
   if (answer === undefined || answer.until <= now) return ms
   const least = Math.max(Math.min(MINUTE_MS, (answer.until - answer.thisUpdate) * LEAST_PART), SECOND_MS)
   return Math.min(ms, Math.max((answer.until - now) * LARGEST_PART_OF_REST, least))
-}
-
-function jitter(random: Random): number {
-  return 1 + JITTER * (2 * random() - 1)
 }
 
 /** Where the storage keeps what a responder last said of each certificate, by its fingerprint. */

@@ -2,7 +2,7 @@ import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
-import type { Random } from '../system/random.ts'
+import { jittered, type Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { StoredCertificate } from './record.ts'
 import { spokenTime } from './spoken-time.ts'
@@ -119,7 +119,7 @@ export class Suggestions {
   #next(retryAfterMs: number | undefined): number {
     const interval = Math.min(Math.max(retryAfterMs ?? INTERVAL_MS, MIN_INTERVAL_MS), MAX_INTERVAL_MS)
     const { clock, random } = this.#surroundings
-    return Math.round(clock.now() + interval * (1 + JITTER * (2 * random() - 1)))
+    return Math.round(clock.now() + jittered(interval, JITTER, random))
   }
 
   /** Not worth a word if it cannot be stored: it is asked again after a restart. */

@@ -2,3 +2,8 @@
 export type Random = () => number
 
 export const systemRandom: Random = Math.random
+
+/** A length of time, longer or shorter by up to this part of it: what began together does not come back together. */
+export function jittered(ms: number, part: number, random: Random): number {
+  return ms * (1 + part * (2 * random() - 1))
+}
