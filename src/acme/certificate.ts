@@ -1,9 +1,9 @@
 import { CastellanError } from '../errors.ts'
 import { type CertificateChain, parseChain } from '../pki/certificate.ts'
+import { withDeadline } from '../system/deadline.ts'
 import type { Account } from './account.ts'
 import { AcmeError } from './acme-error.ts'
 import type { AcmeClient } from './client.ts'
-import { withDeadline } from './deadline.ts'
 import { quote } from './quote.ts'
 
 const PEM_CHAIN = 'application/pem-certificate-chain'

@@ -5,8 +5,8 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import { describeError, errorCode } from '../errors.ts'
 import { trustedAuthorities } from '../system/authorities.ts'
 import type { Clock } from '../system/clock.ts'
+import { abortable, withDeadline } from '../system/deadline.ts'
 import { AcmeError } from './acme-error.ts'
-import { abortable, withDeadline } from './deadline.ts'
 import { quote } from './quote.ts'
 
 /** Name resolution, TCP and TLS together; three lost SYNs are 7 s. */

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import { abortable, withDeadline } from '../acme/deadline.ts'
 import { CastellanError, describeError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
+import { abortable, withDeadline } from '../system/deadline.ts'
 
 /**
  * Asks an OCSP responder: gives what it answers to a request, both DER, or throws. What it gives is as good as what anybody

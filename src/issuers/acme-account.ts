@@ -1,13 +1,13 @@
 import { type Account, findAccount, newAccount, type Registration, updateContact } from '../acme/account.ts'
 import { AcmeError } from '../acme/acme-error.ts'
 import type { AcmeClient } from '../acme/client.ts'
-import { abortable } from '../acme/deadline.ts'
 import { isObject } from '../acme/json-object.ts'
 import { type AccountKey, accountKey } from '../acme/jws.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import { exportPrivateKey, type generateKey, importPrivateKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Storage } from '../storage/storage.ts'
+import { abortable } from '../system/deadline.ts'
 import type { Log } from '../telemetry/log.ts'
 
 /**

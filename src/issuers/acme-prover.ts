@@ -1,11 +1,11 @@
 import type { Authorization, AuthorizationFailure } from '../acme/authorization.ts'
-import { abortable, withDeadline } from '../acme/deadline.ts'
 import type { Proof, Prover } from '../acme/proof.ts'
 import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
 import type { ChallengeType } from '../challenges/solver.ts'
 import { solvers } from '../challenges/solvers.ts'
 import { describeError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
+import { abortable, withDeadline } from '../system/deadline.ts'
 import type { Log } from '../telemetry/log.ts'
 
 /** Twice what the supervisor waits for a worker: an answer that stays behind is not worth an order, its name and its slot. */

@@ -1,4 +1,4 @@
-import { abortable } from '../acme/deadline.ts'
+import { abortable } from '../system/deadline.ts'
 
 /** Lets work on the same name run one after the other, in the order of arrival; other names do not wait. */
 export class NameQueue {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { abortable, withDeadline } from '../../src/acme/deadline.ts'
+import { abortable, withDeadline } from '../../src/system/deadline.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 
 const expired = (): Error => new Error('too late')

@@ -1,4 +1,4 @@
-import type { Clock } from '../system/clock.ts'
+import type { Clock } from './clock.ts'
 
 export type DeadlineOptions = {
   readonly clock: Clock
