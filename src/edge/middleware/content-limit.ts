@@ -1,15 +1,14 @@
 import { errorAnswer } from '../error-page.ts'
 import { respondWith } from '../exchange/answer.ts'
 import {
-  type ClientFacts,
   type Exchange,
   type Fields,
   type Outcome,
-  type RequestHead,
   type RequestReceiver,
   type ResponseHead,
   UNKNOWN_LENGTH,
 } from '../exchange/exchange.ts'
+import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
 import type { HttpDate } from '../http-date.ts'
 
 const CONTENT_TOO_LARGE = 413
@@ -30,8 +29,7 @@ export function withContentLimit(exchange: Exchange, maxBytes: number, refusal: 
   return exchange.contentLength === UNKNOWN_LENGTH ? new LimitedExchange(exchange, maxBytes, refusal) : exchange
 }
 
-class LimitedExchange implements Exchange, RequestReceiver {
-  readonly #inner: Exchange
+class LimitedExchange extends WrappedExchange implements RequestReceiver {
   readonly #maxBytes: number
   readonly #refusal: RefusalFacts
   /** undefined once it has been told the end. */
@@ -41,56 +39,36 @@ class LimitedExchange implements Exchange, RequestReceiver {
   #isExceeded = false
 
   constructor(inner: Exchange, maxBytes: number, refusal: RefusalFacts) {
-    this.#inner = inner
+    super(inner)
     this.#maxBytes = maxBytes
     this.#refusal = refusal
   }
 
-  get request(): RequestHead {
-    return this.#inner.request
-  }
-
-  get client(): ClientFacts {
-    return this.#inner.client
-  }
-
-  get contentLength(): number {
-    return this.#inner.contentLength
-  }
-
-  get expectsContinue(): boolean {
-    return this.#inner.expectsContinue
-  }
-
-  receive(receiver: RequestReceiver): void {
+  override receive(receiver: RequestReceiver): void {
     this.#receiver = receiver
-    this.#inner.receive(this)
+    this.inner.receive(this)
   }
 
-  resume(): void {
-    this.#inner.resume()
+  override inform(head: ResponseHead): void {
+    if (!this.#isExceeded) this.inner.inform(head)
   }
 
-  inform(head: ResponseHead): void {
-    if (!this.#isExceeded) this.#inner.inform(head)
-  }
-
-  respond(head: ResponseHead, contentLength: number): void {
+  override respond(head: ResponseHead, contentLength: number): void {
     if (this.#isExceeded) return
     this.#hasResponded = true
-    this.#inner.respond(head, contentLength)
+    this.inner.respond(head, contentLength)
   }
 
-  write(piece: Buffer): boolean {
-    return this.#isExceeded || this.#inner.write(piece)
+  override write(piece: Buffer): boolean {
+    return this.#isExceeded || this.inner.write(piece)
   }
 
-  end(trailers?: Fields): void {
-    if (!this.#isExceeded) this.#inner.end(trailers)
+  override end(trailers?: Fields): void {
+    if (!this.#isExceeded) this.inner.end(trailers)
   }
 
-  abort(): void {
-    if (!this.#isExceeded) this.#inner.abort()
+  override abort(): void {
+    if (!this.#isExceeded) this.inner.abort()
   }
 
   onContent(piece: Buffer): boolean {
@@ -116,12 +94,12 @@ class LimitedExchange implements Exchange, RequestReceiver {
 
   #exceed(): void {
     if (this.#hasResponded) {
-      this.#inner.abort()
+      this.inner.abort()
       return
     }
     this.#isExceeded = true
     const { date, requestId } = this.#refusal
-    respondWith(this.#inner, errorAnswer(CONTENT_TOO_LARGE, date.now(), requestId))
+    respondWith(this.inner, errorAnswer(CONTENT_TOO_LARGE, date.now(), requestId))
     this.onEnd({ result: 'aborted', status: CONTENT_TOO_LARGE, bytes: 0 })
   }
 }
