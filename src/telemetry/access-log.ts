@@ -74,7 +74,7 @@ function textLine(
   now: number,
   { client, host, method, target, version, status, bytes, durationMs }: AccessEntry,
 ): string {
-  const time = new Date(now).toISOString().slice(0, 19)
+  const time = isoTime(now).slice(0, 19)
   const what = escapeControls(`${method} ${host}${target}`)
   return `${time}Z ${status} ${what} HTTP/${version} ${bytes} B ${durationMs.toFixed(1)} ms ${client}\n`
 }
@@ -94,7 +94,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 
 /** `24/Nov/2026:12:00:00 +0000` */
 function combinedTime(now: number): string {
-  const iso = new Date(now).toISOString()
+  const iso = isoTime(now)
   return `${iso.slice(8, 10)}/${MONTHS[Number(iso.slice(5, 7)) - 1]}/${iso.slice(0, 4)}:${iso.slice(11, 19)} +0000`
 }
 
