@@ -43,7 +43,7 @@ type Content = {
   readonly chain: string
   readonly privateKey: string
   /** Of the first certificate. All of it would be kept for as long as it serves, which is 20 kB. */
-  readonly leaf: Pick<Certificate, 'names' | 'notAfter' | 'fingerprint' | 'ocspUrl' | 'mustStaple'>
+  readonly leaf: Pick<Certificate, 'names' | 'keyKind' | 'notAfter' | 'fingerprint' | 'ocspUrl' | 'mustStaple'>
   /** Of the whole chain: an intermediate that is added later changes no more than that. */
   readonly digest: string
 }
@@ -91,6 +91,13 @@ export class OwnCertificates {
         const files = pairs.map(({ certificate, key }) => `${certificate} and ${key}`).join(', ')
         return { names, reason: `the files ${files} must be put right` }
       })
+  }
+
+  /** Each pair of files, as it can be selected, and its whole report. */
+  get known(): (Pick<CertificateReport, 'id' | 'names' | 'keyKind'> & { report: () => CertificateReport })[] {
+    return this.#sites.flatMap((site) =>
+      site.pairs.map((pair) => ({ ...identityOf(site, pair), report: () => reportOf(site, pair, true) })),
+    )
   }
 
   /** How it stands with each pair of files. @param isFull with the chains. */
@@ -171,12 +178,21 @@ export class OwnCertificates {
   }
 }
 
-function reportOf({ site, names }: Site, pair: Pair, isFull: boolean): CertificateReport {
+function identityOf(
+  { names }: Site,
+  { certificate, content }: Pair,
+): Pick<CertificateReport, 'id' | 'names' | 'keyKind'> {
+  return { id: certificate, names, keyKind: content?.leaf.keyKind }
+}
+
+function reportOf(site: Site, pair: Pair, isFull: boolean): CertificateReport {
   const { certificate, key, content, problem } = pair
   const chain = content && parseChain(content.chain)
   const leaf = chain?.[0]
   return {
-    ...{ id: certificate, site, names, issuers: [], keyKind: leaf?.keyKind },
+    ...identityOf(site, pair),
+    site: site.site,
+    issuers: [],
     held: leaf && heldReport(leaf, isFull ? chain : undefined),
     step: { type: 'watch', certificate, key },
     orderedSince: undefined,
@@ -240,8 +256,13 @@ function readPair({ certificate, key }: Pair): Content {
   if (!isSameKey(leaf.publicKey, importPrivateKey(privateKey)))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
   const chain = servableChain(certificates, privateKey)
-  const { names, notAfter, fingerprint, ocspUrl, mustStaple } = leaf
-  return { chain, privateKey, leaf: { names, notAfter, fingerprint, ocspUrl, mustStaple }, digest: sha256(chain) }
+  const { names, keyKind, notAfter, fingerprint, ocspUrl, mustStaple } = leaf
+  return {
+    chain,
+    privateKey,
+    leaf: { names, keyKind, notAfter, fingerprint, ocspUrl, mustStaple },
+    digest: sha256(chain),
+  }
 }
 
 /**

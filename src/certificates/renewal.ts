@@ -1,6 +1,7 @@
 import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
+import { pause } from '../system/clock.ts'
 import { Inventory, type InventoryOptions, type Item, servedBy } from './inventory.ts'
 import { IssuanceError, isFrom, issueFromAny } from './issuance.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
@@ -78,7 +79,8 @@ export class Certificates {
   /** By their names: a CA that is asked for the same names twice at once may give the same order twice. */
   readonly #busy = new Map<string, Running>()
   #running: Promise<unknown> = Promise.resolve()
-  #wake = Promise.withResolvers<void>()
+  /** Aborted when it is time to look again. */
+  #wake = new AbortController()
 
   constructor(options: CertificatesOptions) {
     const { ownFiles, clock, log } = options
@@ -127,7 +129,7 @@ export class Certificates {
   }
 
   #known(): Known[] {
-    const own = this.#own.report(true).map((report) => ({ ...report, item: undefined, report: () => report }))
+    const own = this.#own.known.map((known) => ({ ...known, item: undefined }))
     return [...this.#inventory.items.map((item) => this.#know(item)), ...own]
   }
 
@@ -153,7 +155,7 @@ export class Certificates {
       asked.push({ id, names, keyKind, outcome: item?.wish?.outcome ?? Promise.resolve({ status: 'own-files' }) })
     }
     await Promise.all(written)
-    this.#wake.resolve()
+    this.#wake.abort()
     return asked
   }
 
@@ -190,30 +192,22 @@ export class Certificates {
 
   async #keepWanted(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      this.#wake = Promise.withResolvers()
+      this.#wake = new AbortController()
       await this.#saveAgain()
-      await this.#sleep(Math.min(this.#startWhatIsDue(), this.#askWhatIsDue()))
+      const ms = Math.min(this.#startWhatIsDue(), this.#askWhatIsDue())
+      await pause(this.#options.clock, ms, this.#wake.signal, this.#stopping.signal)
     }
   }
 
   async #keepOwn(): Promise<void> {
     while (!this.#own.isEmpty && !this.#stopping.signal.aborted) {
-      await this.#sleep(OWN_FILES_INTERVAL_MS, Promise.withResolvers<void>())
+      await pause(this.#options.clock, OWN_FILES_INTERVAL_MS, this.#stopping.signal)
       if (this.#stopping.signal.aborted) return
       if (!(await this.#own.refresh())) continue
       await this.#staples.add(this.#own.held)
       await this.#staples.keepOnly(this.#servable())
       this.#options.onChange(() => this.state)
     }
-  }
-
-  /** Waits, but no longer than until woken or stopped. */
-  async #sleep(ms: number, wake = this.#wake): Promise<void> {
-    const woken = new AbortController()
-    void wake.promise.then(() => woken.abort())
-    const signal = AbortSignal.any([woken.signal, this.#stopping.signal])
-    // Aborted or not, it is time to look again.
-    await this.#options.clock.sleep(ms, signal).catch(() => {})
   }
 
   /** Begins with what has been due for longest. Gives the time until something else is due. */
@@ -263,7 +257,7 @@ export class Certificates {
       .finally(() => {
         item.isAsking = false
         this.#asking.delete(asking)
-        this.#wake.resolve()
+        this.#wake.abort()
       })
     this.#asking.add(asking)
   }
@@ -278,7 +272,7 @@ export class Certificates {
     const done = this.#order(item, step).finally(() => {
       item.orderedSince = undefined
       this.#busy.delete(names)
-      this.#wake.resolve()
+      this.#wake.abort()
     })
     this.#busy.set(names, { issuer, done })
     return true
@@ -329,7 +323,7 @@ export class Certificates {
   async #replaceRevoked(fingerprint: string): Promise<void> {
     for (const { wanted, held } of this.#inventory.items)
       if (held?.certificate.fingerprint === fingerprint) await this.#inventory.attempts.startAnew(wanted.id)
-    this.#wake.resolve()
+    this.#wake.abort()
   }
 
   async #fail(item: Item, type: Order['type'], error: unknown): Promise<void> {

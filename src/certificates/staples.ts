@@ -3,7 +3,7 @@ import { type Certificate, isSignedBy, parseChain } from '../pki/certificate.ts'
 import { createOcspRequest } from '../pki/ocsp-request.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Clock } from '../system/clock.ts'
+import { type Clock, pause } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { AskResponder } from './responder.ts'
@@ -84,7 +84,8 @@ export class Staples {
   readonly #asking = new Set<Promise<void>>()
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #wake = Promise.withResolvers<void>()
+  /** Aborted when it is time to look again. */
+  #wake = new AbortController()
 
   constructor(options: StaplesOptions) {
     this.#options = options
@@ -111,7 +112,7 @@ export class Staples {
     const fresh = certificates.flatMap((each) => this.#add(each) ?? [])
     if (fresh.length === 0) return
     await Promise.all(fresh.map((item) => this.#load(item)))
-    this.#wake.resolve()
+    this.#wake.abort()
   }
 
   /** Looks after no others than these any more, and forgets what is stored of others. Never rejects. */
@@ -130,7 +131,7 @@ export class Staples {
     if (item === undefined) return
     const inTime = new AbortController()
     const { clock } = this.#options
-    const late = clock.sleep(FIRST_WAIT_MS, AbortSignal.any([inTime.signal, this.#stopping.signal])).catch(() => {})
+    const late = pause(clock, FIRST_WAIT_MS, inTime.signal, this.#stopping.signal)
     await Promise.race([item.asked.promise, late])
     inTime.abort()
   }
@@ -198,12 +199,8 @@ export class Staples {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      this.#wake = Promise.withResolvers()
-      const woken = new AbortController()
-      void this.#wake.promise.then(() => woken.abort())
-      const signal = AbortSignal.any([woken.signal, this.#stopping.signal])
-      // Aborted or not, it is time to look again.
-      await this.#options.clock.sleep(this.#startWhatIsDue(), signal).catch(() => {})
+      this.#wake = new AbortController()
+      await pause(this.#options.clock, this.#startWhatIsDue(), this.#wake.signal, this.#stopping.signal)
     }
   }
 
@@ -247,7 +244,7 @@ export class Staples {
       item.isAsking = false
       item.asked.resolve()
       this.#asking.delete(asking)
-      this.#wake.resolve()
+      this.#wake.abort()
     })
     this.#asking.add(asking)
   }

@@ -32,3 +32,8 @@ function timeout(ms: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
+
+/** Waits so many milliseconds, but no longer than until one of these signals is aborted. Never rejects. */
+export async function pause(clock: Pick<Clock, 'sleep'>, ms: number, ...signals: AbortSignal[]): Promise<void> {
+  await clock.sleep(ms, AbortSignal.any(signals)).catch(() => {})
+}
