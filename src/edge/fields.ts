@@ -90,6 +90,13 @@ export function fieldValue(fields: Fields, name: string): string | undefined {
   return undefined
 }
 
+/** Whether there is a field of this name, which is in lower case. Looks at lengths first, for the codecs ask it of every message. */
+export function hasField(fields: Fields, name: string): boolean {
+  for (let at = 0; at < fields.length; at += 2)
+    if (fields[at]!.length === name.length && fields[at]!.toLowerCase() === name) return true
+  return false
+}
+
 /** The fields whose role is to be kept, without those that a Connection field nominates (RFC 9110 §7.6.1). */
 export function keepFields(fields: Fields, isKept: (role: FieldRole, name: string) => boolean): string[] {
   const kept: string[] = []

@@ -1,4 +1,5 @@
 import { type Fields, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
+import { hasField, withoutNames } from '../fields.ts'
 import type { UpstreamRequest } from './upstream-stream.ts'
 
 /** RFC 8441 §5: what these ask for is asked by `:protocol`. */
@@ -26,15 +27,5 @@ export function pseudoFields({
 
 /** The fields of the request, as far as they mean something over HTTP/2. Names are lower-cased by the encoder. */
 export function regularFields({ upgrade, fields }: UpstreamRequest): Fields {
-  if (upgrade === undefined) return fields
-  const kept: string[] = []
-  for (let at = 0; at < fields.length; at += 2)
-    if (!HTTP1_HANDSHAKE_FIELDS.has(fields[at]!.toLowerCase())) kept.push(fields[at]!, fields[at + 1]!)
-  return kept
-}
-
-function hasField(fields: Fields, name: string): boolean {
-  for (let at = 0; at < fields.length; at += 2)
-    if (fields[at]!.length === name.length && fields[at]!.toLowerCase() === name) return true
-  return false
+  return upgrade === undefined ? fields : withoutNames(fields, HTTP1_HANDSHAKE_FIELDS)
 }

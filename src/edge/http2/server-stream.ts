@@ -9,6 +9,7 @@ import {
   type ResponseHead,
   UNKNOWN_LENGTH,
 } from '../exchange/exchange.ts'
+import { hasField, withoutNames } from '../fields.ts'
 import { ContentDeadline } from './content-deadline.ts'
 import { ErrorCode } from './error-code.ts'
 import { streamError } from './http2-error.ts'
@@ -95,7 +96,7 @@ export class ServerStream extends Http2Stream implements Exchange {
     if (this.request.upgrade !== undefined && status >= 200 && status < 300) return this.#declineUpgrade()
     this.#isWithoutContent = this.request.method === 'HEAD' || status === NO_CONTENT || status === NOT_MODIFIED
     this.#responseLeft = this.#isWithoutContent ? UNKNOWN_LENGTH : contentLength
-    const isLengthSent = contentLength === UNKNOWN_LENGTH || status === NO_CONTENT || hasContentLength(fields)
+    const isLengthSent = contentLength === UNKNOWN_LENGTH || status === NO_CONTENT || hasField(fields, 'content-length')
     const pseudo = isLengthSent ? statusFields(status) : withLength(status, contentLength)
     this.#host.sendHeaders(this, pseudo, fields)
   }
@@ -185,10 +186,7 @@ export class ServerStream extends Http2Stream implements Exchange {
   #switchProtocols(fields: Fields): void {
     if (this.request.upgrade === undefined) return this.abort()
     this.#isTunnel = true
-    const kept: string[] = []
-    for (let at = 0; at < fields.length; at += 2)
-      if (!HTTP1_HANDSHAKE_FIELDS.has(fields[at]!.toLowerCase())) kept.push(fields[at]!, fields[at + 1]!)
-    this.#host.sendHeaders(this, statusFields(OK), kept)
+    this.#host.sendHeaders(this, statusFields(OK), withoutNames(fields, HTTP1_HANDSHAKE_FIELDS))
   }
 
   #hasEnded(): boolean {
@@ -202,12 +200,4 @@ function statusFields(status: number): Fields {
 
 function withLength(status: number, contentLength: number): Fields {
   return [':status', String(status), 'content-length', String(contentLength)]
-}
-
-function hasContentLength(fields: Fields): boolean {
-  for (let at = 0; at < fields.length; at += 2) {
-    const name = fields[at]!
-    if (name.length === 14 && name.toLowerCase() === 'content-length') return true
-  }
-  return false
 }

@@ -111,8 +111,7 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
     if (upgrade === undefined) return plain
     if (httpVersion === '2') return { ...plain, upgrade: oneProtocol(upgrade) }
     if (handshake?.towards === 'upstream') setKey(fields, handshake.key)
-    // What a client of HTTP/2 sends as content is the other protocol's, which begins after the response.
-    return request.version === '2' ? { ...plain, contentLength: 0 } : plain
+    return plain
   }
 
   onUnreachable(cause: unknown): void {

@@ -1,5 +1,5 @@
 import type { RequestHead } from '../exchange/exchange.ts'
-import { fieldValue } from '../fields.ts'
+import { hasField } from '../fields.ts'
 import type { Origin } from '../forwarding.ts'
 
 /**
@@ -11,7 +11,7 @@ export function forwardedValue(
   origin: Origin,
 ): string {
   const hops = origin.chain.split(', ').map((address) => `for=${node(address)}`)
-  const goesOn = origin.isFromProxy && fieldValue(fields, 'forwarded') !== undefined
+  const goesOn = origin.isFromProxy && hasField(fields, 'forwarded')
   const [first = '', ...others] = goesOn ? hops.slice(-1) : hops
   const [proto, host] = goesOn ? [scheme, authority] : [origin.scheme, origin.host]
   return [`${first};proto=${proto};host=${word(host)}`, ...others].join(', ')
