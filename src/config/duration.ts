@@ -10,10 +10,14 @@ export const DAY_MS = UNITS.d
 export function durationFormat({ atLeast, atMost }: { atLeast: string; atMost: string }): TextFormat<number> {
   const [least, most] = [milliseconds(atLeast), milliseconds(atMost)]
   const allowed = `allowed: a number and ms, s, m, h or d, such as "90s", from ${atLeast} to ${atMost}`
+  const isAllowed = (duration: number): boolean => duration >= least && duration <= most
   return {
     allowed,
     schema: { pattern: '^\\d+(ms|s|m|h|d)$', examples: ['90s', '10m', '60d'] },
-    otherwise: (value) => (typeof value === 'number' ? `did you mean "${value}s"? ${allowed}` : undefined),
+    otherwise: (value) =>
+      typeof value === 'number' && isAllowed(milliseconds(`${value}s`))
+        ? `did you mean "${value}s"? ${allowed}`
+        : undefined,
     read(text) {
       const duration = milliseconds(text)
       if (Number.isNaN(duration)) return new Refusal(allowed)

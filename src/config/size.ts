@@ -7,10 +7,12 @@ const UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const
 export function sizeFormat({ atLeast, atMost }: { atLeast: string; atMost: string }): TextFormat<number> {
   const [least, most] = [bytesOf(atLeast), bytesOf(atMost)]
   const allowed = `allowed: a number and B, KiB, MiB or GiB, such as "64KiB", from ${atLeast} to ${atMost}`
+  const isAllowed = (size: number): boolean => size >= least && size <= most
   return {
     allowed,
     schema: { pattern: '^\\d+(B|KiB|MiB|GiB)$', examples: ['64KiB', '10MiB'] },
-    otherwise: (value) => (typeof value === 'number' ? `did you mean "${value}B"? ${allowed}` : undefined),
+    otherwise: (value) =>
+      typeof value === 'number' && isAllowed(bytesOf(`${value}B`)) ? `did you mean "${value}B"? ${allowed}` : undefined,
     read(text) {
       const size = bytesOf(text)
       if (Number.isNaN(size)) return new Refusal(allowed, { hint: correction(text) })

@@ -93,6 +93,13 @@ const values: Case[] = [
     `2:53: limits.bodyRate: found 240; did you mean "240B"? ${SIZE} from 0B to 1GiB`,
   ],
   [
+    'numbers that would be refused with a unit too, so that none is proposed',
+    `${GOOD}limits: { requestLine: 12, bodyRate: -3 }\ntimeouts: { header: 0 }`,
+    `2:24: limits.requestLine: found 12; ${SIZE} from 256B to 1MiB`,
+    `2:38: limits.bodyRate: found -3; ${SIZE} from 0B to 1GiB`,
+    '3:21: timeouts.header: found 0; allowed: a number and ms, s, m, h or d, such as "90s", from 1s to 1d',
+  ],
+  [
     'a header of nothing, and one of more than anybody has',
     `${GOOD}limits: { header: 0B, requestLine: 2MiB }`,
     `2:19: limits.header: found "0B", which is too small; ${SIZE} from 1KiB to 1MiB`,
