@@ -7,17 +7,14 @@ export type WrkLoad = {
   readonly url: string
   readonly connections: number
   readonly seconds: number
-  /** A request on each connection, and then a new one. */
-  readonly closing?: boolean
 }
 
 /** Beyond its own time: to connect, and to write what it has counted. */
 const GRACE_MS = 20_000
 
 /** Loads over HTTP/1.1 and gives the number of requests that were answered. Throws BenchError if any was not. */
-export async function loadWithWrk({ url, connections, seconds, closing = false }: WrkLoad): Promise<number> {
-  const close = closing ? ['-H', 'Connection: close'] : []
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', ...close, url]
+export async function loadWithWrk({ url, connections, seconds }: WrkLoad): Promise<number> {
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', url]
   return parseWrk(await runTool(wrk, args, seconds * 1000 + GRACE_MS))
 }
 

@@ -9,8 +9,6 @@ import { cpuSecondsEach, type Scenario } from './scenario.ts'
 type RequestScenario = { readonly name: string; readonly title: string; readonly connections: number }
 
 type Http1Scenario = RequestScenario & {
-  /** Each request on a connection of its own. */
-  readonly closing?: boolean
   readonly path?: string
   readonly extras?: Extras
 }
@@ -18,9 +16,9 @@ type Http1Scenario = RequestScenario & {
 const common = { origin: 'static', siteNames: [SITE_NAME], fresh: false } as const
 
 /** Requests one after another on each connection, over HTTP/1.1. */
-export function http1Requests({ name, title, connections, closing = false, path = '/', extras = {} }: Http1Scenario) {
+export function http1Requests({ name, title, connections, path = '/', extras = {} }: Http1Scenario) {
   const measure = async (server: Server, seconds: number): Promise<Reading> => {
-    const load = { url: `https://${SITE_NAME}:${server.port}${path}`, connections, seconds, closing }
+    const load = { url: `https://${SITE_NAME}:${server.port}${path}`, connections, seconds }
     return { cpu: 1e6 * (await cpuSecondsEach(server, () => loadWithWrk(load))) }
   }
   const metrics = [{ name: 'cpu', title, unit: 'µs' }]

@@ -1,8 +1,7 @@
-import type { TLSSocket } from 'node:tls'
 import { BenchError } from '../bench-error.ts'
 import type { Reading } from '../figures.ts'
-import { closeConnection, connectTls, get } from '../load/connection.ts'
 import { inParallel } from '../load/in-parallel.ts'
+import { visit } from '../load/visit.ts'
 import type { Server } from '../server.ts'
 import { SITE_NAME } from '../site.ts'
 import { cpuSecondsEach, type Scenario } from './scenario.ts'
@@ -21,7 +20,7 @@ export const resumption: Scenario = {
   async measure(server: Server): Promise<Reading> {
     const sessions: (Buffer | undefined)[] = []
     await inParallel(AT_ONCE, AT_ONCE, async (visitor) => {
-      sessions[visitor] = (await visit(server, undefined)).session
+      sessions[visitor] = (await visit(server)).session
     })
     return { cpu: 1e6 * (await cpuSecondsEach(server, () => comeBack(server, sessions))) }
   },
@@ -45,19 +44,4 @@ async function comeBack(server: Server, sessions: (Buffer | undefined)[]): Promi
     }
   })
   return CONNECTIONS
-}
-
-type Visit = { readonly isResumed: boolean; readonly session: Buffer | undefined }
-
-async function visit({ port }: Server, session: Buffer | undefined): Promise<Visit> {
-  const socket: TLSSocket = await connectTls({ port, name: SITE_NAME, session })
-  let next: Buffer | undefined
-  // Tickets come after the handshake and ahead of the answer (RFC 8446 §4.6.1).
-  socket.on('session', (ticket) => {
-    next = ticket
-  })
-  await get(socket, SITE_NAME)
-  const isResumed = socket.isSessionReused()
-  await closeConnection(socket)
-  return { isResumed, session: next }
 }
