@@ -12,13 +12,13 @@ export const UNTIL_CLOSE = -2
 export type Http1Version = '1.0' | '1.1'
 
 /** How the content of a request is delimited: 0 where it has none. Throws Refusal. */
-export function requestFraming(control: ControlFields, version: Http1Version): Framing {
+export function requestFraming(control: Readonly<ControlFields>, version: Http1Version): Framing {
   if (control.transferEncoding !== undefined) return transferEncodingFraming(control, version)
   return control.contentLength === undefined ? 0 : parseContentLength(control.contentLength)
 }
 
 /** How the content of a response is delimited if it can have any. Throws Refusal. */
-export function responseFraming(control: ControlFields, version: Http1Version): Framing {
+export function responseFraming(control: Readonly<ControlFields>, version: Http1Version): Framing {
   if (control.transferEncoding !== undefined) return transferEncodingFraming(control, version)
   return control.contentLength === undefined ? UNTIL_CLOSE : parseContentLength(control.contentLength)
 }
@@ -32,7 +32,10 @@ export function canHaveContent(method: string, status: number): boolean {
  * Only `chunked`, only alone. Other recipients read two of them, a list or a quoted string in other ways, and what they
  * disagree on is where the next message begins.
  */
-function transferEncodingFraming({ transferEncoding, contentLength }: ControlFields, version: Http1Version): Framing {
+function transferEncodingFraming(
+  { transferEncoding, contentLength }: Readonly<ControlFields>,
+  version: Http1Version,
+): Framing {
   if (version === '1.0') throw refuse('transfer-encoding-of-http-1.0')
   if (contentLength !== undefined) throw refuse('framing-ambiguous')
   const coding = transferEncoding!.toLowerCase()

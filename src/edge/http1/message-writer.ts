@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Fields } from '../exchange/exchange.ts'
 import type { Sweep } from '../sweep.ts'
 import { formatFieldSection } from './field-section.ts'
+import { copyBytes } from './read-buffer.ts'
 
 /** Up to this, what is written within a tick becomes one buffer; beyond, copying would cost more than several buffers do. */
 const MAX_COPIED_BYTES = 16 * 1024
@@ -138,6 +139,12 @@ function flushDue(writer: MessageWriter): void {
 function gather(parts: readonly (string | Buffer)[], atMost: number): Buffer {
   const buffer = Buffer.allocUnsafe(atMost)
   let at = 0
-  for (const part of parts) at += typeof part === 'string' ? buffer.write(part, at, 'latin1') : part.copy(buffer, at)
+  for (const part of parts) {
+    if (typeof part === 'string') at += buffer.write(part, at, 'latin1')
+    else {
+      copyBytes(part, buffer, at)
+      at += part.length
+    }
+  }
   return at === atMost ? buffer : buffer.subarray(0, at)
 }

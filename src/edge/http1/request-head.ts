@@ -1,10 +1,9 @@
 import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
-import { fieldRole } from '../fields.ts'
 import { parseHost } from '../host.ts'
-import { type ControlFields, listHas, readControlFields } from './control-fields.ts'
-import { isToken, parseHeaderSection } from './field-section.ts'
+import { type ControlFields, listHas } from './control-fields.ts'
+import { isToken } from './field-section.ts'
 import { CHUNKED, type Framing, type Http1Version, requestFraming } from './framing.ts'
-import type { MessageLimits } from './limits.ts'
+import type { HeaderSections } from './header-sections.ts'
 import { refuse } from './refusal.ts'
 import { isSameAuthority, parseRequestTarget } from './request-target.ts'
 
@@ -23,7 +22,7 @@ export type ParsedRequest = {
 /**
  * Reads a request's head (RFC 9112 §3 and §5), as HeadReader gives it. `scheme` is that of the connection. Throws Refusal.
  */
-export function parseRequestHead(text: string, scheme: RequestHead['scheme'], limits: MessageLimits): ParsedRequest {
+export function parseRequestHead(text: string, scheme: RequestHead['scheme'], sections: HeaderSections): ParsedRequest {
   const lineEnd = text.indexOf('\r\n')
   const methodEnd = text.indexOf(' ')
   const targetEnd = text.indexOf(' ', methodEnd + 1)
@@ -34,10 +33,8 @@ export function parseRequestHead(text: string, scheme: RequestHead['scheme'], li
   const version = parseVersion(text.slice(targetEnd + 1, lineEnd))
   const { target, authority } = parseRequestTarget(text.slice(methodEnd + 1, targetEnd), method)
 
-  const fields = parseHeaderSection(text, lineEnd + 2, limits)
-  const control = readControlFields(fields)
+  const { fields, control } = sections.read(text, lineEnd + 2)
   const host = readHost(control, version, authority)
-  if (control.hosts > 0) removeHost(fields)
   const framing = requestFraming(control, version)
   const is11 = version === '1.1'
   return {
@@ -66,7 +63,11 @@ export function parseVersion(version: string): Http1Version {
 }
 
 /** The authority that the request is for. Empty only in HTTP/1.0, which has no Host field. */
-function readHost({ host, hosts }: ControlFields, version: Http1Version, ofTarget: string | undefined): string {
+function readHost(
+  { host, hosts }: Readonly<ControlFields>,
+  version: Http1Version,
+  ofTarget: string | undefined,
+): string {
   if (hosts > 1) throw refuse('host-repeated')
   if (host === undefined) {
     if (version === '1.1') throw refuse('host-missing')
@@ -78,25 +79,17 @@ function readHost({ host, hosts }: ControlFields, version: Http1Version, ofTarge
   return ofTarget
 }
 
-function removeHost(fields: string[]): void {
-  for (let at = 0; at < fields.length; at += 2)
-    if (fieldRole(fields[at]!) === 'host') {
-      fields.splice(at, 2)
-      return
-    }
-}
-
 /**
  * RFC 9110 §7.8. `h2c` is not passed on, since what follows it would bypass every rule here. An upgrade with content is none,
  * for the content would be in the way.
  */
-function upgradeOf({ upgrade, connection }: ControlFields): string | undefined {
+function upgradeOf({ upgrade, connection }: Readonly<ControlFields>): string | undefined {
   if (upgrade === undefined || upgrade === '' || !listHas(connection, 'upgrade')) return undefined
   return listHas(upgrade, 'h2c') ? undefined : upgrade
 }
 
 /** RFC 9110 §10.1.1 has but one expectation. */
-function expectsContinue({ expect }: ControlFields): boolean {
+function expectsContinue({ expect }: Readonly<ControlFields>): boolean {
   if (expect === undefined) return false
   if (expect.toLowerCase() !== '100-continue') throw refuse('expectation-unsupported')
   return true

@@ -5,6 +5,7 @@ import { ContentPace } from './content-pace.ts'
 import { ContentReader } from './content-reader.ts'
 import type { ServerDeadlines } from './deadlines.ts'
 import { HeadReader } from './head-reader.ts'
+import { HeaderSections } from './header-sections.ts'
 import { Intake } from './intake.ts'
 import type { MessageLimits } from './limits.ts'
 import { MessageWriter } from './message-writer.ts'
@@ -41,6 +42,7 @@ export class ServerConnection implements Carrier, Swept {
   readonly #scheme: 'http' | 'https'
   readonly #options: ServerConnectionOptions
   readonly #heads: HeadReader
+  readonly #sections: HeaderSections
   readonly #content: ContentReader
   #phase: Phase = 'idle'
   #exchange: ServerExchange | undefined
@@ -73,6 +75,7 @@ export class ServerConnection implements Carrier, Swept {
       firstLineTooLong: 'request-line-too-long',
       malformed: 'request-line-malformed',
     })
+    this.#sections = new HeaderSections('requests', limits)
     this.#content = new ContentReader(limits)
     this.#since = sweep.now
     sweep.add(this)
@@ -187,10 +190,10 @@ export class ServerConnection implements Carrier, Swept {
   }
 
   #readHead(bytes: Buffer, at: number): number {
-    const { sweep, limits, onExchange } = this.#options
+    const { sweep, onExchange } = this.#options
     const text = this.#heads.read(bytes, at)
     if (text === undefined) return bytes.length
-    const parsed = parseRequestHead(text, this.#scheme, limits)
+    const parsed = parseRequestHead(text, this.#scheme, this.#sections)
     this.#requests++
     this.#isPersistent = parsed.isPersistent
     this.#content.begin(parsed.framing)

@@ -13,6 +13,7 @@ import type { Sweep, Swept } from '../sweep.ts'
 import { ContentReader, type ContentSink } from './content-reader.ts'
 import type { UpstreamDeadlines } from './deadlines.ts'
 import { HeadReader } from './head-reader.ts'
+import { HeaderSections } from './header-sections.ts'
 import type { MessageLimits } from './limits.ts'
 import { MessageWriter } from './message-writer.ts'
 import { ReadBuffer } from './read-buffer.ts'
@@ -54,6 +55,7 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
   readonly #socket: Socket
   readonly #reads = new ReadBuffer()
   readonly #heads: HeadReader
+  readonly #sections: HeaderSections
   readonly #content: ContentReader
   #phase: Phase = 'connecting'
   #exchange: Http1UpstreamExchange | undefined
@@ -80,6 +82,7 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
       firstLineTooLong: 'status-line-malformed',
       malformed: 'status-line-malformed',
     })
+    this.#sections = new HeaderSections('responses', limits)
     this.#content = new ContentReader(limits)
     const callback = (length: number): boolean => this.#onRead(length)
     this.#socket = connect({ buffer: () => this.#reads.next(), callback })
@@ -195,7 +198,7 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
     }
     const text = this.#heads.read(bytes, at)
     if (text === undefined) return bytes.length
-    const response = parseResponseHead(text, this.#exchange!.request.method, this.#options.limits)
+    const response = parseResponseHead(text, this.#exchange!.request.method, this.#sections)
     const next = this.#heads.next
     const { status } = response.head
     if (status === 101) this.#switchProtocol(response)

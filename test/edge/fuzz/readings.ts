@@ -3,6 +3,7 @@ import type { Fields, RequestHead } from '../../../src/edge/exchange/exchange.ts
 import { ContentReader, type ContentSink } from '../../../src/edge/http1/content-reader.ts'
 import { UNTIL_CLOSE } from '../../../src/edge/http1/framing.ts'
 import { HeadReader } from '../../../src/edge/http1/head-reader.ts'
+import { HeaderSections } from '../../../src/edge/http1/header-sections.ts'
 import { type MessageLimits, REQUEST_LIMITS, RESPONSE_LIMITS } from '../../../src/edge/http1/limits.ts'
 import { Refusal } from '../../../src/edge/http1/refusal.ts'
 import { parseRequestHead } from '../../../src/edge/http1/request-head.ts'
@@ -89,11 +90,12 @@ class Messages<M extends ReadMessage> implements ContentSink {
 }
 
 export function readRequests(pieces: readonly Buffer[], limits: MessageLimits = REQUEST_LIMITS): Reading<ReadRequest> {
+  const sections = new HeaderSections('requests', limits)
   return new Messages<ReadRequest>(requestHeads(limits), limits, (text) => {
     const { request, framing, contentLength, isPersistent, expectsContinue, takesTrailers } = parseRequestHead(
       text,
       'http',
-      limits,
+      sections,
     )
     const head = { head: request, contentLength, expectsContinue, takesTrailers }
     const message = { ...head, content: '', trailers: undefined }
@@ -111,8 +113,9 @@ export function readResponses(pieces: readonly Buffer[], method: string): Readin
     firstLineTooLong: 'status-line-malformed',
     malformed: 'status-line-malformed',
   })
+  const sections = new HeaderSections('responses', limits)
   return new Messages(heads, limits, (text) => {
-    const { framing, ...head } = parseResponseHead(text, method, limits)
+    const { framing, ...head } = parseResponseHead(text, method, sections)
     const isLast = !head.isPersistent || framing === UNTIL_CLOSE || head.head.status === 101
     return { message: { head, content: '', trailers: undefined }, framing, isLast }
   }).read(pieces)

@@ -3,6 +3,7 @@ import type { RequestHead } from '../../../src/edge/exchange/exchange.ts'
 import { ContentReader } from '../../../src/edge/http1/content-reader.ts'
 import type { Framing } from '../../../src/edge/http1/framing.ts'
 import { HeadReader } from '../../../src/edge/http1/head-reader.ts'
+import { HeaderSections } from '../../../src/edge/http1/header-sections.ts'
 import { type MessageLimits, REQUEST_LIMITS, RESPONSE_LIMITS } from '../../../src/edge/http1/limits.ts'
 import { Refusal } from '../../../src/edge/http1/refusal.ts'
 import { type ParsedRequest, parseRequestHead } from '../../../src/edge/http1/request-head.ts'
@@ -56,7 +57,9 @@ export function readRequest(
   scheme: RequestHead['scheme'] = 'http',
 ): Read<ParsedRequest> {
   return readEveryCut(text, (pieces) =>
-    readHead(requestHeads(limits), pieces, (head) => parseRequestHead(head, scheme, limits)),
+    readHead(requestHeads(limits), pieces, (head) =>
+      parseRequestHead(head, scheme, new HeaderSections('requests', limits)),
+    ),
   )
 }
 
@@ -82,7 +85,9 @@ export function readResponse(text: string, method = 'GET'): Read<ParsedResponse>
       malformed: 'status-line-malformed',
     })
   return readEveryCut(text, (pieces) =>
-    readHead(heads(), pieces, (head) => parseResponseHead(head, method, RESPONSE_LIMITS)),
+    readHead(heads(), pieces, (head) =>
+      parseResponseHead(head, method, new HeaderSections('responses', RESPONSE_LIMITS)),
+    ),
   )
 }
 
