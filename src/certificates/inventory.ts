@@ -1,10 +1,12 @@
 import type { Issuer, IssuerIdentity } from '../issuers/issuer.ts'
-import { type Certificate, coversName } from '../pki/certificate.ts'
+import { coversName } from '../pki/certificate.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { Attempts } from './attempts.ts'
+import type { Leaf } from './leaf.ts'
+import { SharedIssuers } from './packed-certificate.ts'
 import { planAsked, planStep, type Step } from './plan.ts'
 import { factsOfStored, loadCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
@@ -26,7 +28,7 @@ export type InventoryOptions = {
 }
 
 /** When a certificate was revoked and why, as `at …`; undefined if it was not, as far as is known. */
-export type RevocationOf = (certificate: Certificate) => string | undefined
+export type RevocationOf = (certificate: Leaf) => string | undefined
 
 /** One certificate that should exist, and how it stands with it. */
 export type Item = {
@@ -53,6 +55,7 @@ export class Inventory {
   readonly suggestions: Suggestions
   readonly #options: InventoryOptions
   readonly #revocationOf: RevocationOf
+  readonly #issuers = new SharedIssuers()
 
   constructor(options: InventoryOptions, revocationOf: RevocationOf) {
     this.#options = options
@@ -66,11 +69,17 @@ export class Inventory {
   async load(): Promise<void> {
     const { storage, issuers, log } = this.#options
     for (const item of this.items) {
-      item.held = await loadCertificate(storage, item.wanted.id, log)
+      const stored = await loadCertificate(storage, item.wanted.id, log)
+      if (stored !== undefined) this.hold(item, stored)
       await this.attempts.load(item.wanted.id, circumstancesOf(item.wanted, issuers))
       await this.suggestions.load(item.wanted.id)
     }
     await this.#loadStandIns()
+  }
+
+  /** From now on this is what there is of it. */
+  hold(item: Item, stored: StoredCertificate): void {
+    item.held = { ...stored, packed: this.#issuers.share(stored.packed) }
   }
 
   async #loadStandIns(): Promise<void> {
@@ -150,8 +159,8 @@ export function servedBy({ wanted, held, standIns }: Item): ServableCertificate[
 
 /** One that stands in for several serves other names for each, so its fingerprint alone does not tell them apart. */
 function toHeld({ id }: WantedCertificate, stored: StoredCertificate, names: readonly string[]): ServableCertificate {
-  const { certificate, chain, privateKey } = stored
-  return { id: `${id}:${certificate.fingerprint}`, names, chain, privateKey, certificate, ownership: 'issued' }
+  const { certificate, packed } = stored
+  return { id: `${id}:${certificate.fingerprint}`, names, packed, certificate, ownership: 'issued' }
 }
 
 /** Who would be asked, and as what. */

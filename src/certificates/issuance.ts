@@ -1,6 +1,7 @@
 import { asSentence, CastellanError, describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
+import { unpackChain } from './packed-certificate.ts'
 import type { Progress } from './progress.ts'
 import { acceptIssued, type StoredCertificate } from './record.ts'
 import type { WantedCertificate } from './wanted.ts'
@@ -43,7 +44,7 @@ export async function issueFromAny(
     signal.throwIfAborted()
     const issuer = issuers.get(name)!
     try {
-      const predecessor = isFrom(issuer, held) ? held.certificate : undefined
+      const predecessor = isFrom(issuer, held) ? unpackChain(held.packed)[0] : undefined
       const issued = await issuer.issue({ names, keyKind, mustStaple, site, predecessor, isInsistent }, signal)
       return acceptIssued(issued, wanted, issuer, clock.now())
     } catch (error) {

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { asSentence, CastellanError, describeError, type Facts } from '../errors.ts'
-import { type Certificate, coversName, parseChain } from '../pki/certificate.ts'
+import { coversName, formatChain, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type Leaf, leafOf } from './leaf.ts'
+import { type PackedCertificate, pack, SharedIssuers, unpackChain } from './packed-certificate.ts'
 import { type CertificateReport, heldReport } from './report.ts'
-import { servableChain } from './servable.ts'
+import { checkServable } from './servable.ts'
 import { spokenTime } from './spoken-time.ts'
 import type { ServableCertificate } from './state.ts'
 
@@ -40,10 +42,8 @@ type Pair = {
 
 /** What is in a pair of files that belong together. */
 type Content = {
-  readonly chain: string
-  readonly privateKey: string
-  /** Of the first certificate. All of it would be kept for as long as it serves, which is 20 kB. */
-  readonly leaf: Pick<Certificate, 'names' | 'keyKind' | 'notAfter' | 'fingerprint' | 'ocspUrl' | 'mustStaple'>
+  readonly packed: PackedCertificate
+  readonly leaf: Leaf
   /** Of the whole chain: an intermediate that is added later changes no more than that. */
   readonly digest: string
 }
@@ -61,6 +61,7 @@ const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-
 /** The operator's own certificates, read again whenever their files change. */
 export class OwnCertificates {
   readonly #sites: readonly Site[]
+  readonly #issuers = new SharedIssuers()
   readonly #clock: Clock
   readonly #log: Log
 
@@ -134,7 +135,7 @@ export class OwnCertificates {
       const content = readPair(pair)
       const hasChanged = content.digest !== pair.content?.digest
       pair.version = version
-      pair.content = content
+      pair.content = { ...content, packed: this.#issuers.share(content.packed) }
       pair.fault = undefined
       pair.problem = undefined
       return hasChanged
@@ -187,13 +188,12 @@ function identityOf(
 
 function reportOf(site: Site, pair: Pair, isFull: boolean): CertificateReport {
   const { certificate, key, content, problem } = pair
-  const chain = content && parseChain(content.chain)
-  const leaf = chain?.[0]
+  const chain = content && isFull ? unpackChain(content.packed) : undefined
   return {
     ...identityOf(site, pair),
     site: site.site,
     issuers: [],
-    held: leaf && heldReport(leaf, isFull ? chain : undefined),
+    held: content && heldReport(content.leaf, chain),
     step: { type: 'watch', certificate, key },
     orderedSince: undefined,
     attempts: undefined,
@@ -225,11 +225,11 @@ function covers({ content }: Pair, name: string): boolean {
  * an operator more than none.
  */
 function toHeld({ site, names, pairs }: Site, { content }: UsablePair): ServableCertificate {
-  const { chain, privateKey, leaf, digest } = content
+  const { packed, leaf, digest } = content
   const served = names.filter((name) => coversName(leaf.names, name) || !pairs.some((pair) => covers(pair, name)))
   // With the names: a change of another pair can change which of them are served from this one.
   const id = sha256(JSON.stringify([digest, site, served]))
-  return { id, names: served, chain, privateKey, certificate: leaf, ownership: 'own' }
+  return { id, names: served, packed, certificate: leaf, ownership: 'own' }
 }
 
 /** Changes when either file does; the same for two files that are not there. */
@@ -252,17 +252,12 @@ function readPair({ certificate, key }: Pair): Content {
   const blocks = readBounded(certificate).match(CERTIFICATE_BLOCK) ?? []
   const certificates = parseChain(blocks.join('\n'))
   const [leaf] = certificates
-  const privateKey = readBounded(key)
-  if (!isSameKey(leaf.publicKey, importPrivateKey(privateKey)))
+  const pem = readBounded(key)
+  const privateKey = importPrivateKey(pem)
+  if (!isSameKey(leaf.publicKey, privateKey))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
-  const chain = servableChain(certificates, privateKey)
-  const { names, keyKind, notAfter, fingerprint, ocspUrl, mustStaple } = leaf
-  return {
-    chain,
-    privateKey,
-    leaf: { names, keyKind, notAfter, fingerprint, ocspUrl, mustStaple },
-    digest: sha256(chain),
-  }
+  checkServable(certificates, pem)
+  return { packed: pack(certificates, privateKey), leaf: leafOf(leaf), digest: sha256(formatChain(certificates)) }
 }
 
 /**

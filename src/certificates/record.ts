@@ -1,28 +1,27 @@
 import { describeError } from '../errors.ts'
 import type { IssuedCertificate, Issuer } from '../issuers/issuer.ts'
-import { type Certificate, checkIssued, parseChain } from '../pki/certificate.ts'
+import { checkIssued, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type Leaf, leafOf } from './leaf.ts'
+import { type PackedCertificate, pack, unpack } from './packed-certificate.ts'
 import type { HeldFacts } from './plan.ts'
-import { servableChain } from './servable.ts'
+import { checkServable } from './servable.ts'
 import { setAside } from './set-aside.ts'
 import type { WantedCertificate } from './wanted.ts'
 
 /** A certificate that we have, with what decides how long it is good for. */
 export type StoredCertificate = {
-  readonly certificate: Certificate
+  readonly certificate: Leaf
   /** What it was asked for. A CA may add names of its own, or answer with a wildcard that covers them. */
   readonly names: readonly string[]
   /** Whether it was asked to say that clients must insist on a staple; some CAs leave that out. */
   readonly mustStaple: boolean
   /** It took the place of one that was revoked. */
   readonly replacesRevoked: boolean
-  /** PEM. */
-  readonly chain: string
-  /** PEM, PKCS #8. */
-  readonly privateKey: string
+  readonly packed: PackedCertificate
   /** Who signed it, as the config calls them. */
   readonly issuer: string
   /** Which CA that was: see Issuer. */
@@ -31,8 +30,8 @@ export type StoredCertificate = {
   readonly obtainedAt: number
 }
 
-/** Without what the chain itself says. */
-type Record = Omit<StoredCertificate, 'certificate'>
+/** Without what the chain itself says. PEM: people look into it. */
+type Record = Omit<StoredCertificate, 'certificate' | 'packed'> & ReturnType<typeof unpack>
 
 /** One value for all of it, so that a key and a certificate of different generations can never meet. */
 function keyOf(id: string): string {
@@ -56,19 +55,21 @@ export function acceptIssued(
 ): StoredCertificate {
   const certificates = parseChain(received)
   const [certificate] = certificates
-  checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now })
+  const key = importPrivateKey(privateKey)
+  checkIssued(certificates, { privateKey: key, names, now })
   if (certificate.keyKind !== keyKind) {
     const message = `The certificate is for a key of another kind than ${keyKind}, which it was asked for.`
     throw new PkiError('certificate-key-mismatch', message, { keyKind: certificate.keyKind })
   }
-  const chain = servableChain(certificates, privateKey)
+  checkServable(certificates, privateKey)
   const asked = { names, mustStaple, replacesRevoked: false, issuer, authority, obtainedAt: now }
-  return { ...asked, certificate, chain, privateKey }
+  return { ...asked, certificate: leafOf(certificate), packed: pack(certificates, key) }
 }
 
 /** Throws StorageError `storage-unwritable`; what was stored before then stands. */
 export function storeCertificate(storage: Storage, id: string, stored: StoredCertificate): Promise<void> {
-  const { certificate: _, ...record } = stored satisfies Record
+  const { certificate: _, packed, ...asked } = stored
+  const record: Record = { ...asked, ...unpack(packed) }
   return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
 }
 
@@ -108,12 +109,13 @@ export async function readCertificate(storage: StorageReader, id: string): Promi
 
 function readRecord(value: Buffer): StoredCertificate {
   const record = parseRecord(value)
-  const { names, privateKey, chain: stored } = record
-  const certificates = parseChain(stored)
+  const { chain, privateKey, ...asked } = record
+  const certificates = parseChain(chain)
   const [certificate] = certificates
-  checkIssued(certificates, { privateKey: importPrivateKey(privateKey), names, now: certificate.notBefore })
-  const chain = servableChain(certificates, privateKey)
-  return { ...record, certificate, chain }
+  const key = importPrivateKey(privateKey)
+  checkIssued(certificates, { privateKey: key, names: asked.names, now: certificate.notBefore })
+  checkServable(certificates, privateKey)
+  return { ...asked, certificate: leafOf(certificate), packed: pack(certificates, key) }
 }
 
 /** Without JSON.parse's own error as a cause: it may quote the key. */

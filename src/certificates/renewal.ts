@@ -97,8 +97,8 @@ export class Certificates {
 
   /** What is served now. */
   get state(): CertificatesState {
-    const held = this.#servable().map(({ certificate, id, names, chain, privateKey }) => {
-      return { id, names, chain, privateKey, staple: this.#staples.staple(certificate) }
+    const held = this.#servable().map(({ certificate, id, names, packed }) => {
+      return { id, names, key: certificate.key, packed, staple: this.#staples.staple(certificate) }
     })
     return { held, waiting: [...this.#inventory.waiting, ...this.#own.waiting] }
   }
@@ -308,7 +308,7 @@ export class Certificates {
     item.saveAgainAt = await this.#save(wanted, issued)
     await this.#staples.add([{ ...issued, ownership: 'issued' }])
     if (certificate.mustStaple) await this.#staples.first(certificate)
-    item.held = issued
+    this.#inventory.hold(item, issued)
     item.standIns = []
     // Only then, for this looks at all that there are.
     if (former.some((each) => each.certificate.ocspUrl !== undefined)) await this.#staples.keepOnly(this.#servable())

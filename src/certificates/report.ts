@@ -1,6 +1,8 @@
-import { type Certificate, type CertificateChain, parseChain } from '../pki/certificate.ts'
+import type { CertificateChain } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { Attempt } from './attempts.ts'
+import type { Leaf } from './leaf.ts'
+import { unpackChain } from './packed-certificate.ts'
 import type { Step } from './plan.ts'
 import type { StoredCertificate } from './record.ts'
 import type { StandIn } from './stand-ins.ts'
@@ -79,7 +81,7 @@ export function reportOf(findings: Findings, isFull: boolean): CertificateReport
   return {
     ...{ id, site, names, keyKind, issuers, step, orderedSince, fault },
     held: held && {
-      ...heldReport(held.certificate, isFull ? parseChain(held.chain) : undefined),
+      ...heldReport(held.certificate, isFull ? unpackChain(held.packed) : undefined),
       ...originOf(held),
       isUnstored,
     },
@@ -90,7 +92,7 @@ export function reportOf(findings: Findings, isFull: boolean): CertificateReport
 }
 
 /** What a certificate itself says; and its chain, if that is given. */
-export function heldReport(certificate: Certificate, chain: CertificateChain | undefined): HeldReport {
+export function heldReport(certificate: Leaf, chain: CertificateChain | undefined): HeldReport {
   const { names } = certificate
   return { ...factsOf(certificate), names, from: undefined, isUnstored: false, chain: chain?.slice(1).map(factsOf) }
 }
@@ -99,7 +101,7 @@ function originOf({ issuer, authority, obtainedAt }: StoredCertificate): Pick<He
   return { from: { issuer, authority, obtainedAt } }
 }
 
-function factsOf({ subject, issuer, serial, fingerprint, notBefore, notAfter }: Certificate): CertificateFacts {
+function factsOf({ subject, issuer, serial, fingerprint, notBefore, notAfter }: CertificateFacts): CertificateFacts {
   return { subject, issuer, serial, fingerprint, notBefore, notAfter }
 }
 

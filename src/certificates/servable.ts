@@ -4,18 +4,16 @@ import { PkiError } from '../pki/pki-error.ts'
 import { tlsPolicy } from '../tls-policy.ts'
 
 /**
- * The chain in PEM, written anew from what was read of it, so that OpenSSL reads the same certificates; tried together with
- * its key (PEM) as it will be served. OpenSSL has demands of its own: at its usual security level, RSA keys of 2048 bits in
+ * Tries a chain together with its key (PEM) as it will be served: written anew from what was read of it, so that OpenSSL
+ * reads the same certificates. OpenSSL has demands of its own: at its usual security level, RSA keys of 2048 bits in
  * every certificate, and no signatures with SHA-1. Throws PkiError `certificate-unservable` with OpenSSL's words, which
  * quote neither. That the key can be read and is the leaf's is for the caller to see: OpenSSL misses one of another type,
  * and what is beyond doubt is not tried.
  */
-export function servableChain(certificates: CertificateChain, privateKey: string): string {
-  const chain = formatChain(certificates)
-  if (certificates.every(isBeyondDoubt)) return chain
+export function checkServable(certificates: CertificateChain, privateKey: string): void {
+  if (certificates.every(isBeyondDoubt)) return
   try {
-    createSecureContext({ ...tlsPolicy, cert: chain, key: privateKey })
-    return chain
+    createSecureContext({ ...tlsPolicy, cert: formatChain(certificates), key: privateKey })
   } catch (error) {
     const [{ names, serial, issuer }] = certificates
     const reason = reasonOf(error)

@@ -1,11 +1,12 @@
 import { describeError } from '../errors.ts'
-import { type Certificate, isSignedBy, parseChain } from '../pki/certificate.ts'
+import { type Certificate, isSignedBy } from '../pki/certificate.ts'
 import { createOcspRequest } from '../pki/ocsp-request.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Clock, pause } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type PackedCertificate, unpackChain } from './packed-certificate.ts'
 import type { AskResponder } from './responder.ts'
 import { spokenTime } from './spoken-time.ts'
 import {
@@ -38,8 +39,7 @@ export type StaplesOptions = {
 /** A certificate that is served, as far as it matters here; of most, no more needs to be kept in memory. */
 export type Stapled = {
   readonly certificate: Pick<Certificate, 'fingerprint' | 'ocspUrl' | 'mustStaple'>
-  /** PEM: the certificate itself first. */
-  readonly chain: string
+  readonly packed: PackedCertificate
   readonly ownership: Ownership
 }
 
@@ -147,9 +147,9 @@ export class Staples {
     await Promise.all(this.#asking)
   }
 
-  #add({ certificate: { fingerprint, ocspUrl, mustStaple }, chain, ownership }: Stapled): Item | undefined {
+  #add({ certificate: { fingerprint, ocspUrl, mustStaple }, packed, ownership }: Stapled): Item | undefined {
     if (this.#items.has(fingerprint) || (ocspUrl === undefined && !mustStaple)) return undefined
-    const [certificate, ...others] = parseChain(chain)
+    const [certificate, ...others] = unpackChain(packed)
     const issuer = ocspUrl === undefined ? undefined : others.find((other) => isSignedBy(certificate, other))
     if (issuer === undefined) {
       this.#sayImpossible(certificate)

@@ -1,20 +1,23 @@
-import type { Stapled } from './staples.ts'
+import type { Leaf } from './leaf.ts'
+import type { PackedCertificate } from './packed-certificate.ts'
+import type { Ownership } from './staple-report.ts'
 
 /** A certificate that can be served, before it is known what is stapled to it. */
-export type ServableCertificate = Omit<HeldCertificate, 'staple'> & Stapled
-
-/** A certificate that is served. */
-export type HeldCertificate = {
+export type ServableCertificate = {
   /** Changes whenever the certificate does, and with nothing else. */
   readonly id: string
   readonly names: readonly string[]
-  /** PEM: the certificate itself first. */
-  readonly chain: string
-  /** PEM. */
-  readonly privateKey: string
-  /** Its OCSP response, DER in base64, for clients that ask for it; undefined if there is none. */
-  readonly staple: string | undefined
+  readonly certificate: Leaf
+  readonly packed: PackedCertificate
+  readonly ownership: Ownership
 }
+
+/** A certificate that is served. */
+export type HeldCertificate = Pick<ServableCertificate, 'id' | 'names' | 'packed'> &
+  Pick<Leaf, 'key'> & {
+    /** Its OCSP response, DER in base64, for clients that ask for it; undefined if there is none. */
+    readonly staple: string | undefined
+  }
 
 /** What there is to serve, and for what there is nothing yet. */
 export type CertificatesState = {

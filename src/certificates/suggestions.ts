@@ -4,6 +4,7 @@ import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import { jittered, type Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
+import { unpackChain } from './packed-certificate.ts'
 import type { StoredCertificate } from './record.ts'
 import { spokenTime } from './spoken-time.ts'
 import type { WantedCertificate } from './wanted.ts'
@@ -72,7 +73,7 @@ export class Suggestions {
   /** Asks the CA, and says whether the time to renew has changed. A failure is noted, and asked again later. */
   async ask(
     { id, names, keyKind }: WantedCertificate,
-    { certificate }: StoredCertificate,
+    { certificate, packed }: StoredCertificate,
     issuer: Issuer,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -80,7 +81,7 @@ export class Suggestions {
     const { fingerprint } = certificate
     const before = this.#of(id, fingerprint)
     try {
-      const info = await issuer.renewalInfo?.(certificate, signal)
+      const info = await issuer.renewalInfo?.(unpackChain(packed)[0], signal)
       if (info === undefined) {
         await this.#remember(id, { fingerprint, askAt: this.#next(undefined) })
         return before?.renewAt !== undefined

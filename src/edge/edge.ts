@@ -17,9 +17,10 @@ import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
-import type { CertificateSnapshot, ChallengeSnapshot, EdgeSnapshot, WaitingSnapshot } from './snapshot.ts'
+import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
+import type { FetchMaterial } from './tls/material-cache.ts'
 import type { TicketSecrets } from './tls/ticket-keys.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
 
@@ -29,6 +30,7 @@ export type EdgeOptions = {
   readonly accessLog: AccessLog
   readonly clock: Pick<Clock, 'now'>
   readonly ticketSecrets: TicketSecrets
+  readonly fetchMaterial: FetchMaterial
   readonly randomBytes: (size: number) => Buffer
 }
 
@@ -44,13 +46,11 @@ export class Edge {
   readonly #sweep = new Sweep()
   readonly #counters = new Counters()
   readonly #connections: UpstreamConnections
-  readonly #snapshot: EdgeSnapshot
   readonly #listening: Server[] = []
   readonly #admission: Admission
   readonly #memory = new MemoryWatch()
 
-  constructor({ snapshot, log, accessLog, clock, ticketSecrets, randomBytes }: EdgeOptions) {
-    this.#snapshot = snapshot
+  constructor({ snapshot, log, accessLog, clock, ticketSecrets, fetchMaterial, randomBytes }: EdgeOptions) {
     const onThrow = (error: unknown): void => logThrown(log, error)
     this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
     const dispatch = new Dispatch({
@@ -74,6 +74,8 @@ export class Edge {
     const { limits, timeouts, proxyProtocolFrom, trustedProxies } = snapshot
     this.#tls = new TlsAcceptor({
       log,
+      fetchMaterial,
+      fallback: snapshot.fallback,
       ticketSecrets,
       counters: this.#counters,
       helloTimeoutMs: timeouts.helloMs,
@@ -98,9 +100,9 @@ export class Edge {
     for (const spec of specs) this.#listening.push(await listen(spec, (socket) => this.#accept(socket, spec)))
   }
 
-  /** Replaces all certificates, and what names without one are told to wait for. */
-  useCertificates(certificates: readonly CertificateSnapshot[], waiting: readonly WaitingSnapshot[]): void {
-    this.#tls.update({ certificates, waiting, fallback: this.#snapshot.fallback })
+  /** Takes over which certificates there are, and what names without one are told to wait for. */
+  changeCertificates(change: CertificateChange): void {
+    this.#tls.change(change)
   }
 
   /** What has been counted since the start. */

@@ -1,6 +1,6 @@
 /**
- * Everything the data plane knows, as plain data: it arrives over a process boundary. The data plane asks nothing of
- * whoever made it.
+ * Everything the data plane knows, as plain data: it arrives over a process boundary. There is one thing that it asks whoever
+ * made it for, and then keeps: what it takes to show a certificate.
  */
 export type EdgeSnapshot = {
   readonly sites: readonly SiteSnapshot[]
@@ -88,7 +88,7 @@ export type UpstreamAddress =
   | { readonly scheme: 'http' | 'https' | 'h2' | 'h2c'; readonly host: string; readonly port: number }
   | { readonly scheme: 'unix'; readonly path: string }
 
-/** One certificate with its key: PEM. */
+/** A certificate as far as it takes to choose it: all that is held of most, whom nobody asks for. */
 export type CertificateSnapshot = {
   /**
    * Changes whenever the certificate does, so that nothing made from the former one is used again; and not when its staple
@@ -96,14 +96,34 @@ export type CertificateSnapshot = {
    */
   readonly id: string
   readonly names: readonly string[]
+  /** The kind of its key: OpenSSL's name of the curve (`prime256v1`), `rsa-2048`, or the type of others (`ed25519`). */
+  readonly key: string
+}
+
+/** What it takes to show a certificate. */
+export type CertificateMaterial = {
+  /** PEM: the certificate itself first. */
   readonly chain: string
+  /** PEM. */
   readonly privateKey: string
   /** Its OCSP response for clients that ask for it (RFC 6066 §8): DER in base64. */
   readonly staple: string | undefined
 }
 
 /** What is to be stapled to a certificate from now on. */
-export type StapleSnapshot = Pick<CertificateSnapshot, 'id' | 'staple'>
+export type StapleSnapshot = { readonly id: string } & Pick<CertificateMaterial, 'staple'>
+
+/**
+ * What changed among the certificates: those that are new, the ids of those that are gone, other staples of those that
+ * stay, and who still waits.
+ */
+export type CertificateChange = {
+  readonly put: readonly CertificateSnapshot[]
+  readonly remove: readonly string[]
+  readonly staples: readonly StapleSnapshot[]
+  /** All of them; undefined where that is as it was. */
+  readonly waiting: readonly WaitingSnapshot[] | undefined
+}
 
 /** Names that have a site but no certificate yet, and what they wait for, in words for the log. */
 export type WaitingSnapshot = { readonly names: readonly string[]; readonly reason: string }

@@ -58,6 +58,13 @@ export function importPrivateKey(pem: string): KeyObject {
   }
 }
 
+/** What sort of key it is, in a word: OpenSSL's name of its curve (`prime256v1`), `rsa-2048`, or the type of others (`ed25519`). */
+export function keyName(key: KeyObject): string {
+  const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}
+  const type = key.asymmetricKeyType ?? 'unknown'
+  return namedCurve ?? (type === 'rsa' ? `${type}-${modulusLength}` : type)
+}
+
 /** The kind of a public or private key; undefined for keys that Castellan does not make (Ed25519, RSA-PSS, P-521, …). */
 export function keyKindOf(key: KeyObject): KeyKind | undefined {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {}

@@ -41,11 +41,20 @@ export function decodeCertificateChain(text: string): [Buffer, ...Buffer[]] {
 
 /** DER as one PEM certificate, with a line end behind it. */
 export function encodeCertificate(der: Uint8Array): string {
+  return encodeBlock('CERTIFICATE', der)
+}
+
+/** The same of a private key (PKCS #8, not encrypted). */
+export function encodePrivateKey(der: Uint8Array): string {
+  return encodeBlock('PRIVATE KEY', der)
+}
+
+function encodeBlock(label: string, der: Uint8Array): string {
   const lines =
     Buffer.from(der)
       .toString('base64')
       .match(/.{1,64}/g) ?? []
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
 /** Leaves the offset of the next block in BLOCK.lastIndex. */

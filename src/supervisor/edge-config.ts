@@ -2,10 +2,9 @@ import type { Config, HstsPolicy, Site } from '../config/config.ts'
 import type { ListenAddress } from '../config/listen-address.ts'
 import type { EdgeSnapshot, SiteSnapshot } from '../edge/snapshot.ts'
 
-/** What the config means for the data plane. */
-export function edgeSnapshot(config: Config): EdgeSnapshot {
+/** What the config means for the data plane, but for the sites. */
+export function edgeSnapshot(config: Config): Omit<EdgeSnapshot, 'sites'> {
   return {
-    sites: config.sites.map(siteSnapshot),
     fallback: config.fallback,
     accessLog: config.log.access !== undefined,
     httpsPort: firstPort(config.listen.https),
@@ -16,7 +15,8 @@ export function edgeSnapshot(config: Config): EdgeSnapshot {
   }
 }
 
-function siteSnapshot({
+/** What a site means for it. */
+export function siteSnapshot({
   name,
   names,
   action,

@@ -1,32 +1,21 @@
 import type { CounterReport } from '../edge/counters.ts'
 import type { ListenerSpec } from '../edge/listener.ts'
 import type {
-  CertificateSnapshot,
+  CertificateChange,
+  CertificateMaterial,
   ChallengeSnapshot,
   EdgeSnapshot,
-  StapleSnapshot,
-  WaitingSnapshot,
+  SiteSnapshot,
 } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 
-/**
- * What changed among the certificates: those that are new, the ids of those that are gone, other staples of those that
- * stay, and who still waits.
- */
-export type CertificateChange = {
-  readonly put: readonly CertificateSnapshot[]
-  readonly remove: readonly string[]
-  readonly staples: readonly StapleSnapshot[]
-  readonly waiting: readonly WaitingSnapshot[]
-}
-
+/** The sites have come before it, and certificates come after it, all of them in parts; then it is told to listen. */
 export type StartMessage = {
   readonly type: 'start'
   readonly listeners: readonly ListenerSpec[]
-  readonly snapshot: EdgeSnapshot
-  readonly certificates: CertificateChange
+  readonly snapshot: Omit<EdgeSnapshot, 'sites'>
   readonly challenges: readonly ChallengeSnapshot[]
   readonly ticketSecrets: TicketSecrets
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
@@ -37,8 +26,13 @@ export type StartMessage = {
 
 /** From the control plane to a worker. Those with an `id` are answered with `done` once they have taken effect. */
 export type ToWorker =
+  /** Some of the sites. */
+  | { readonly type: 'sites'; readonly sites: readonly SiteSnapshot[] }
   | StartMessage
+  | { readonly type: 'listen' }
   | { readonly type: 'certificates'; readonly change: CertificateChange }
+  /** The answer to `material-wanted`: undefined for a certificate that is not served any more. */
+  | { readonly type: 'material'; readonly certificate: string; readonly material: CertificateMaterial | undefined }
   | { readonly type: 'ticket-secrets'; readonly secrets: TicketSecrets }
   | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
@@ -52,5 +46,7 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** The message is for the operator. */
   | { readonly type: 'listen-failed'; readonly address: string; readonly message: string }
+  /** A client has come for a certificate that no client has lately come for: the one thing that a worker asks. */
+  | { readonly type: 'material-wanted'; readonly certificate: string }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'counters'; readonly id: number; readonly counters: CounterReport }

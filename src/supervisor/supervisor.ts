@@ -17,9 +17,10 @@ import type { Random } from '../system/random.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
 import { CertificateBoard } from './certificate-board.ts'
-import { edgeSnapshot, formatListenAddress, formatOrigin } from './edge-config.ts'
+import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot } from './edge-config.ts'
 import { createIssuers } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
+import { changeInParts, inParts } from './message-parts.ts'
 import { certificateMetrics, workerMetrics } from './metrics.ts'
 import { siteCertificates } from './site-certificates.ts'
 import { throttle } from './throttle.ts'
@@ -149,16 +150,22 @@ function createPool(
   return new WorkerPool({
     count: config.workers === 'auto' ? availableParallelism() : config.workers,
     spawn: () => spawnWorker(program, fds),
-    startMessage: () => ({
-      type: 'start',
-      listeners,
-      snapshot,
-      certificates: board.all(),
-      ticketSecrets: tickets.secrets,
-      log: { level: config.log.level, format: logFormat },
-      accessLog: { file: config.log.access?.file, format: config.log.access?.format ?? logFormat },
-      drainMs: config.timeouts.drainMs,
-    }),
+    startMessages: function* (challenges) {
+      for (const part of inParts(config.sites)) yield { type: 'sites', sites: part.map(siteSnapshot) }
+      yield {
+        type: 'start',
+        listeners,
+        snapshot,
+        challenges,
+        ticketSecrets: tickets.secrets,
+        log: { level: config.log.level, format: logFormat },
+        accessLog: { file: config.log.access?.file, format: config.log.access?.format ?? logFormat },
+        drainMs: config.timeouts.drainMs,
+      }
+      for (const change of changeInParts(board.all())) yield { type: 'certificates', change }
+      yield { type: 'listen' }
+    },
+    material: (certificate) => board.material(certificate),
     clock,
     log,
   })

@@ -1,11 +1,12 @@
 import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
 import { addCounters, type CounterReport, NO_COUNTS } from '../edge/counters.ts'
-import type { ChallengeSnapshot } from '../edge/snapshot.ts'
+import type { CertificateChange, CertificateMaterial, ChallengeSnapshot } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './messages.ts'
+import { changeInParts } from './message-parts.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
 
 /** A worker as the supervisor sees it: somebody to talk to, who may die. */
 export interface WorkerProcess {
@@ -20,8 +21,10 @@ export interface WorkerProcess {
 export type WorkerPoolOptions = {
   readonly count: number
   readonly spawn: () => WorkerProcess
-  /** What a worker that starts now is told, but for the challenges, which the pool keeps. */
-  readonly startMessage: () => Omit<StartMessage, 'challenges'>
+  /** All that a worker is told that starts now, in this order. The challenges are those that the pool keeps. */
+  readonly startMessages: (challenges: readonly ChallengeSnapshot[]) => Iterable<ToWorker>
+  /** What it takes to show a certificate, by the id that the workers were told; undefined if it is not served any more. */
+  readonly material: (certificate: string) => CertificateMaterial | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -81,7 +84,8 @@ export class WorkerPool implements ChallengePublisher {
 
   /** Tells all workers which certificates have changed. */
   changeCertificates(change: CertificateChange): void {
-    for (const worker of this.#workers) worker.send({ type: 'certificates', change })
+    for (const part of changeInParts(change))
+      for (const worker of this.#workers) worker.send({ type: 'certificates', change: part })
   }
 
   /** Tells all workers which secrets session tickets are now issued and taken with. */
@@ -137,13 +141,13 @@ export class WorkerPool implements ChallengePublisher {
   }
 
   #spawn(): void {
-    const { spawn, startMessage, clock } = this.#options
+    const { spawn, startMessages, clock } = this.#options
     const worker = spawn()
     const startedAt = clock.now()
     this.#workers.add(worker)
     worker.onMessage((message) => this.#receive(worker, message))
     worker.onExit((cause) => this.#exited(worker, cause, clock.now() - startedAt))
-    worker.send({ ...startMessage(), challenges: [...this.#challenges.values()] })
+    for (const message of startMessages([...this.#challenges.values()])) worker.send(message)
   }
 
   #receive(worker: WorkerProcess, message: FromWorker): void {
@@ -153,6 +157,10 @@ export class WorkerPool implements ChallengePublisher {
         return this.#accepts(worker)
       case 'listen-failed':
         return this.#ready.reject(new WorkerStartError('listen-failed', message.message, { address: message.address }))
+      case 'material-wanted': {
+        const { certificate } = message
+        return worker.send({ type: 'material', certificate, material: this.#options.material(certificate) })
+      }
       case 'done':
         return this.#done(worker, message.id)
       case 'counters':

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, fork, type StdioOptions } from 'node:child_process'
 import { describeError } from '../errors.ts'
 import type { FromWorker } from './messages.ts'
 import type { WorkerProcess } from './worker-pool.ts'
@@ -23,7 +23,9 @@ const V8_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=8']
 export function spawnWorker(program: string, fds: readonly number[]): WorkerProcess {
   try {
     const execArgv = [...process.execArgv, ...V8_FLAGS]
-    return asWorker(fork(program, ['worker'], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds] }))
+    const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc', ...fds]
+    // Unlike JSON it keeps what several sites have in common one thing: a worker holds the default timeouts once.
+    return asWorker(fork(program, ['worker'], { execArgv, serialization: 'advanced', stdio }))
   } catch (error) {
     return stillborn(error)
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Edge } from '../edge/edge.ts'
 import { ListenError } from '../edge/listener.ts'
-import type { CertificateSnapshot } from '../edge/snapshot.ts'
+import type { CertificateMaterial, SiteSnapshot } from '../edge/snapshot.ts'
 import { describeError } from '../errors.ts'
 import { systemClock } from '../system/clock.ts'
 import { createAccessLog } from '../telemetry/access-log.ts'
@@ -9,7 +9,7 @@ import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
 import { createLineWriter, linesLost } from '../telemetry/standard-output.ts'
-import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './messages.ts'
+import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
 
 /**
  * The life of a worker process: told everything by the supervisor, it serves until told to drain, or until the supervisor
@@ -17,6 +17,7 @@ import type { CertificateChange, FromWorker, StartMessage, ToWorker } from './me
  */
 export function runWorker(): void {
   let running: RunningWorker | undefined
+  const sites: SiteSnapshot[] = []
   const drain = (): void => {
     if (running === undefined) process.exit(0)
     void running.drain().then(() => process.exit(0))
@@ -35,10 +36,9 @@ export function runWorker(): void {
   })
   process.on('message', (message: ToWorker) => {
     if (message.type === 'drain') drain()
-    else if (message.type === 'start') {
-      running = new RunningWorker(message)
-      void running.listen()
-    } else running?.handle(message)
+    else if (message.type === 'sites') sites.push(...message.sites)
+    else if (message.type === 'start') running = new RunningWorker(message, sites)
+    else running?.handle(message)
   })
 }
 
@@ -47,28 +47,29 @@ class RunningWorker {
   readonly #start: StartMessage
   readonly #edge: Edge
   readonly #accessFile: LogFile | undefined
-  readonly #certificates = new Map<string, CertificateSnapshot>()
+  /** Questions to the supervisor, by the certificates' ids. */
+  readonly #wanted = new Map<string, PromiseWithResolvers<CertificateMaterial | undefined>>()
   #draining: Promise<void> | undefined
 
-  constructor(start: StartMessage) {
+  constructor(start: StartMessage, sites: readonly SiteSnapshot[]) {
     const { log, write } = createWorkerLog(start.log)
     this.#start = start
     this.log = log
     const { file, format } = start.accessLog
     if (file !== undefined) this.#accessFile = new LogFile(file, (message) => log.error('log-file-trouble', message))
     this.#edge = new Edge({
-      snapshot: start.snapshot,
+      snapshot: { ...start.snapshot, sites },
       ticketSecrets: start.ticketSecrets,
+      fetchMaterial: (certificate) => this.#fetchMaterial(certificate),
       clock: systemClock,
       randomBytes,
       log: this.log,
       accessLog: createAccessLog(format, systemClock, this.#accessFile?.write ?? write),
     })
-    this.#changeCertificates(start.certificates)
     for (const challenge of start.challenges) this.#edge.publishChallenge(challenge)
   }
 
-  async listen(): Promise<void> {
+  async #listen(): Promise<void> {
     try {
       await this.#edge.listen(this.#start.listeners)
       send({ type: 'ready' })
@@ -83,10 +84,16 @@ class RunningWorker {
     }
   }
 
-  handle(message: Exclude<ToWorker, StartMessage | { type: 'drain' }>): void {
+  handle(message: Exclude<ToWorker, StartMessage | { type: 'sites' | 'drain' }>): void {
     switch (message.type) {
+      case 'listen':
+        return void this.#listen()
       case 'certificates':
-        return this.#changeCertificates(message.change)
+        return this.#edge.changeCertificates(message.change)
+      case 'material':
+        this.#wanted.get(message.certificate)?.resolve(message.material)
+        this.#wanted.delete(message.certificate)
+        return
       case 'ticket-secrets':
         return this.#edge.useTicketSecrets(message.secrets)
       case 'reopen-logs':
@@ -109,14 +116,14 @@ class RunningWorker {
     return this.#draining
   }
 
-  #changeCertificates({ put, remove, staples, waiting }: CertificateChange): void {
-    for (const id of remove) this.#certificates.delete(id)
-    for (const certificate of put) this.#certificates.set(certificate.id, certificate)
-    for (const { id, staple } of staples) {
-      const certificate = this.#certificates.get(id)
-      if (certificate !== undefined) this.#certificates.set(id, { ...certificate, staple })
-    }
-    this.#edge.useCertificates([...this.#certificates.values()], waiting)
+  /** The supervisor answers each question, and when it is gone this worker drains. */
+  #fetchMaterial(certificate: string): Promise<CertificateMaterial | undefined> {
+    const underWay = this.#wanted.get(certificate)
+    if (underWay !== undefined) return underWay.promise
+    const wanted = Promise.withResolvers<CertificateMaterial | undefined>()
+    this.#wanted.set(certificate, wanted)
+    send({ type: 'material-wanted', certificate })
+    return wanted.promise
   }
 }
 

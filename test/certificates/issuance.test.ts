@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { unpack } from '../../src/certificates/packed-certificate.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { DAY, Machine } from './machine.ts'
@@ -108,7 +109,7 @@ test('a chain is stored and served as every reader of PEM takes it, however the 
   }
   await machine.start()
   await machine.untilLogged('certificate-issued')
-  assert.equal(machine.certificates.state.held[0]!.chain, written)
+  assert.equal(unpack(machine.certificates.state.held[0]!.packed).chain, written)
   const record = JSON.parse(String(await machine.storage.get('certificates/a.test.ecdsa-p256')))
   assert.equal(record.chain, written)
   await machine.certificates.stop()

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { OwnCertificates } from '../../src/certificates/own-files.ts'
+import { unpack } from '../../src/certificates/packed-certificate.ts'
 import type { IssuedCertificate } from '../../src/issuers/issuer.ts'
 import { exportPrivateKey, generateKey } from '../../src/pki/keys.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
@@ -53,7 +54,7 @@ test('files are served for the site’s names, whatever stands between their blo
     site.own.held.map(({ names }) => names),
     [['a.test', 'b.test']],
   )
-  assert.doesNotMatch(site.own.held[0]!.chain, /PRIVATE KEY|subject/)
+  assert.doesNotMatch(unpack(site.own.held[0]!.packed).chain, /PRIVATE KEY|subject/)
   assert.deepEqual(site.own.waiting, [])
   assert.equal(await site.own.refresh(), false)
 })
@@ -64,7 +65,7 @@ test('files are served as every reader of PEM takes them, however their lines ar
   await site.write(site.certificate, chain.replaceAll('\n', ' '))
   await site.write(site.key, privateKey)
   assert.equal(await site.own.refresh(), true)
-  assert.equal(site.own.held[0]!.chain, chain)
+  assert.equal(unpack(site.own.held[0]!.packed).chain, chain)
 })
 
 test('files that OpenSSL does not serve replace nothing', async () => {
@@ -158,7 +159,7 @@ for (const which of ['certificate', 'key'] as const)
     assert.match(errors[0]!.message, /EMFILE: cannot open\. There is none to serve for it until they can be read/)
     end()
     assert.equal(await site.own.refresh(), true)
-    assert.equal(site.own.held[0]!.chain, chain)
+    assert.equal(unpack(site.own.held[0]!.packed).chain, chain)
   })
 
 test('new files are read when the machine’s fault is over; until then the former serve', async (t) => {
@@ -176,7 +177,7 @@ test('new files are read when the machine’s fault is over; until then the form
   assert.match(site.log.of('own-certificate-unusable')[0]!.message, /The former one serves on until they can be read/)
   end()
   assert.equal(await site.own.refresh(), true)
-  assert.equal(site.own.held[0]!.chain, second.chain)
+  assert.equal(unpack(site.own.held[0]!.packed).chain, second.chain)
 })
 
 test('another fault of the machine is said, and so is the same one when it comes back', async (t) => {
@@ -264,7 +265,7 @@ test('an intermediate that is added to the chain is served', async () => {
   const [before] = site.own.held
   await site.write(site.certificate, chain)
   assert.equal(await site.own.refresh(), true)
-  assert.equal(site.own.held[0]!.chain, chain)
+  assert.equal(unpack(site.own.held[0]!.packed).chain, chain)
   assert.notEqual(site.own.held[0]!.id, before!.id)
 })
 
@@ -305,7 +306,7 @@ test('files that are replaced are served within 10 seconds, and stopping ends th
   const { certificate, key } = site
   machine.ownFiles = [{ site: 'a.test', names: ['a.test', 'b.test'], files: [{ certificate, key }] }]
   await machine.start({ names: ['c.test'] })
-  assert.equal(machine.certificates.state.held[0]!.chain, first.chain)
+  assert.equal(unpack(machine.certificates.state.held[0]!.packed).chain, first.chain)
   await machine.untilLogged('certificate-issued')
   const second = await site.make('a.test', 'b.test')
   await site.write(certificate, second.chain)
@@ -313,8 +314,8 @@ test('files that are replaced are served within 10 seconds, and stopping ends th
   machine.states.length = 0
   await machine.clock.advance(10_000)
   await machine.until(() => machine.states.length > 0)
-  assert.ok(machine.states[0]!.held.some(({ chain }) => chain === second.chain))
-  assert.ok(!machine.states[0]!.held.some(({ chain }) => chain === first.chain))
+  assert.ok(machine.states[0]!.held.some(({ packed }) => unpack(packed).chain === second.chain))
+  assert.ok(!machine.states[0]!.held.some(({ packed }) => unpack(packed).chain === first.chain))
   await machine.certificates.stop()
   assert.equal(machine.clock.sleeping, 0)
 })

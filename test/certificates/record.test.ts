@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { unpack } from '../../src/certificates/packed-certificate.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { DAY, Machine, MINUTE } from './machine.ts'
@@ -138,6 +139,6 @@ test('a record that OpenSSL does not serve is damaged: a new certificate is orde
   assert.match(machine.log.of('certificate-damaged')[0]!.message, /ee key too small\. It was set aside/)
   assert.doesNotMatch(JSON.stringify(machine.log.entries), /-----BEGIN|MII[A-Z]/)
   await machine.untilLogged('certificate-issued')
-  assert.notEqual(machine.certificates.state.held[0]!.chain, chain)
+  assert.notEqual(unpack(machine.certificates.state.held[0]!.packed).chain, chain)
   await machine.certificates.stop()
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import tls from 'node:tls'
-import { servableChain } from '../../src/certificates/servable.ts'
+import { pack, unpack } from '../../src/certificates/packed-certificate.ts'
+import { checkServable } from '../../src/certificates/servable.ts'
 import { createContext } from '../../src/edge/tls/context.ts'
 import { checkIssued, parseChain } from '../../src/pki/certificate.ts'
 import { exportPrivateKey, importPrivateKey } from '../../src/pki/keys.ts'
@@ -25,7 +26,7 @@ for (const [what, written] of [
   ['with its last line and the end in one', chain.replaceAll('\n-----END', '-----END')],
 ] as const)
   test(`a chain ${what} is written anew, so that OpenSSL reads the same certificates`, () => {
-    assert.equal(servableChain(parseChain(written), key), chain)
+    assert.deepEqual(unpack(pack(parseChain(written), privateKey)), { chain, privateKey: key })
   })
 
 for (const [what, weak, words] of [
@@ -38,7 +39,7 @@ for (const [what, weak, words] of [
     // The operator of a machine may lower what Node asks for by default; what is served has a list of its own.
     for (const ciphers of [usualCiphers, 'DEFAULT@SECLEVEL=0']) {
       tls.DEFAULT_CIPHERS = ciphers
-      assert.throws(() => servableChain(certificates, weak.privateKey), {
+      assert.throws(() => checkServable(certificates, weak.privateKey), {
         code: 'certificate-unservable',
         message: `OpenSSL does not serve this certificate with its chain and key: ${words}.`,
       })
@@ -51,7 +52,7 @@ test('a refusal quotes nothing of a key that OpenSSL cannot read', () => {
   const [own, ...issuers] = parseChain(chain)
   assert.throws(
     // Of a kind that Castellan does not know, so that it is tried.
-    () => servableChain([{ ...own, keyKind: undefined }, ...issuers], damaged),
+    () => checkServable([{ ...own, keyKind: undefined }, ...issuers], damaged),
     ({ code, message, facts, cause }: PkiError) => {
       assert.equal(code, 'certificate-unservable')
       assert.equal(cause, undefined)

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { parseChain } from '../../src/pki/certificate.ts'
+import { unpackChain } from '../../src/certificates/packed-certificate.ts'
 import { readOcspResponse } from '../../src/pki/ocsp-response.ts'
 import { statusResponse } from '../pki/signed-response.ts'
 import type { LeafTerms } from '../pki/stapled-authority.ts'
@@ -33,7 +33,7 @@ const stapleOf = (machine: Machine): string | undefined => machine.certificates.
 function isGood(machine: Machine): boolean {
   const [held] = machine.certificates.state.held
   if (held?.staple === undefined) return false
-  const [certificate, issuer] = parseChain(held.chain)
+  const [certificate, issuer] = unpackChain(held.packed)
   const now = machine.clock.now()
   const { status } = readOcspResponse(Buffer.from(held.staple, 'base64'), { certificate, issuer: issuer!, now })
   return status.type === 'good'

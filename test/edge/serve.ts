@@ -8,18 +8,12 @@ import type { Refusal } from '../../src/edge/http1/refusal.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
-import type {
-  CertificateSnapshot,
-  EdgeSnapshot,
-  SiteSnapshot,
-  UpstreamAddress,
-  UpstreamSnapshot,
-} from '../../src/edge/snapshot.ts'
+import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress, UpstreamSnapshot } from '../../src/edge/snapshot.ts'
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
-import { serveTls } from './tls/served.ts'
+import { serveTls, type TestCertificate } from './tls/served.ts'
 
 export type Served = {
   readonly port: number
@@ -75,7 +69,7 @@ export async function serve(
     sweep?: Sweep
     lookup?: LookupFunction
     /** With TLS in front, and this certificate. */
-    certificate?: CertificateSnapshot
+    certificate?: TestCertificate
   } = {},
 ): Promise<Served> {
   const log = new RecordingLog()

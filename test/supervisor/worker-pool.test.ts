@@ -41,6 +41,8 @@ class FakeWorker implements WorkerProcess {
   }
 }
 
+const material = { chain: 'chain', privateKey: 'key', staple: undefined }
+
 function startPool(count: number) {
   const workers: FakeWorker[] = []
   const clock = new FakeClock()
@@ -54,16 +56,20 @@ function startPool(count: number) {
       workers.push(worker)
       return worker
     },
-    startMessage: () => ({
-      type: 'start',
-      listeners: [],
-      snapshot: plainSnapshot,
-      certificates: { put: [], remove: [], staples: [], waiting: [] },
-      ticketSecrets: ['c2VjcmV0'],
-      log: { level: 'info', format: 'json' },
-      accessLog: { file: undefined, format: 'json' },
-      drainMs: 10_000,
-    }),
+    startMessages: function* (challenges) {
+      yield {
+        type: 'start',
+        listeners: [],
+        snapshot: plainSnapshot,
+        challenges,
+        ticketSecrets: ['c2VjcmV0'],
+        log: { level: 'info', format: 'json' },
+        accessLog: { file: undefined, format: 'json' },
+        drainMs: 10_000,
+      }
+      yield { type: 'listen' }
+    },
+    material: (certificate) => (certificate === 'held' ? material : undefined),
   })
   const asked = new AbortController()
   const started = pool.start(asked.signal)
@@ -269,4 +275,15 @@ test('a worker that crashed while waiting for its successor leaves none behind a
   await pool.stop(10_000)
   await clock.advance(60_000)
   assert.equal(workers.length, 2)
+})
+
+test('a worker that wants what it takes to show a certificate gets it, or that there is none', async () => {
+  const { workers } = startPool(2)
+  workers[1]!.say({ type: 'material-wanted', certificate: 'held' })
+  workers[1]!.say({ type: 'material-wanted', certificate: 'gone' })
+  assert.deepEqual(workers[1]!.of('material'), [
+    { type: 'material', certificate: 'held', material },
+    { type: 'material', certificate: 'gone', material: undefined },
+  ])
+  assert.deepEqual(workers[0]!.of('material'), [])
 })

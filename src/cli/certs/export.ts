@@ -1,5 +1,6 @@
 import { chmod } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { unpack } from '../../certificates/packed-certificate.ts'
 import { readCertificate } from '../../certificates/record.ts'
 import type { CertificateReport } from '../../certificates/report.ts'
 import { CastellanError, describeError } from '../../errors.ts'
@@ -58,8 +59,9 @@ async function exportOne(
   const exported = { id, certificate: `${path}.crt`, key: `${path}.key` }
   try {
     await makePrivateFolder(folder)
-    await writePrivateFile(exported.key, Buffer.from(stored.privateKey))
-    await writePrivateFile(exported.certificate, Buffer.from(stored.chain))
+    const { chain, privateKey } = unpack(stored.packed)
+    await writePrivateFile(exported.key, Buffer.from(privateKey))
+    await writePrivateFile(exported.certificate, Buffer.from(chain))
     await chmod(exported.certificate, CERTIFICATE_MODE)
   } catch (cause) {
     const message = `${path}.crt and .key cannot be written: ${describeError(cause)}.`

@@ -6,12 +6,13 @@ import { Alert } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
 import type { Counters } from '../counters.ts'
 import type { Endpoints } from '../endpoints.ts'
-import type { CertificateSnapshot, WaitingSnapshot } from '../snapshot.ts'
+import type { CertificateChange, CertificateMaterial, CertificateSnapshot } from '../snapshot.ts'
 import { speaksOurVersions } from './certificate-kind.ts'
-import { CertificateTable } from './certificate-table.ts'
+import { CertificateTable, type TableEntry } from './certificate-table.ts'
 import { ContextCache } from './context.ts'
 import { type Decision, Handshake } from './handshake.ts'
 import { closeLingering } from './lingering-close.ts'
+import { type FetchMaterial, MaterialCache } from './material-cache.ts'
 import type { TicketSecrets } from './ticket-keys.ts'
 import { ACME_TLS, type TlsAlpnChallenge, TlsAlpnChallenges } from './tls-alpn-challenges.ts'
 import { WaitingNames } from './waiting-names.ts'
@@ -29,6 +30,9 @@ export type TlsConnection = {
 
 export type TlsAcceptorOptions = {
   readonly log: Log
+  readonly fetchMaterial: FetchMaterial
+  /** Whose certificate a client gets that names no server. */
+  readonly fallback: string | undefined
   /** The same in all workers, so that a client can resume with whichever it gets. */
   readonly ticketSecrets: TicketSecrets
   readonly counters: Pick<Counters, 'fullHandshakes' | 'resumedHandshakes' | 'failedHandshakes'>
@@ -40,13 +44,6 @@ export type TlsAcceptorOptions = {
   readonly handshakeTimeoutMs?: number
   /** Unfinished at a time; beyond these the oldest makes room. 1024 unless given. */
   readonly maxHandshakes?: number
-}
-
-export type TlsState = {
-  readonly certificates: readonly CertificateSnapshot[]
-  readonly waiting: readonly WaitingSnapshot[]
-  /** Whose certificate a client gets that names no server. */
-  readonly fallback: string | undefined
 }
 
 /** Most clients of HTTP/1.0 know no ALPN, but `curl --http1.0` and others name it, and it is served as without TLS. */
@@ -62,15 +59,16 @@ const MAX_HANDSHAKES = 1024
 export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions
   readonly #table: CertificateTable
+  readonly #materials: MaterialCache
   readonly #contexts: ContextCache
   readonly #challenges: TlsAlpnChallenges
   readonly #waiting: WaitingNames
   readonly #handshakes = new Set<Handshake>()
-  #fallback: string | undefined
   #hasNotedNameless = false
 
   constructor(options: TlsAcceptorOptions) {
     this.#options = options
+    this.#materials = new MaterialCache(options.fetchMaterial)
     this.#contexts = new ContextCache(options.ticketSecrets)
     this.#table = new CertificateTable(options.log)
     this.#challenges = new TlsAlpnChallenges(options.log)
@@ -78,10 +76,15 @@ export class TlsAcceptor {
   }
 
   /** Takes over what is to be served from now on. Connections that exist keep what they have. */
-  update({ certificates, waiting, fallback }: TlsState): void {
-    for (const id of this.#table.update(certificates)) this.#contexts.drop(id)
-    this.#waiting.update(waiting)
-    this.#fallback = fallback
+  change({ put, remove, staples, waiting }: CertificateChange): void {
+    for (const certificate of put) this.#table.put(certificate)
+    for (const id of remove) {
+      this.#table.remove(id)
+      this.#materials.drop(id)
+      this.#contexts.drop(id)
+    }
+    for (const staple of staples) this.#materials.changeStaple(staple)
+    if (waiting !== undefined) this.#waiting.update(waiting)
   }
 
   /** From now on session tickets are issued with the first of these, and taken with all. */
@@ -129,7 +132,7 @@ export class TlsAcceptor {
     for (const handshake of this.#handshakes) handshake.abort('the program stops')
   }
 
-  #decide(hello: ClientHello, endpoints: Endpoints): Decision {
+  #decide(hello: ClientHello, endpoints: Endpoints): Decision | Promise<Decision> {
     if (!speaksOurVersions(hello)) return refuse(Alert.protocolVersion, 'the client speaks neither TLS 1.2 nor 1.3')
     const { serverName, protocols } = hello
     const answer = protocols.includes(ACME_TLS) && this.#challenges.context(serverName ?? '')
@@ -145,14 +148,17 @@ export class TlsAcceptor {
     return this.#decideByName(name, hello, endpoints)
   }
 
-  #decideByName(name: string, hello: ClientHello, endpoints: Endpoints): Decision {
+  /** Waits only for a certificate that nobody has lately asked for. */
+  #decideByName(name: string, hello: ClientHello, endpoints: Endpoints): Decision | Promise<Decision> {
     for (;;) {
       const choice = this.#table.choose(name, hello)
       switch (choice.type) {
         case 'certificate': {
-          const context = this.#contextOf(choice.certificate, hello)
+          const material = this.#materials.get(choice.certificate.id)
+          if (material === undefined) return this.#decideOnceFetched(choice.certificate, name, hello, endpoints)
+          const context = this.#contextOf(choice.certificate, material, hello)
           if (context === undefined) continue
-          return this.#serve(context, choice.certificate, hello, endpoints)
+          return this.#serve(context, choice.certificate, material, hello, endpoints)
         }
         case 'unverifiable':
           return refuse(Alert.handshakeFailure, `the client can verify no certificate of ${name}`)
@@ -166,9 +172,24 @@ export class TlsAcceptor {
     }
   }
 
+  async #decideOnceFetched(
+    certificate: TableEntry,
+    name: string,
+    hello: ClientHello,
+    endpoints: Endpoints,
+  ): Promise<Decision> {
+    const material = await this.#materials.fetch(certificate.id)
+    const context = material && this.#contextOf(certificate, material, hello)
+    if (context !== undefined) return this.#serve(context, certificate, material!, hello, endpoints)
+    // It is not served any more, of which the table was told before; if it is of no use, the table has been told just now.
+    if (material === undefined) this.#table.remove(certificate.id)
+    return this.#decideByName(name, hello, endpoints)
+  }
+
   #serve(
     context: SecureContext,
-    { id, names, staple }: CertificateSnapshot,
+    { id, names }: TableEntry,
+    { staple }: CertificateMaterial,
     { serverName, wantsStaple }: ClientHello,
     endpoints: Endpoints,
   ): Decision {
@@ -193,9 +214,13 @@ export class TlsAcceptor {
   }
 
   /** undefined where OpenSSL does not take it; the table then offers it no more. */
-  #contextOf(certificate: CertificateSnapshot, { ticket }: ClientHello): SecureContext | undefined {
+  #contextOf(
+    certificate: TableEntry,
+    material: CertificateMaterial,
+    { ticket }: ClientHello,
+  ): SecureContext | undefined {
     try {
-      return this.#contexts.get(certificate, ticket)
+      return this.#contexts.get(certificate, material, ticket)
     } catch (error) {
       this.#table.markUnusable(certificate.id, describeError(error))
       return undefined
@@ -204,7 +229,7 @@ export class TlsAcceptor {
 
   /** Who connects to an address names no server (RFC 6066 §3): the address itself may be a site. */
   #nameForAddress({ localAddress: address }: Endpoints): string | undefined {
-    return this.#table.has(address) || this.#waiting.has(address) ? address : this.#fallback
+    return this.#table.has(address) || this.#waiting.has(address) ? address : this.#options.fallback
   }
 }
 

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import { type ClientHello, TLS_1_2, TLS_1_3 } from '../client-hello/client-hello.ts'
 
 /** What a client must be able to do to verify a handshake that is signed with a key of one kind. IANA's numbers. */
@@ -43,14 +42,14 @@ export type CertificateKind = {
   readonly rank: number
 }
 
-/** Reads the kind of the first certificate of a PEM chain. undefined for a key that no client of ours could use. Throws for what is no certificate. */
-export function certificateKind(chain: string): CertificateKind | undefined {
-  const { asymmetricKeyType = '', asymmetricKeyDetails } = new X509Certificate(chain).publicKey
-  const key = asymmetricKeyDetails?.namedCurve ?? asymmetricKeyType
-  const demands = DEMANDS.get(key)
+const RSA_KEY = /^(rsa)-(\d+)$/
+
+/** What a snapshot calls a key. undefined for one that no client of ours could use. */
+export function certificateKind(key: string): CertificateKind | undefined {
+  const [, type = key, bits = '0'] = RSA_KEY.exec(key) ?? []
+  const demands = DEMANDS.get(type)
   if (demands === undefined) return undefined
-  const order = [...DEMANDS.keys()].indexOf(key)
-  return { demands, rank: order + (asymmetricKeyDetails?.modulusLength ?? 0) }
+  return { demands, rank: [...DEMANDS.keys()].indexOf(type) + Number(bits) }
 }
 
 /** Whether the client speaks a version of TLS that we do. */

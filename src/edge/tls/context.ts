@@ -2,11 +2,13 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { LRUCache } from 'lru-cache'
 import { tlsPolicy } from '../../tls-policy.ts'
-import type { CertificateSnapshot } from '../snapshot.ts'
+import type { CertificateMaterial, CertificateSnapshot } from '../snapshot.ts'
 import { deriveTicketKeys, keyNameOfTicket, type TicketSecrets, ticketKeyName } from './ticket-keys.ts'
 
 /** One certificate, with its key: PEM. */
-type KeyedCertificate = { readonly chain: string; readonly privateKey: string }
+type KeyedCertificate = Pick<CertificateMaterial, 'chain' | 'privateKey'>
+
+type NamedCertificate = Pick<CertificateSnapshot, 'id' | 'names'>
 
 /** How long a session can be resumed, in seconds: as long as its ticket's keys are newest, and they are taken once more. */
 const SESSION_SECONDS = 12 * 60 * 60
@@ -56,14 +58,14 @@ export class ContextCache {
    * The context for a client that comes with this ticket. A context knows one set of keys, so a ticket of former ones has a
    * context of its own. Throws what OpenSSL says of a certificate or key that it does not take.
    */
-  get(certificate: CertificateSnapshot, ticket: Buffer | undefined): SecureContext {
+  get(certificate: NamedCertificate, material: KeyedCertificate, ticket: Buffer | undefined): SecureContext {
     const [newest, ...former] = this.#secrets
-    const { context, ticketKeyName: name } = this.#entry(certificate, newest, certificate.id)
+    const { context, ticketKeyName: name } = this.#entry(certificate, material, newest, certificate.id)
     const wanted = ticket && keyNameOfTicket(ticket)
     if (wanted === undefined || wanted === name) return context
     for (const secret of former) {
       if (ticketKeyName(deriveTicketKeys(secret, certificate.names)) !== wanted) continue
-      return this.#entry(certificate, secret, `${certificate.id} ${wanted}`).context
+      return this.#entry(certificate, material, secret, `${certificate.id} ${wanted}`).context
     }
     return context
   }
@@ -72,14 +74,14 @@ export class ContextCache {
     for (const key of this.#entries.keys()) if (key === id || key.startsWith(`${id} `)) this.#entries.delete(key)
   }
 
-  #entry(certificate: CertificateSnapshot, secret: string, key: string): Entry {
+  #entry({ names }: NamedCertificate, material: KeyedCertificate, secret: string, key: string): Entry {
     const known = this.#entries.get(key)
     if (known !== undefined) return known
-    const ticketKeys = deriveTicketKeys(secret, certificate.names)
+    const ticketKeys = deriveTicketKeys(secret, names)
     const entry = {
-      context: createContext(certificate, ticketKeys),
+      context: createContext(material, ticketKeys),
       ticketKeyName: ticketKeyName(ticketKeys),
-      chainBytes: certificate.chain.length,
+      chainBytes: material.chain.length,
     }
     this.#entries.set(key, entry)
     return entry

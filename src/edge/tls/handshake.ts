@@ -24,7 +24,8 @@ export type HandshakeOptions = {
   readonly helloTimeoutMs: number
   /** For all of it, the ClientHello included. */
   readonly handshakeTimeoutMs: number
-  readonly decide: (hello: ClientHello) => Decision
+  /** A promise where something has to be fetched first. */
+  readonly decide: (hello: ClientHello) => Decision | Promise<Decision>
   /** It is over; told once. A failure says why there is no connection, in words for the log. */
   readonly onOver: (failure: string | undefined) => void
   /** Something that was called from here threw, and the connection is closed. */
@@ -109,6 +110,18 @@ export class Handshake {
 
   #decide(hello: ClientHello, received: Buffer): void {
     const decision = this.#options.decide(hello)
+    if (!(decision instanceof Promise)) return this.#carryOut(decision, received)
+    decision.then(
+      (decided) => this.#guard(() => this.#carryOut(decided, received)),
+      (error) =>
+        this.#guard(() => {
+          throw error
+        }),
+    )
+  }
+
+  #carryOut(decision: Decision, received: Buffer): void {
+    if (this.#isOver) return
     if (decision.type === 'refuse') return this.#refuse(alertRecord(decision.alert), decision.reason)
     const { context, protocols, staple, onSecure } = decision
     this.#socket.unshift(received)

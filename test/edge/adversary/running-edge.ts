@@ -9,7 +9,7 @@ import type { AccessEntry } from '../../../src/telemetry/access-log.ts'
 import { freePort } from '../../e2e/castellan.ts'
 import { RecordingLog } from '../../fakes/recording-log.ts'
 import { plainSnapshot } from '../serve.ts'
-import { certificate, rootPem, ticketSecret } from '../tls/served.ts'
+import { certificate, rootPem, Supply, ticketSecret } from '../tls/served.ts'
 
 /** Whoever says when it is over: a test, or the file of one. */
 export type Scope = { after(end: () => unknown): void }
@@ -97,16 +97,18 @@ export async function runEdge(
 ): Promise<RunningEdge> {
   const log = new RecordingLog()
   const accesses: AccessEntry[] = []
+  const supply = new Supply()
   const edge = new Edge({
     snapshot: { ...plainSnapshot, sites, ...overrides },
     log,
     accessLog: (entry) => accesses.push(entry),
     clock: systemClock,
     ticketSecrets: [ticketSecret()],
+    fetchMaterial: supply.fetchMaterial,
     randomBytes,
   })
   const names = sites.flatMap((site) => site.names)
-  edge.useCertificates([await certificate('ecdsa-p256', ...names)], [])
+  edge.changeCertificates(supply.change([await certificate('ecdsa-p256', ...names)]))
   const ports = { http: await freePort(), https: await freePort() }
   const bound = await Promise.all(
     WAYS.map((way) => bindListeningSocket({ type: 'tcp', host: '127.0.0.1', port: ports[way] }, systemClock)),

@@ -129,7 +129,7 @@ test('a certificate that is replaced serves new connections; the others keep the
   const old = connect({ port: server.port, host: '127.0.0.1', ca, servername: 'a.test' })
   await once(old, 'secureConnect')
   const successor = { ...(await certificate('ecdsa-p256', 'a.test')), id: 'successor' }
-  server.acceptor.update({ certificates: [successor], waiting: [], fallback: undefined })
+  server.update([successor])
   const fresh = connect({ port: server.port, host: '127.0.0.1', ca, servername: 'a.test' })
   await once(fresh, 'secureConnect')
   while (held.length < 2) await new Promise((resolve) => setImmediate(resolve))

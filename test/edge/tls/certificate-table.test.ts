@@ -34,7 +34,7 @@ function hello(differences: Partial<ClientHello> = {}): ClientHello {
 
 function tableOf(...certificates: readonly CertificateSnapshot[]): CertificateTable {
   const table = new CertificateTable(new RecordingLog())
-  table.update(certificates)
+  for (const each of certificates) table.put(each)
   return table
 }
 
@@ -118,27 +118,34 @@ test('names that objects have are names like others', () => {
     assert.equal(said(table.choose(name, hello())), 'unknown-name')
 })
 
-test('an update gives the ids that are gone, and leaves the others alone', async () => {
+test('one is put once, and when one goes the others of its names stay', () => {
   const table = tableOf(p256, rsa2048)
   const successor = { ...p256, id: 'successor' }
-  assert.deepEqual(table.update([successor, { ...rsa2048 }]), [p256.id])
+  for (const each of [successor, { ...rsa2048 }]) table.put(each)
+  table.remove(p256.id)
   assert.equal(said(table.choose('a.test', hello())), 'successor')
-  const choice = table.choose('a.test', hello({ signatureAlgorithms: [RSA_PSS_SHA256] }))
-  assert.ok(choice.type === 'certificate' && choice.certificate === rsa2048, 'the one that it had')
-  assert.deepEqual(table.update([]), [rsa2048.id, 'successor'])
+  table.remove('successor')
+  assert.equal(said(table.choose('a.test', hello())), rsa2048.id)
+  table.remove(rsa2048.id)
+  table.remove(rsa2048.id)
   assert.deepEqual([said(table.choose('a.test', hello())), table.has('a.test')], ['unknown-name', false])
 })
 
-test('certificates of no use are none, and said to be so once each', async () => {
+test('certificates of no use are none, and said to be so once each', () => {
   const log = new RecordingLog()
   const table = new CertificateTable(log)
-  table.update([{ ...p256, id: 'garbage', chain: 'no certificate' }])
-  for (let times = 0; times < 3; times++) assert.equal(said(table.choose('a.test', hello())), 'unknown-name')
-  assert.equal(table.has('a.test'), false)
+  table.put({ ...p256, id: 'strange', names: ['s.test'], key: 'brainpoolP256r1' })
+  table.put(p256)
+  for (let times = 0; times < 3; times++) table.markUnusable(p256.id, 'it is damaged')
+  assert.deepEqual([said(table.choose('a.test', hello())), table.has('a.test')], ['unknown-name', false])
+  assert.equal(said(table.choose('s.test', hello())), 'unknown-name')
   assert.deepEqual(
-    log.entries.map(({ level, event, facts }) => [level, event, facts.certificate]),
-    [['error', 'certificate-unusable', 'garbage']],
+    log.entries.map(({ level, event, facts }) => [level, event, facts.names]),
+    [
+      ['error', 'certificate-unusable', ['s.test']],
+      ['error', 'certificate-unusable', ['a.test']],
+    ],
   )
-  table.update([p256])
-  assert.equal(said(table.choose('a.test', hello())), p256.id)
+  table.put(rsa2048)
+  assert.equal(said(table.choose('a.test', hello())), rsa2048.id)
 })

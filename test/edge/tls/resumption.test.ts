@@ -76,11 +76,7 @@ for (const maxVersion of versions) {
     const place = await served(t, certificates, greet)
     const { session } = await visit(place, undefined, { maxVersion })
     const renewed = await certificate('ecdsa-p256', 'a.test')
-    place.acceptor.update({
-      certificates: [{ ...renewed, id: 'renewed' }, ...certificates.slice(1)],
-      waiting: [],
-      fallback: undefined,
-    })
+    place.update([{ ...renewed, id: 'renewed' }, ...certificates.slice(1)])
     const again = await visit(place, session, { maxVersion })
     assert.deepEqual([again.resumed, again.greeting], [true, 'renewed'])
   })

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { Counters } from '../../../src/edge/counters.ts'
 import { endpointsOf } from '../../../src/edge/endpoints.ts'
-import type { CertificateSnapshot } from '../../../src/edge/snapshot.ts'
+import type { CertificateChange, CertificateMaterial, CertificateSnapshot } from '../../../src/edge/snapshot.ts'
 import { TlsAcceptor, type TlsAcceptorOptions, type TlsConnection } from '../../../src/edge/tls/acceptor.ts'
 import {
   type CertificateAuthority,
@@ -11,8 +11,34 @@ import {
   issueCertificate,
 } from '../../../src/pki/certificate-authority.ts'
 import type { KeyKind } from '../../../src/pki/key-kind.ts'
-import { exportPrivateKey, generateKey, type KeyPair } from '../../../src/pki/keys.ts'
+import { exportPrivateKey, generateKey, type KeyPair, keyName } from '../../../src/pki/keys.ts'
 import { RecordingLog } from '../../fakes/recording-log.ts'
+
+/** A certificate, and what it takes to show it. */
+export type TestCertificate = CertificateSnapshot & CertificateMaterial
+
+/** Certificates as a supervisor has them, who is asked for their material. */
+export class Supply {
+  readonly #held = new Map<string, TestCertificate>()
+  /** The ids of what was asked for. */
+  readonly asked: string[] = []
+
+  /** Holds these from now on, and gives what has changed. */
+  change(certificates: readonly TestCertificate[], waiting: CertificateChange['waiting'] = []): CertificateChange {
+    const ids = new Set(certificates.map(({ id }) => id))
+    const remove = [...this.#held.keys()].filter((id) => !ids.has(id))
+    const put = certificates.filter(({ id }) => !this.#held.has(id))
+    const staples = certificates.filter(({ id, staple }) => this.#held.has(id) && this.#held.get(id)?.staple !== staple)
+    for (const id of remove) this.#held.delete(id)
+    for (const certificate of certificates) this.#held.set(certificate.id, certificate)
+    return { put, remove, staples, waiting }
+  }
+
+  readonly fetchMaterial = async (id: string): Promise<CertificateMaterial | undefined> => {
+    this.asked.push(id)
+    return this.#held.get(id)
+  }
+}
 
 let authority: Promise<CertificateAuthority> | undefined
 const keys = new Map<KeyKind, Promise<KeyPair>>()
@@ -27,7 +53,7 @@ export async function rootPem(): Promise<string> {
   return (await authority).certificate.x509.toString()
 }
 
-export async function certificate(keyKind: KeyKind, ...names: readonly string[]): Promise<CertificateSnapshot> {
+export async function certificate(keyKind: KeyKind, ...names: readonly string[]): Promise<TestCertificate> {
   authority ??= createCertificateAuthority({ label: 'test', now: Date.now() })
   const made = keys.get(keyKind) ?? generateKey(keyKind)
   keys.set(keyKind, made)
@@ -35,12 +61,16 @@ export async function certificate(keyKind: KeyKind, ...names: readonly string[])
   const terms = { names, publicKey, now: Date.now(), lifetimeMs: 86_400_000 }
   const chain = await issueCertificate(await authority, terms)
   const id = `${keyKind} ${names.join()}`
-  return { id, names, chain, privateKey: exportPrivateKey(privateKey), staple: undefined }
+  const material = { chain, privateKey: exportPrivateKey(privateKey), staple: undefined }
+  return { id, names, key: keyName(publicKey), ...material }
 }
 
 export type ServedTls = {
   readonly port: number
   readonly acceptor: TlsAcceptor
+  readonly supply: Supply
+  /** Serves these from now on, and no others. */
+  update(certificates: readonly TestCertificate[]): void
   readonly log: RecordingLog
   readonly sockets: Set<Socket>
   close(): Promise<void>
@@ -48,19 +78,23 @@ export type ServedTls = {
 
 /** A port behind which a TlsAcceptor stands. */
 export async function serveTls(
-  certificates: readonly CertificateSnapshot[],
+  certificates: readonly TestCertificate[],
   onConnection: (connection: TlsConnection) => void,
-  options: Partial<TlsAcceptorOptions> & { fallback?: string; waiting?: { names: string[]; reason: string }[] } = {},
+  options: Partial<TlsAcceptorOptions> & { waiting?: { names: string[]; reason: string }[] } = {},
 ): Promise<ServedTls> {
   const log = new RecordingLog()
+  const supply = new Supply()
   const acceptor = new TlsAcceptor({
     log,
     onConnection,
+    fetchMaterial: supply.fetchMaterial,
+    fallback: undefined,
     ticketSecrets: [ticketSecret()],
     counters: new Counters(),
     ...options,
   })
-  acceptor.update({ certificates, waiting: options.waiting ?? [], fallback: options.fallback })
+  const update = (held: readonly TestCertificate[]): void => acceptor.change(supply.change(held, options.waiting))
+  update(certificates)
   const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
@@ -72,6 +106,8 @@ export async function serveTls(
   return {
     port,
     acceptor,
+    supply,
+    update,
     log,
     sockets,
     close: async () => {

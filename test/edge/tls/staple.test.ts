@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
-import type { CertificateSnapshot } from '../../../src/edge/snapshot.ts'
 import { parseChain } from '../../../src/pki/certificate.ts'
 import { clients, sClient } from '../../e2e/s-client.ts'
 import { signedResponse } from '../../pki/signed-response.ts'
 import { StapledAuthority } from '../../pki/stapled-authority.ts'
 import { missing } from '../../programs.ts'
-import { greet, served } from './served.ts'
+import { greet, served, type TestCertificate } from './served.ts'
 
 const HOUR = 3_600_000
 const now = Date.now()
 const times = { notBefore: now - HOUR, notAfter: now + 24 * HOUR }
 const ca = await StapledAuthority.create(times)
 
-async function stapled(keyKind: 'ecdsa-p256' | 'rsa-2048'): Promise<CertificateSnapshot> {
+async function stapled(keyKind: 'ecdsa-p256' | 'rsa-2048'): Promise<TestCertificate> {
   const issued = await ca.issue({ names: ['a.test'], keyKind, ...times })
-  return { id: keyKind, names: ['a.test'], ...issued, staple: responseFor(issued.chain) }
+  const key = keyKind === 'rsa-2048' ? keyKind : 'prime256v1'
+  return { id: keyKind, names: ['a.test'], key, ...issued, staple: responseFor(issued.chain) }
 }
 
 function responseFor(chain: string, thisUpdate = now - HOUR): string {
@@ -84,14 +84,9 @@ test('who does not ask gets none, and nobody gets one that is not there', { skip
 })
 
 async function changing(t: TestContext, version: 'TLSv1.2' | 'TLSv1.3') {
-  const { port, acceptor } = await served(t, dual, greet)
-  const state = { waiting: [], fallback: undefined }
+  const { port, update } = await served(t, dual, greet)
   const options = { minVersion: version, maxVersion: version } as const
-  return {
-    port,
-    options,
-    update: (certificates: readonly CertificateSnapshot[]) => acceptor.update({ certificates, ...state }),
-  }
+  return { port, options, update }
 }
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
