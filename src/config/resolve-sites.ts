@@ -12,6 +12,7 @@ import { checkRedirect } from './redirect-loop.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
 import { resolveUpstream } from './resolve-upstream.ts'
 import type { ConfigSettings, SiteSettings } from './schema.ts'
+import { SharedParts } from './shared-parts.ts'
 import { type Claim, refuseClaim, type SiteClaims, type SiteEntry } from './site-claims.ts'
 
 /** What sites start from and are checked against. */
@@ -32,7 +33,8 @@ export async function resolveSites(
 ): Promise<Site[]> {
   const claimed = entries.map((entry) => ({ entry, own: claims.add(entry) }))
   const sites = await Promise.all(claimed.map(({ entry, own }) => resolveSite(entry, own, { ...surroundings, claims })))
-  return sites.filter((site) => site !== undefined)
+  const shared = new SharedParts()
+  return sites.filter((site) => site !== undefined).map((site) => shared.site(site))
 }
 
 async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surroundings): Promise<Site | undefined> {

@@ -13,6 +13,7 @@ import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
 import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
 import { openFileStorage } from '../storage/file.ts'
 import type { Clock } from '../system/clock.ts'
+import { collectGarbage } from '../system/garbage.ts'
 import type { Random } from '../system/random.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
@@ -112,7 +113,10 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   board.update(certificates.state)
   tickets.start((secrets) => pool.changeTicketSecrets(secrets))
   taken.defer(() => tickets.stop())
-  await pool.start(signal)
+  const started = pool.start(signal)
+  // While the workers get ready, so that it takes no time.
+  collectGarbage()
+  await started
   await serveMetrics(config, { pool, certificates }, taken)
   announce(config, log)
   announceWaiting(certificates.state, log)

@@ -4,6 +4,7 @@ import { ListenError } from '../edge/listener.ts'
 import type { CertificateMaterial, SiteSnapshot } from '../edge/snapshot.ts'
 import { describeError } from '../errors.ts'
 import { systemClock } from '../system/clock.ts'
+import { collectGarbage } from '../system/garbage.ts'
 import { createAccessLog } from '../telemetry/access-log.ts'
 import { createLineLog } from '../telemetry/line-log.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -71,6 +72,7 @@ class RunningWorker {
 
   async #listen(): Promise<void> {
     try {
+      collectGarbage()
       await this.#edge.listen(this.#start.listeners)
       send({ type: 'ready' })
     } catch (error) {
