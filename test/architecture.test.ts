@@ -90,7 +90,11 @@ const NETWORK = /^node:(net|http|https|http2|tls|dgram|dns)\b/
 /** What node:net knows of addresses without a socket. */
 const ADDRESSES_ONLY = /^\s*\{(\s*(isIP|isIPv4|isIPv6|BlockList)\s*,?)+\s*\}\s*$/
 
+/** The modules of Node that it has in another way than by an import. */
+const NETWORK_OF_OURS = /^src\/system\/(http|https|tls)\.ts$/
+
 function reachesNetwork({ to, clause }: Import): boolean {
+  if (NETWORK_OF_OURS.test(to)) return true
   return NETWORK.test(to) && !(to === 'node:net' && ADDRESSES_ONLY.test(clause))
 }
 
@@ -101,6 +105,14 @@ const DRAWERS = ['util', 'utils', 'helper', 'helpers', 'misc', 'common', 'manage
 const MAX_LINES = 450
 
 const rules: Rule[] = [
+  importRule(
+    'of what an import would load a great deal with, src/system has it',
+    ({ to, isTypeOnly }) => /^node:(http|https|tls)$/.test(to) && !isTypeOnly,
+    {
+      wrong: ['http', 'https', 'tls'].map((name) => source('acme/a.ts', `import { type X, x } from 'node:${name}'`)),
+      right: [source('edge/a.ts', "import type { X } from 'node:tls'\nimport { tls } from '../system/tls.ts'")],
+    },
+  ),
   importRule(
     'the data plane and the control plane never import each other: they meet in supervisor/',
     ({ from, to }) =>
@@ -132,7 +144,7 @@ const rules: Rule[] = [
         source('acme/a.ts', "const x = await import('node:fs/promises')"),
         ...BEYOND_ACME.map((folder) => source('acme/a.ts', `import { x } from '../${folder}/x.ts'`)),
       ],
-      right: [source('acme/a.ts', "import { x } from '../pki/x.ts'\nimport { request } from 'node:https'")],
+      right: [source('acme/a.ts', "import { x } from '../pki/x.ts'\nimport { https } from '../system/https.ts'")],
     },
   ),
   importRule(
@@ -159,6 +171,7 @@ const rules: Rule[] = [
           source('pki/a.ts', `import {\n  x,\n} from 'node:${module}'`),
         ),
         source('pki/a.ts', "import { isIP, connect } from 'node:net'"),
+        source('pki/a.ts', "import { tls } from '../system/tls.ts'"),
         source('pki/a.ts', "import { x } from '../telemetry/log.ts'"),
         source('pki/a.ts', "import { x } from '../version.ts'"),
       ],

@@ -1,11 +1,14 @@
 import { once } from 'node:events'
-import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import https from 'node:https'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Agent as SecureAgent } from 'node:https'
+import type { SecureContext } from 'node:tls'
 import { describeError, errorCode } from '../errors.ts'
 import { trustedAuthorities } from '../system/authorities.ts'
 import type { Clock } from '../system/clock.ts'
 import { abortable, withDeadline } from '../system/deadline.ts'
+import { http } from '../system/http.ts'
+import { https } from '../system/https.ts'
+import { tls } from '../system/tls.ts'
 import { AcmeError } from './acme-error.ts'
 import { quote } from './quote.ts'
 
@@ -58,13 +61,13 @@ export type TransportOptions = {
 export function createTransport({ clock, trust }: TransportOptions): Transport {
   const keepAlive = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: IDLE_SOCKET_MS }
   const agent = new http.Agent(keepAlive)
-  let secureAgent: https.Agent | undefined
+  let secureAgent: SecureAgent | undefined
   // One context for all connections, and none before the first: reading the system's authorities takes 50 ms, and 5 MB.
-  const secure = (): https.Agent => {
+  const secure = (): SecureAgent => {
     secureAgent ??= new https.Agent({ ...keepAlive, secureContext: secureContext(trust) })
     return secureAgent
   }
-  const open = ({ method, url, headers }: TransportRequest, signal: AbortSignal): http.ClientRequest =>
+  const open = ({ method, url, headers }: TransportRequest, signal: AbortSignal): ClientRequest =>
     new URL(url).protocol === 'http:'
       ? http.request(url, { method, headers, signal, agent })
       : https.request(url, { method, headers, signal, agent: secure() })
@@ -83,7 +86,7 @@ export function createTransport({ clock, trust }: TransportOptions): Transport {
 type ExchangeContext = { readonly clock: Clock; readonly host: string; readonly signal: AbortSignal }
 
 async function exchange(
-  outgoing: http.ClientRequest,
+  outgoing: ClientRequest,
   { url, body }: TransportRequest,
   { clock, host, signal }: ExchangeContext,
 ): Promise<TransportResponse> {
@@ -109,7 +112,7 @@ async function exchange(
 }
 
 /** Responses before the final one (RFC 9110 §15.2) are passed over, but neither in any number nor a change of protocol. */
-function refuseInterimFloods(outgoing: http.ClientRequest, host: string): void {
+function refuseInterimFloods(outgoing: ClientRequest, host: string): void {
   const refuse = (what: string): void => {
     // Emitted by hand: after an upgrade, destroy() tells nobody.
     outgoing.emit('error', new AcmeError('acme-response-invalid', `The ACME server ${host} ${what}.`, { server: host }))
@@ -144,7 +147,7 @@ async function readBody(incoming: IncomingMessage, host: string): Promise<string
 }
 
 function secureContext(trust: string | undefined): SecureContext {
-  return createSecureContext({ ca: [...trustedAuthorities(), ...(trust === undefined ? [] : [trust])] })
+  return tls.createSecureContext({ ca: [...trustedAuthorities(), ...(trust === undefined ? [] : [trust])] })
 }
 
 /** OpenSSL's verification errors and Node's own check of the name, as they appear in `error.code`. */

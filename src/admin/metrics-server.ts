@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { CastellanError, describeError, errorCode } from '../errors.ts'
+import { http } from '../system/http.ts'
 import { formatMetrics, METRICS_TYPE, type Metric } from './metrics-text.ts'
 
 /** The address for metrics cannot be used (`facts.address`). */
@@ -23,7 +24,7 @@ const TIMEOUT_MS = 10_000
 
 /** Serves metrics at /metrics over plain HTTP, to whoever may reach the address. Throws MetricsError. */
 export async function startMetricsServer({ host, port, address, collect }: MetricsServerOptions): Promise<Server> {
-  const server = createServer({ requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS }, (request, response) => {
+  const server = http.createServer({ requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS }, (request, response) => {
     void answer(request, response, collect)
   })
   server.maxConnections = MAX_CONNECTIONS

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import http, { type IncomingMessage } from 'node:http'
-import https from 'node:https'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { CastellanError, describeError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import { abortable, withDeadline } from '../system/deadline.ts'
+import { http } from '../system/http.ts'
+import { https } from '../system/https.ts'
 
 /**
  * Asks an OCSP responder: gives what it answers to a request, both DER, or throws. What it gives is as good as what anybody
@@ -62,7 +63,7 @@ function headersFor(request: Uint8Array): Record<string, string | number> {
 }
 
 async function exchange(
-  outgoing: http.ClientRequest,
+  outgoing: ClientRequest,
   request: Uint8Array,
   host: string,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
-import { createSecureContext } from 'node:tls'
 import { type Certificate, type CertificateChain, formatChain } from '../pki/certificate.ts'
 import { PkiError } from '../pki/pki-error.ts'
+import { tls } from '../system/tls.ts'
 import { tlsPolicy } from '../tls-policy.ts'
 
 /**
@@ -13,7 +13,7 @@ import { tlsPolicy } from '../tls-policy.ts'
 export function checkServable(certificates: CertificateChain, privateKey: string): void {
   if (certificates.every(isBeyondDoubt)) return
   try {
-    createSecureContext({ ...tlsPolicy, cert: formatChain(certificates), key: privateKey })
+    tls.createSecureContext({ ...tlsPolicy, cert: formatChain(certificates), key: privateKey })
   } catch (error) {
     const [{ names, serial, issuer }] = certificates
     const reason = reasonOf(error)

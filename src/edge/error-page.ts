@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { http } from '../system/http.ts'
 import type { Answer } from './exchange/answer.ts'
 
 /** What a visitor can do about it. Nothing about what stands behind the proxy. */
@@ -23,7 +23,7 @@ const FIELDS = ['Content-Type', 'text/html; charset=utf-8', 'Cache-Control', 'no
 /** A short page for a status of our own making: ASCII. `requestId` is what to ask the operator about. */
 export function errorPage(status: number, requestId?: string): string {
   const asked = requestId === undefined ? '' : `<p><small>Request ${requestId}</small></p>`
-  const title = `${status} ${STATUS_CODES[status]}`
+  const title = `${status} ${http.STATUS_CODES[status]}`
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:15vh auto;padding:0 1em;color-scheme:light dark}</style>

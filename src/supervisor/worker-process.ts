@@ -15,6 +15,12 @@ export const FIRST_INHERITED_FD = 4
 const V8_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=8']
 
 /**
+ * glibc gives each thread a region of its own for small allocations, unless told otherwise, and a worker's few other threads
+ * allocate next to nothing: 3 MB of each worker. Other systems do not know the variable.
+ */
+const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' }
+
+/**
  * Starts this same program as a worker.
  *
  * @param program the path of the script to start, with `worker` as its command.
@@ -25,7 +31,14 @@ export function spawnWorker(program: string, fds: readonly number[]): WorkerProc
     const execArgv = [...process.execArgv, ...V8_FLAGS]
     const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc', ...fds]
     // Unlike JSON it keeps what several sites have in common one thing: a worker holds the default timeouts once.
-    return asWorker(fork(program, ['worker'], { execArgv, serialization: 'advanced', stdio }))
+    return asWorker(
+      fork(program, ['worker'], {
+        execArgv,
+        env: { ...ENVIRONMENT, ...process.env },
+        serialization: 'advanced',
+        stdio,
+      }),
+    )
   } catch (error) {
     return stillborn(error)
   }

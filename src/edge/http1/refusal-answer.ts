@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { http } from '../../system/http.ts'
 import { errorPage } from '../error-page.ts'
 
 /** RFC 9110 §15.5.6 has a 405 say what would be served. */
@@ -9,7 +9,7 @@ export function formatRefusal(status: number): string {
   const page = errorPage(status)
   const allow = status === 405 ? ALLOW : ''
   return (
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/html; charset=utf-8\r\n` +
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: text/html; charset=utf-8\r\n` +
     `Content-Length: ${page.length}\r\nCache-Control: no-store\r\n${allow}Connection: close\r\n\r\n${page}`
   )
 }

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { http } from '../../system/http.ts'
 import { type ResponseHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
 import { type ControlFields, listHas } from './control-fields.ts'
 import { canHaveContent, type Framing, type Http1Version, responseFraming } from './framing.ts'
@@ -52,7 +52,7 @@ function parseStatusLine(text: string): StatusLine {
   const version = match[1] === 'HTTP/1.1' ? '1.1' : '1.0'
   const status = Number(match[2])
   if (status < 100 || status > 599) throw refuse('status-invalid')
-  const reason = match[3] === STATUS_CODES[status] ? undefined : (match[3] ?? '')
+  const reason = match[3] === http.STATUS_CODES[status] ? undefined : (match[3] ?? '')
   return { version, status, reason, end: lineEnd + 2 }
 }
 

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { http } from '../../system/http.ts'
 import {
   type ClientFacts,
   type Exchange,
@@ -203,5 +203,5 @@ export class ServerExchange implements Exchange, ContentSink {
 }
 
 function statusLine(status: number, reason: string | undefined): string {
-  return `HTTP/1.1 ${status} ${reason ?? STATUS_CODES[status] ?? ''}\r\n`
+  return `HTTP/1.1 ${status} ${reason ?? http.STATUS_CODES[status] ?? ''}\r\n`
 }

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import { LRUCache } from 'lru-cache'
+import { tls } from '../../system/tls.ts'
 import { tlsPolicy } from '../../tls-policy.ts'
 import type { CertificateMaterial, CertificateSnapshot } from '../snapshot.ts'
 import { deriveTicketKeys, keyNameOfTicket, type TicketSecrets, ticketKeyName } from './ticket-keys.ts'
@@ -18,7 +19,7 @@ export function createContext({ chain, privateKey }: KeyedCertificate, ticketKey
   // OpenSSL files keys by their type, so one of another type than the certificate's would fail only in each handshake.
   if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(privateKey)))
     throw new TypeError('its private key belongs to another certificate')
-  return createSecureContext({
+  return tls.createSecureContext({
     ...tlsPolicy,
     cert: chain,
     key: privateKey,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { type SecureContext, TLSSocket } from 'node:tls'
+import type { SecureContext, TLSSocket } from 'node:tls'
+import { tls } from '../../system/tls.ts'
 import { type Alert, alertRecord } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
 import { ClientHelloReader, type HelloReading } from '../client-hello/reader.ts'
@@ -125,7 +126,7 @@ export class Handshake {
     if (decision.type === 'refuse') return this.#refuse(alertRecord(decision.alert), decision.reason)
     const { context, protocols, staple, onSecure } = decision
     this.#socket.unshift(received)
-    const socket = new TLSSocket(this.#socket, {
+    const socket = new tls.TLSSocket(this.#socket, {
       isServer: true,
       secureContext: context,
       ALPNProtocols: [...protocols],

@@ -1,6 +1,7 @@
 import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { CastellanError } from '../../errors.ts'
+import { tls } from '../../system/tls.ts'
 import type { UpstreamAddress, UpstreamSnapshot } from '../snapshot.ts'
 import type { TrustContexts } from './trust.ts'
 
@@ -80,19 +81,19 @@ export class Dialer {
   }
 
   #connectTls({ scheme, host }: HostAddress, connection: object): Socket {
-    const { tls } = this.#upstream
-    const serverName = tls.serverName ?? host
+    const { trust, serverName: name, verify } = this.#upstream.tls
+    const serverName = name ?? host
     const options: ConnectionOptions = {
       ...connection,
       // RFC 6066 §3: a server name is no address.
       ...(isIP(serverName) === 0 && { servername: serverName }),
-      secureContext: this.#trust.get(tls.trust),
-      rejectUnauthorized: tls.verify,
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
+      secureContext: this.#trust.get(trust),
+      rejectUnauthorized: verify,
+      checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(serverName, certificate),
       ...(this.#session !== undefined && { session: this.#session }),
       ALPNProtocols: [scheme === 'h2' ? 'h2' : 'http/1.1'],
     }
-    const socket = connectTls(options)
+    const socket = tls.connect(options)
     socket.setNoDelay(true)
     socket.on('session', (session) => {
       this.#session = session

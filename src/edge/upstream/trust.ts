@@ -1,5 +1,6 @@
-import { createSecureContext, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import { trustedAuthorities } from '../../system/authorities.ts'
+import { tls } from '../../system/tls.ts'
 
 /**
  * The TLS contexts for upstreams: one for all that trust the same, as each reads some hundred authorities. An authority that
@@ -13,7 +14,10 @@ export class TrustContexts {
     const known = this.#byTrust.get(trust)
     if (known !== undefined) return known
     // One certificate of a chain that the operator vouches for is enough, be it the last or the first of it.
-    const context = createSecureContext({ ca: [...trustedAuthorities(), trust], allowPartialTrustChain: trust !== '' })
+    const context = tls.createSecureContext({
+      ca: [...trustedAuthorities(), trust],
+      allowPartialTrustChain: trust !== '',
+    })
     this.#byTrust.set(trust, context)
     return context
   }

@@ -1,0 +1,2 @@
+/** `node:https`, for the same reason as `http`. */
+export const https = process.getBuiltinModule('node:https')
