@@ -131,11 +131,13 @@ export function checkTool({ name, tool }: Scenario): void {
 /** Why a peer takes no part. */
 function exclusion(scenario: Scenario, { peer, presence }: Entrant): Outcome | undefined {
   if (presence.type === 'absent') return presence
-  const { workers = 1, hasAccessLog = false } = scenario.extras ?? {}
+  const { workers = 1, hasAccessLog = false, storedSites } = scenario.extras ?? {}
   if (workers > 1 && !peer.abilities.includes('several-workers'))
     return { type: 'unable', reason: 'has one worker only' }
   if (hasAccessLog && !peer.abilities.includes('access-log'))
     return { type: 'unable', reason: 'is not set up to write an access log to a file here' }
+  if (storedSites !== undefined && !peer.abilities.includes('storage'))
+    return { type: 'unable', reason: 'has no storage of certificates, or is not set up with one here' }
   if (peer.protocols.includes(scenario.protocol)) return undefined
   return { type: 'unable', reason: `does not speak ${scenario.protocol === 'h2' ? 'HTTP/2' : 'HTTP/1.1'}` }
 }

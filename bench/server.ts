@@ -9,8 +9,8 @@ import type { Site } from './site.ts'
 
 /** How often a server that starts is asked whether it serves. */
 const POLL_MS = 20
-/** Caddy takes 15 s for 5,000 sites on a fast machine. */
-const START_TIMEOUT_MS = 120_000
+/** Caddy takes 15 s for 5,000 sites on a fast machine, and 100,000 take longer. */
+const START_TIMEOUT_MS = 300_000
 
 /** A peer that serves. */
 export class Server {

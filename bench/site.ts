@@ -18,6 +18,11 @@ export type Site = {
 /** The one that most scenarios ask for. Every load generator can find its address. */
 export const SITE_NAME = 'localhost'
 
+/** Names of many sites, all of one length. */
+export function numberedNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `site-${String(index).padStart(6, '0')}.test`)
+}
+
 const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Makes the sites' files in a folder: they share one key, as making keys is not what is measured, and no file. */
@@ -39,7 +44,7 @@ async function makeSite({ folder, bundles, name, pair }: SiteFiles): Promise<Sit
     key: join(folder, `${name}.key`),
     bundle: join(bundles, `${name}.pem`),
   }
-  const certificate = await sign(name, pair)
+  const certificate = await signCertificateFor(name, pair)
   const key = exportPrivateKey(pair.privateKey)
   await writeFile(site.certificate, certificate)
   await writeFile(site.key, key, { mode: 0o600 })
@@ -47,7 +52,8 @@ async function makeSite({ folder, bundles, name, pair }: SiteFiles): Promise<Sit
   return site
 }
 
-function sign(name: string, { publicKey, privateKey }: KeyPair): Promise<string> {
+/** PEM: good for 30 days, and signed by its own key. */
+export function signCertificateFor(name: string, { publicKey, privateKey }: KeyPair): Promise<string> {
   const now = systemClock.now()
   const content = {
     issuer: commonName(name),

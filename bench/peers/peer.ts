@@ -18,9 +18,11 @@ export type Extras = {
   readonly workers?: number
   /** A line of JSON for each request, in a file of the folder. */
   readonly hasAccessLog?: boolean
+  /** So many sites more, each with a certificate in the storage, where a CA's certificates are kept. */
+  readonly storedSites?: number
 }
 
-export type Ability = 'several-workers' | 'access-log'
+export type Ability = 'several-workers' | 'access-log' | 'storage'
 
 export type Presence =
   | { readonly type: 'present'; readonly version: string }

@@ -1,3 +1,4 @@
+import { coldName } from './cold-name.ts'
 import { download } from './download.ts'
 import { http1 } from './http1.ts'
 import { http1With128 } from './http1-128.ts'
@@ -7,10 +8,11 @@ import { http1TwoWorkers } from './http1-two-workers.ts'
 import { http2 } from './http2.ts'
 import { http2Single } from './http2-single.ts'
 import { idle } from './idle.ts'
+import { latency } from './latency.ts'
 import { newConnection } from './new-connection.ts'
 import { resumption, resumptionElsewhere } from './resumption.ts'
 import type { Scenario } from './scenario.ts'
-import { start } from './start.ts'
+import { start, startTwoWorkers } from './start.ts'
 import { upload } from './upload.ts'
 import { websocket } from './websocket.ts'
 
@@ -31,4 +33,7 @@ export const scenarios: readonly Scenario[] = [
   websocket,
   idle,
   start,
+  startTwoWorkers,
+  coldName,
+  latency,
 ]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bodyLength } from '../../bench/load/connection.ts'
 import { parseH2load } from '../../bench/load/h2load.ts'
-import { parseWrk } from '../../bench/load/wrk.ts'
+import { parseLatency, parseWrk } from '../../bench/load/wrk.ts'
 import { cpuSeconds, memoryBytes, parsePss, parseStat, processTree } from '../../bench/process-tree.ts'
 
 // What the benchmark reads from others' words: a wrong reading would be a wrong figure.
@@ -85,4 +85,22 @@ test("this process and its parent's tree are found", { skip: process.platform !=
   assert.ok(processTree(process.ppid).some(({ pid }) => pid === process.pid))
   assert.ok(cpuSeconds(process.pid) > 0)
   assert.ok(memoryBytes(process.pid) > 10_000_000)
+})
+
+test('what wrk says of latency is read in milliseconds', () => {
+  const output = [
+    ...['  Thread Stats   Avg      Stdev     Max   +/- Stdev', '    Latency   500.00us  100.00us   5.00ms   90.00%'],
+    ...[
+      '  Latency Distribution',
+      '     50%  450.00us',
+      '     75%  600.00us',
+      '     90%    1.10ms',
+      '     99%    2.25ms',
+    ],
+    ...['  29000 requests in 2.00s, 4.00MB read', 'Requests/sec:  14500.50', 'Transfer/sec:      2.00MB', ''],
+  ].join('\n')
+  assert.deepEqual(parseLatency(output), { rate: 14_500.5, p50: 0.45, p99: 2.25 })
+  assert.equal(parseLatency(output.replace('2.25ms', '1.50s')).p99, 1_500)
+  for (const damaged of [output.replace('2.25ms', '2.25m'), output.replace(/^.*99%.*$/m, '')])
+    assert.throws(() => parseLatency(damaged), { code: 'load-failed' })
 })

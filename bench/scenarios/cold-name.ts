@@ -1,0 +1,52 @@
+import { median, type Reading } from '../figures.ts'
+import { closeConnection, connectTls } from '../load/connection.ts'
+import type { Server } from '../server.ts'
+import { numberedNames, SITE_NAME } from '../site.ts'
+import type { Scenario } from './scenario.ts'
+
+const STORED = 100_000
+/** Evenly among them. */
+const ASKED = 200
+/** They load code and fill caches that have nothing to do with a name. */
+const FIRST_HANDSHAKES = 50
+
+/**
+ * What the first client of a name waits for, among 100,000 certificates that no client has come for: how much longer its
+ * handshake takes than the next one of the same name.
+ */
+export const coldName: Scenario = {
+  name: 'cold-name',
+  metrics: [
+    { name: 'p50', title: 'first handshake of 1 in 100,000 names, beyond a second', unit: 'ms' },
+    { name: 'p99', title: 'the same, 99th percentile', unit: 'ms' },
+    { name: 'memory', title: 'memory with those 100,000', unit: 'MB' },
+  ],
+  protocol: 'http/1.1',
+  origin: 'static',
+  siteNames: [SITE_NAME],
+  extras: { storedSites: STORED },
+  fresh: true,
+  maxRounds: 1,
+  async measure({ port, memoryBytes }: Server): Promise<Reading> {
+    for (let count = 0; count < FIRST_HANDSHAKES; count++) await handshakeMs(port, SITE_NAME)
+    const names = numberedNames(STORED)
+    const first: number[] = []
+    const second: number[] = []
+    for (let asked = 0; asked < ASKED; asked++) {
+      const name = names[Math.floor((asked * STORED) / ASKED)]!
+      first.push(await handshakeMs(port, name))
+      second.push(await handshakeMs(port, name))
+    }
+    const usual = median(second)
+    const late = first.toSorted((a, b) => a - b)[Math.floor(0.99 * ASKED)]!
+    return { p50: median(first) - usual, p99: late - usual, memory: memoryBytes / 1e6 }
+  },
+}
+
+async function handshakeMs(port: number, name: string): Promise<number> {
+  const startedAt = performance.now()
+  const socket = await connectTls({ port, name })
+  const ms = performance.now() - startedAt
+  await closeConnection(socket)
+  return ms
+}
