@@ -32,6 +32,8 @@ const LOOK_AGAIN_MS = 5 * MINUTE_MS
 const MAX_LOOKS = 12
 /** Of each wait, up or down: what failed together does not come back together. */
 const JITTER = 0.1
+/** Where the storage has them. */
+const ATTEMPTS = 'attempts'
 /** A CA's own word is waited for up to this; beyond it, it is asked again. */
 const MAX_WAIT_MS = DAY_MS * (1 + JITTER)
 
@@ -52,12 +54,21 @@ export class Attempts {
   }
 
   /**
-   * Takes up what is remembered of a certificate, unless that was under other circumstances: whoever repairs the settings
-   * need not wait for the retry of what could not work. Throws StorageError `storage-unreadable`.
+   * Takes up what is remembered of certificates (ids and circumstances), unless that was under other circumstances: whoever
+   * repairs the settings need not wait for the retry of what could not work. Throws StorageError `storage-unreadable`.
    */
-  async load(id: string, circumstances: string): Promise<void> {
+  async load(certificates: ReadonlyMap<string, string>): Promise<void> {
+    for (const [id, circumstances] of certificates) this.#circumstances.set(id, circumstances)
+    // Of most, nothing is remembered, and to ask for each takes as long as to read it.
+    for (const key of await this.#surroundings.storage.list(ATTEMPTS)) {
+      const id = key.slice(keyOf('').length)
+      const circumstances = certificates.get(id)
+      if (circumstances !== undefined) await this.#loadOne(id, circumstances)
+    }
+  }
+
+  async #loadOne(id: string, circumstances: string): Promise<void> {
     const { storage } = this.#surroundings
-    this.#circumstances.set(id, circumstances)
     const recalled = await recallAttempt(storage, id, circumstances, this.#surroundings)
     switch (recalled.type) {
       case 'none':
@@ -220,7 +231,7 @@ function waitAfter(failures: number, random: Random): number {
 }
 
 function keyOf(id: string): string {
-  return `attempts/${id}`
+  return `${ATTEMPTS}/${id}`
 }
 
 function parseAttempt(value: Buffer): Attempt | undefined {

@@ -71,9 +71,10 @@ export class Inventory {
     for (const item of this.items) {
       const stored = await loadCertificate(storage, item.wanted.id, log)
       if (stored !== undefined) this.hold(item, stored)
-      await this.attempts.load(item.wanted.id, circumstancesOf(item.wanted, issuers))
-      await this.suggestions.load(item.wanted.id)
     }
+    const circumstances = this.items.map(({ wanted }) => [wanted.id, circumstancesOf(wanted, issuers)] as const)
+    await this.attempts.load(new Map(circumstances))
+    await this.suggestions.load(new Set(this.items.map(({ wanted }) => wanted.id)))
     await this.#loadStandIns()
   }
 

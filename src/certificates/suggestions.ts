@@ -28,6 +28,8 @@ const MIN_INTERVAL_MS = MINUTE_MS
 const MAX_INTERVAL_MS = DAY_MS
 /** Without its word, or without an answer (RFC 9773 §4.3.3): so that a revocation is known within half a day. */
 const INTERVAL_MS = 6 * HOUR_MS
+/** Where the storage has them. */
+const SUGGESTIONS = 'renewal-info'
 /** Of each interval, up or down. */
 const JITTER = 0.1
 
@@ -45,10 +47,14 @@ export class Suggestions {
     this.#surroundings = surroundings
   }
 
-  /** Takes up what is remembered. What cannot be read is asked anew. Throws StorageError `storage-unreadable`. */
-  async load(id: string): Promise<void> {
-    const suggestion = await recallSuggestion(this.#surroundings.storage, id)
-    if (suggestion !== undefined) this.#known.set(id, suggestion)
+  /** Takes up what is remembered of these certificates. What cannot be read is asked anew. Throws StorageError `storage-unreadable`. */
+  async load(ids: ReadonlySet<string>): Promise<void> {
+    const { storage } = this.#surroundings
+    for (const key of await storage.list(SUGGESTIONS)) {
+      const id = key.slice(keyOf('').length)
+      const suggestion = ids.has(id) ? await recallSuggestion(storage, id) : undefined
+      if (suggestion !== undefined) this.#known.set(id, suggestion)
+    }
   }
 
   /** What the CA has said of this certificate. */
@@ -140,7 +146,7 @@ export async function recallSuggestion(storage: StorageReader, id: string): Prom
 }
 
 function keyOf(id: string): string {
-  return `renewal-info/${id}`
+  return `${SUGGESTIONS}/${id}`
 }
 
 function parse(value: Buffer): Suggestion | undefined {
