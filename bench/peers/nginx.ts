@@ -78,7 +78,9 @@ function jsonLog(file: string): string {
   const fields = [
     ...['"time":"$time_iso8601","level":"info","event":"request","client":"$remote_addr","site":"$server_name"'],
     ...['"host":"$http_host","method":"$request_method","target":"$request_uri","version":"$server_protocol"'],
-    ...['"status":$status,"bytes":$body_bytes_sent,"durationMs":$request_time'],
+    ...['"status":$status,"bytes":$body_bytes_sent,"requestId":"$request_id","durationMs":$request_time'],
+    ...['"tls":"$ssl_protocol","cipher":"$ssl_cipher","resumed":"$ssl_session_reused"'],
+    ...['"upstream":"$upstream_addr","connectMs":"$upstream_connect_time","firstByteMs":"$upstream_header_time"'],
   ]
   return `log_format json escape=json '{${fields.join()}}';\n  access_log ${file} json;`
 }

@@ -1,23 +1,25 @@
 import type { RequestHead } from './exchange/exchange.ts'
+import { addHistograms, Histogram, type HistogramReport } from './histogram.ts'
 
 /** What a worker has counted since it started, as plain data: it goes to the supervisor, which adds the workers up. */
 export type CounterReport = {
   readonly connectionsOpen: number
   readonly connections: { readonly accepted: number; readonly refused: number }
   readonly handshakes: { readonly full: number; readonly resumed: number; readonly failed: number }
-  /** By version and class of status, `1.1 2xx`; `0xx` for requests whose client went away before an answer. */
+  /** By version and class of status, `1.1 2xx`; `0xx` for requests that ended without an answer. */
   readonly requests: Readonly<Record<string, number>>
-  /** By `DURATION_BUCKETS_SECONDS`, and one more for those that took longer than all of them. */
-  readonly durations: readonly number[]
-  readonly durationSumSeconds: number
+  readonly durations: Readonly<Record<TimedStep, HistogramReport>>
   /** Of responses' content. */
   readonly sentBytes: number
   /** By the code of the error. */
   readonly upstreamFailures: Readonly<Record<string, number>>
+  /** By what it ended (`stream` or `connection`), the code that the client was told, and ours for the reason. */
+  readonly http2Errors: Readonly<Record<string, number>>
 }
 
-/** Upper bounds. Answers from memory take less than the first, and who waits longer than the last has given up. */
-export const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+/** What has a histogram of how long it takes. */
+export const timedSteps = ['handshake', 'upstreamConnect', 'upstreamFirstByte', 'request'] as const
+export type TimedStep = (typeof timedSteps)[number]
 
 const VERSIONS = ['1.0', '1.1', '2'] as const
 const CLASSES = 6
@@ -26,51 +28,77 @@ const CLASSES = 6
 export class Counters {
   accepted = 0
   refused = 0
-  fullHandshakes = 0
-  resumedHandshakes = 0
   failedHandshakes = 0
+  #fullHandshakes = 0
+  #resumedHandshakes = 0
   readonly #requests = new Array<number>(VERSIONS.length * CLASSES).fill(0)
-  readonly #durations = new Array<number>(DURATION_BUCKETS_SECONDS.length + 1).fill(0)
-  #durationSum = 0
+  readonly #handshakeTimes = new Histogram()
+  readonly #connectTimes = new Histogram()
+  readonly #firstByteTimes = new Histogram()
+  readonly #requestTimes = new Histogram()
   #sentBytes = 0
   readonly #upstreamFailures = new Map<string, number>()
+  readonly #http2Errors = new Map<string, number>()
+
+  /** TLS is established with a client. */
+  handshake(isResumed: boolean, durationMs: number): void {
+    if (isResumed) this.#resumedHandshakes++
+    else this.#fullHandshakes++
+    this.#handshakeTimes.add(durationMs)
+  }
 
   /** A request has ended. */
   request(version: RequestHead['version'], status: number, durationMs: number, bytes: number): void {
     const row = version === '1.1' ? 1 : version === '2' ? 2 : 0
     this.#requests[row * CLASSES + Math.min(Math.floor(status / 100), CLASSES - 1)]!++
-    const seconds = durationMs / 1000
-    this.#durations[bucketOf(seconds)]!++
-    this.#durationSum += seconds
+    this.#requestTimes.add(durationMs)
     this.#sentBytes += bytes
   }
 
+  /** A request has a connection that it had to wait for. */
+  upstreamConnect(durationMs: number): void {
+    this.#connectTimes.add(durationMs)
+  }
+
+  /** The head of an upstream's response has come, so long after the request was sent. */
+  upstreamFirstByte(durationMs: number): void {
+    this.#firstByteTimes.add(durationMs)
+  }
+
   upstreamFailure(code: string): void {
-    this.#upstreamFailures.set(code, (this.#upstreamFailures.get(code) ?? 0) + 1)
+    increase(this.#upstreamFailures, code)
+  }
+
+  /** A stream or a connection was ended for what its client did. None of the words has a space. */
+  http2Error(scope: 'stream' | 'connection', errorCode: string, reason: string): void {
+    increase(this.#http2Errors, `${scope} ${errorCode} ${reason}`)
   }
 
   report(connectionsOpen: number): CounterReport {
     return {
       connectionsOpen,
       connections: { accepted: this.accepted, refused: this.refused },
-      handshakes: { full: this.fullHandshakes, resumed: this.resumedHandshakes, failed: this.failedHandshakes },
+      handshakes: { full: this.#fullHandshakes, resumed: this.#resumedHandshakes, failed: this.failedHandshakes },
       requests: Object.fromEntries(
         this.#requests.flatMap((count, index) =>
           count === 0 ? [] : [[`${VERSIONS[Math.floor(index / CLASSES)]} ${index % CLASSES}xx`, count]],
         ),
       ),
-      durations: [...this.#durations],
-      durationSumSeconds: this.#durationSum,
+      durations: {
+        handshake: this.#handshakeTimes.report(),
+        upstreamConnect: this.#connectTimes.report(),
+        upstreamFirstByte: this.#firstByteTimes.report(),
+        request: this.#requestTimes.report(),
+      },
       sentBytes: this.#sentBytes,
       upstreamFailures: Object.fromEntries(this.#upstreamFailures),
+      http2Errors: Object.fromEntries(this.#http2Errors),
     }
   }
 }
 
-function bucketOf(seconds: number): number {
-  let bucket = 0
-  while (bucket < DURATION_BUCKETS_SECONDS.length && seconds > DURATION_BUCKETS_SECONDS[bucket]!) bucket++
-  return bucket
+function increase(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
 /** What counts nothing yet. */
@@ -83,10 +111,15 @@ export function addCounters(a: CounterReport, b: CounterReport): CounterReport {
     connections: addEach(a.connections, b.connections),
     handshakes: addEach(a.handshakes, b.handshakes),
     requests: addEach(a.requests, b.requests),
-    durations: a.durations.map((count, index) => count + b.durations[index]!),
-    durationSumSeconds: a.durationSumSeconds + b.durationSumSeconds,
+    durations: {
+      handshake: addHistograms(a.durations.handshake, b.durations.handshake),
+      upstreamConnect: addHistograms(a.durations.upstreamConnect, b.durations.upstreamConnect),
+      upstreamFirstByte: addHistograms(a.durations.upstreamFirstByte, b.durations.upstreamFirstByte),
+      request: addHistograms(a.durations.request, b.durations.request),
+    },
     sentBytes: a.sentBytes + b.sentBytes,
     upstreamFailures: addEach(a.upstreamFailures, b.upstreamFailures),
+    http2Errors: addEach(a.http2Errors, b.http2Errors),
   }
 }
 

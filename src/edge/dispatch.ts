@@ -1,11 +1,7 @@
-import { performance } from 'node:perf_hooks'
-import type { AccessLog } from '../telemetry/access-log.ts'
-import type { Log } from '../telemetry/log.ts'
 import { AddressSet } from './address-set.ts'
-import type { Counters } from './counters.ts'
 import { errorAnswer } from './error-page.ts'
 import { answer } from './exchange/answer.ts'
-import type { Exchange, Outcome } from './exchange/exchange.ts'
+import type { Exchange } from './exchange/exchange.ts'
 import { type Origin, originOf } from './forwarding.ts'
 import { type Host, parseHost } from './host.ts'
 import type { HttpDate } from './http-date.ts'
@@ -13,15 +9,12 @@ import { announcesMore, withContentLimit } from './middleware/content-limit.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
+import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
 import { covers, Router } from './router.ts'
 import type { EdgeSnapshot, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
-import { QuietLog } from './upstream/quiet-log.ts'
-import type { UpstreamError } from './upstream/upstream-error.ts'
-
-type OnEnd = (outcome: Outcome) => void
 
 export type DispatchOptions = {
   readonly snapshot: EdgeSnapshot
@@ -29,11 +22,17 @@ export type DispatchOptions = {
   readonly connections: UpstreamConnections
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
-  readonly log: Log
-  readonly counters: Pick<Counters, 'request' | 'upstreamFailure'>
-  /** undefined where the access log is off. */
-  readonly accessLog: AccessLog | undefined
+  readonly recorder: Pick<Recorder, 'begin'>
 }
+
+/** What is refused here, with its status and the word for it in the access log. */
+const REFUSALS = {
+  /** RFC 9112 §3.2: a request without a Host that can be read. */
+  'host-invalid': 400,
+  'site-unknown': 404,
+  'body-too-large': 413,
+  'host-not-certified': 421,
+} as const
 
 /** A request that a site takes. */
 type Target = {
@@ -41,7 +40,7 @@ type Target = {
   readonly origin: Origin
   readonly site: SiteSnapshot
   readonly requestId: string
-  readonly onEnd: OnEnd
+  readonly record: RequestRecord
 }
 
 /** Decides what becomes of each request, in this order: challenge, site, certificate, redirect, upstream. */
@@ -50,7 +49,6 @@ export class Dispatch {
   readonly #router: Router
   readonly #fallback: SiteSnapshot | undefined
   readonly #trustedProxies: AddressSet
-  readonly #failures: QuietLog
   readonly #requestIds: RequestIds
 
   constructor(options: DispatchOptions) {
@@ -59,7 +57,6 @@ export class Dispatch {
     const { fallback } = options.snapshot
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
-    this.#failures = new QuietLog(options.log)
     this.#requestIds = new RequestIds(options.randomBytes)
   }
 
@@ -70,79 +67,53 @@ export class Dispatch {
     const site = host === undefined ? undefined : this.#siteFor(host, exchange)
     const origin = originOf(exchange.request, exchange.client, this.#trustedProxies)
     const requestId = this.#requestIds.of(exchange.request.fields)
-    const onEnd = this.#recorder(exchange, origin, site, requestId)
-    const refuse = (status: number): void => answer(exchange, errorAnswer(status, date.now(), requestId), onEnd)
+    const record = this.#options.recorder.begin(exchange, origin.clientAddress, site?.name, requestId)
 
     const challenge = http01.answer(target, date)
-    if (challenge !== undefined) return answer(exchange, challenge, onEnd)
-    // RFC 9112 §3.2: 400 for a request without a Host that can be read.
-    if (host === undefined) return refuse(400)
-    if (site === undefined) return refuse(404)
-    if (!isCertified(exchange, host, site)) return refuse(421)
-    this.#serve(applyHsts(exchange, origin.scheme, site.hsts), { host, origin, site, requestId, onEnd })
+    if (challenge !== undefined) {
+      if (challenge.status === 404) record.why = 'challenge-unknown'
+      return answer(exchange, challenge, record)
+    }
+    if (host === undefined) return this.#refuse(exchange, 'host-invalid', record)
+    if (site === undefined) return this.#refuse(exchange, 'site-unknown', record)
+    if (!isCertified(exchange, host, site)) return this.#refuse(exchange, 'host-not-certified', record)
+    this.#serve(applyHsts(exchange, origin.scheme, site.hsts), { host, origin, site, requestId, record })
+  }
+
+  #refuse(exchange: Exchange, why: keyof typeof REFUSALS, record: RequestRecord): void {
+    record.why = why
+    answer(exchange, errorAnswer(REFUSALS[why], this.#options.date.now(), record.requestId), record)
   }
 
   #serve(exchange: Exchange, target: Target): void {
     const { date } = this.#options
-    const { host, origin, site, requestId, onEnd } = target
+    const { host, origin, site, requestId, record } = target
     const { action } = site
-    if (action.type === 'redirect') return this.#redirect(exchange, action.to, action.status, onEnd)
+    if (action.type === 'redirect') return this.#redirect(exchange, action.to, action.status, record)
     if (site.redirectToHttps && origin.scheme === 'http') {
       const to = httpsOrigin(host, exchange.client.localPort, this.#options.snapshot.httpsPort)
-      return this.#redirect(exchange, to, PERMANENT_REDIRECT, onEnd)
+      return this.#redirect(exchange, to, PERMANENT_REDIRECT, record)
     }
     const { maxBodyBytes } = site
     if (maxBodyBytes === undefined) return this.#forward(exchange, action.upstream, target)
-    if (announcesMore(exchange, maxBodyBytes)) return answer(exchange, errorAnswer(413, date.now(), requestId), onEnd)
+    if (announcesMore(exchange, maxBodyBytes)) return this.#refuse(exchange, 'body-too-large', record)
     this.#forward(withContentLimit(exchange, maxBodyBytes, { date, requestId }), action.upstream, target)
   }
 
-  #forward(exchange: Exchange, upstream: UpstreamSnapshot, { origin, site, requestId, onEnd }: Target): void {
+  #forward(exchange: Exchange, upstream: UpstreamSnapshot, { origin, site, requestId, record }: Target): void {
     const { connections, date, randomBytes } = this.#options
-    const onFailure = (error: UpstreamError): void => {
-      this.#options.counters.upstreamFailure(error.code)
-      this.#failures.warn(site.name, error, requestId)
-    }
     const { forwarded, via } = site
     const told = { origin, requestId, forwarded, via }
-    forward(exchange, upstream, { told, connections, date, randomBytes, onFailure, onEnd })
+    record.upstream = upstream.address
+    forward(exchange, upstream, { told, connections, date, randomBytes, record })
   }
 
-  #redirect(exchange: Exchange, to: string, status: number, onEnd: OnEnd): void {
-    answer(exchange, redirect(exchange.request.target, to, status, this.#options.date.now()), onEnd)
+  #redirect(exchange: Exchange, to: string, status: number, record: RequestRecord): void {
+    answer(exchange, redirect(exchange.request.target, to, status, this.#options.date.now()), record)
   }
 
   #siteFor(host: Host, { client }: Exchange): SiteSnapshot | undefined {
     return this.#router.site(host.name) ?? (client.usesFallback ? this.#fallback : undefined)
-  }
-
-  /** What counts the request once it has ended, and enters it into the access log. */
-  #recorder(
-    { request }: Exchange,
-    { clientAddress }: Origin,
-    site: SiteSnapshot | undefined,
-    requestId: string,
-  ): OnEnd {
-    const { accessLog, counters } = this.#options
-    const startedAt = performance.now()
-    return ({ status, bytes }) => {
-      const durationMs = performance.now() - startedAt
-      counters.request(request.version, status, durationMs, bytes)
-      if (accessLog === undefined) return
-      const entry = {
-        client: clientAddress,
-        site: site?.name,
-        host: request.authority,
-        method: request.method,
-        target: request.target,
-        version: request.version,
-        status,
-        bytes,
-        requestId,
-        durationMs: Math.round(durationMs * 10) / 10,
-      }
-      accessLog(entry, request.fields)
-    }
   }
 }
 

@@ -10,18 +10,20 @@ import { Dispatch } from './dispatch.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { ClientFacts, Exchange } from './exchange/exchange.ts'
 import { HttpDate } from './http-date.ts'
-import type { Refusal } from './http1/refusal.ts'
-import { Http1Server } from './http1/server.ts'
+import { Http1Server, type Http1ServerOptions } from './http1/server.ts'
+import { errorCodeName } from './http2/error-code.ts'
 import type { Http2Error } from './http2/http2-error.ts'
 import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
+import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
 import type { TicketSecrets } from './tls/ticket-keys.ts'
+import { TlsFacts } from './tls/tls-facts.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
 
 export type EdgeOptions = {
@@ -49,27 +51,39 @@ export class Edge {
   readonly #listening: Server[] = []
   readonly #admission: Admission
   readonly #memory = new MemoryWatch()
+  readonly #isLogged: boolean
 
   constructor({ snapshot, log, accessLog, clock, ticketSecrets, fetchMaterial, randomBytes }: EdgeOptions) {
+    this.#isLogged = snapshot.accessLog
     const onThrow = (error: unknown): void => logThrown(log, error)
     this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
+    const recorder = new Recorder({
+      counters: this.#counters,
+      accessLog: snapshot.accessLog ? accessLog : undefined,
+      log,
+    })
     const dispatch = new Dispatch({
       snapshot,
       http01: this.#http01,
       connections: this.#connections,
       date: new HttpDate(clock),
       randomBytes,
-      log,
-      counters: this.#counters,
-      accessLog: snapshot.accessLog ? accessLog : undefined,
+      recorder,
     })
     const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
-    const onRefusal = ({ code, message, status }: Refusal, { address }: ClientFacts): void =>
+    const onRefusal: Http1ServerOptions['onRefusal'] = ({ code, message, status }, client, request) => {
+      const { address } = client
       log.debug('request-refused', `A request of ${address} ${message}.`, { client: address, rule: code, status })
+      if (request !== undefined) recorder.refused(request, client)
+    }
     this.#http1 = new Http1Server({ ...http1Bounds(snapshot), sweep: this.#sweep, onExchange, onRefusal, onThrow })
-    const onError = ({ code, message }: Http2Error, { address }: ClientFacts): void =>
-      log.debug('http2-error', `An HTTP/2 connection of ${address} ended: ${message}`, { client: address, rule: code })
-    this.#http2 = new Http2Server({ limits: http2Limits(snapshot), sweep: this.#sweep, onExchange, onError })
+    this.#http2 = new Http2Server({
+      limits: http2Limits(snapshot),
+      sweep: this.#sweep,
+      onExchange,
+      onRefusal: (request, client) => recorder.refused(request, client),
+      onError: (error, client) => this.#onHttp2Error(error, client, log),
+    })
     this.#sweep.add(this.#memory)
     const { limits, timeouts, proxyProtocolFrom, trustedProxies } = snapshot
     this.#tls = new TlsAcceptor({
@@ -141,17 +155,24 @@ export class Edge {
   #accept(socket: Socket, { protocol }: ListenerSpec): void {
     this.#admission.admit(socket, (endpoints) => {
       if (protocol === 'https') this.#tls.accept(socket, endpoints)
-      else this.#http1.accept(socket, clientFacts(endpoints, undefined))
+      else this.#http1.accept(socket, clientFacts(endpoints, undefined, undefined))
     })
   }
 
   #serveTls(connection: TlsConnection): void {
     const server = connection.protocol === 'h2' ? this.#http2 : this.#http1
-    server.accept(connection.socket, clientFacts(connection.endpoints, connection))
+    const facts = this.#isLogged ? new TlsFacts(connection.socket, connection.handshakeMs) : undefined
+    server.accept(connection.socket, clientFacts(connection.endpoints, connection, facts))
+  }
+
+  #onHttp2Error({ scope, code, errorCode, message }: Http2Error, { address }: ClientFacts, log: Log): void {
+    // A connection that breaks is nobody's fault.
+    if (code !== 'socket-failed') this.#counters.http2Error(scope, errorCodeName(errorCode), code)
+    log.debug('http2-error', `An HTTP/2 ${scope} of ${address} ended: ${message}`, { client: address, rule: code })
   }
 }
 
-function clientFacts(endpoints: Endpoints, tls: TlsConnection | undefined): ClientFacts {
+function clientFacts(endpoints: Endpoints, tls: TlsConnection | undefined, facts: TlsFacts | undefined): ClientFacts {
   return {
     address: endpoints.clientAddress,
     port: endpoints.clientPort,
@@ -163,6 +184,7 @@ function clientFacts(endpoints: Endpoints, tls: TlsConnection | undefined): Clie
     },
     certificateNames: tls?.certificate.names,
     usesFallback: tls !== undefined && tls.serverName === undefined,
+    tls: facts,
   }
 }
 

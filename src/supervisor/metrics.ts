@@ -1,5 +1,6 @@
 import type { Metric, Sample } from '../admin/metrics-text.ts'
-import { type CounterReport, DURATION_BUCKETS_SECONDS } from '../edge/counters.ts'
+import { type CounterReport, type TimedStep, timedSteps } from '../edge/counters.ts'
+import { DURATION_BUCKETS_SECONDS, type HistogramReport } from '../edge/histogram.ts'
 
 /** A certificate that is held, as far as metrics tell of it. Times in ms since 1970. */
 export type CertificateMetric = {
@@ -8,9 +9,26 @@ export type CertificateMetric = {
   readonly notAfter: number
 }
 
+/** Name and help of each histogram. */
+const HISTOGRAMS: Readonly<Record<TimedStep, readonly [name: string, help: string]>> = {
+  handshake: [
+    'castellan_handshake_duration_seconds',
+    'From a connection to the end of its TLS handshake, for those that succeed.',
+  ],
+  upstreamConnect: [
+    'castellan_upstream_connect_duration_seconds',
+    'How long requests waited for a connection to their upstream, where none was at hand.',
+  ],
+  upstreamFirstByte: [
+    'castellan_upstream_first_byte_duration_seconds',
+    "From the sending of a request to the head of its upstream's response.",
+  ],
+  request: ['castellan_request_duration_seconds', 'From the head of a request to the end of its response.'],
+}
+
 /** What all workers have counted, as Prometheus knows it. */
 export function workerMetrics(counters: CounterReport, workers: number): Metric[] {
-  const { connections, handshakes, requests, upstreamFailures } = counters
+  const { connections, handshakes, requests, durations, upstreamFailures, http2Errors } = counters
   return [
     gauge('castellan_workers', 'Worker processes that accept connections.', [{ value: workers }]),
     gauge('castellan_connections_open', 'Connections of clients that are open.', [{ value: counters.connectionsOpen }]),
@@ -22,18 +40,26 @@ export function workerMetrics(counters: CounterReport, workers: number): Metric[
     counter('castellan_handshakes_total', 'TLS handshakes, by how they ended.', byLabel('result', handshakes)),
     counter(
       'castellan_requests_total',
-      'Requests, by version of HTTP and class of the status; 0xx for clients that went away before an answer.',
+      'Requests, by version of HTTP and class of the status; 0xx for those that ended without an answer.',
       Object.entries(requests).map(([key, value]) => {
         const [version = '', status = ''] = key.split(' ')
         return { labels: { version, status }, value }
       }),
     ),
-    durations(counters),
+    ...timedSteps.map((step) => histogram(...HISTOGRAMS[step], durations[step])),
     counter('castellan_response_bytes_total', "Bytes of responses' content.", [{ value: counters.sentBytes }]),
     counter(
       'castellan_upstream_failures_total',
       'Requests that an upstream gave no usable response to, by reason.',
       byLabel('reason', upstreamFailures),
+    ),
+    counter(
+      'castellan_http2_errors_total',
+      'Streams and connections of HTTP/2 that were ended for what their client did, by the code it was told and the reason.',
+      Object.entries(http2Errors).map(([key, value]) => {
+        const [scope = '', code = '', reason = ''] = key.split(' ')
+        return { labels: { scope, code, reason }, value }
+      }),
     ),
   ]
 }
@@ -51,16 +77,15 @@ export function certificateMetrics(certificates: readonly CertificateMetric[]): 
   ]
 }
 
-function durations({ durations: counts, durationSumSeconds }: CounterReport): Metric {
+function histogram(name: string, help: string, { counts, sumSeconds }: HistogramReport): Metric {
   let sum = 0
   const buckets = counts.map((count, index): Sample => {
     sum += count
     const bound = DURATION_BUCKETS_SECONDS[index]
     return { suffix: '_bucket', labels: { le: bound === undefined ? '+Inf' : String(bound) }, value: sum }
   })
-  const samples = [...buckets, { suffix: '_sum', value: durationSumSeconds }, { suffix: '_count', value: sum }]
-  const help = 'From the head of a request to the end of its response.'
-  return { name: 'castellan_request_duration_seconds', help, type: 'histogram', samples }
+  const samples = [...buckets, { suffix: '_sum', value: sumSeconds }, { suffix: '_count', value: sum }]
+  return { name, help, type: 'histogram', samples }
 }
 
 function gauge(name: string, help: string, samples: readonly Sample[]): Metric {

@@ -5,24 +5,41 @@ import { escapeControls } from './line-log.ts'
 export const accessFormats = ['json', 'text', 'combined'] as const
 export type AccessFormat = (typeof accessFormats)[number]
 
-/** One request as it ended. */
+/** One request as it ended. Of one that was refused before it was understood, host, method and target may be unknown. */
 export type AccessEntry = {
   readonly client: string
   /** The site that took it, or undefined if none did. */
   readonly site: string | undefined
-  readonly host: string
-  readonly method: string
+  readonly host: string | undefined
+  readonly method: string | undefined
   /** Path and query as the client sent them. */
-  readonly target: string
+  readonly target: string | undefined
   /** `1.0`, `1.1` or `2`. */
   readonly version: string
-  /** 0 if the client went away before an answer. */
+  /** 0 if the client went away before an answer, or had its stream reset. */
   readonly status: number
   /** Of the response's body. */
   readonly bytes: number
-  /** What upstreams know it by, and its client where it failed. */
-  readonly requestId: string
+  /** What upstreams know it by, and its client where it failed; undefined if it was refused before it had one. */
+  readonly requestId: string | undefined
+  /** From its head to the end of the response. */
   readonly durationMs: number
+  /** undefined without TLS. */
+  readonly tls: { readonly version: string; readonly cipher: string; readonly isResumed: boolean } | undefined
+  /** In the first entry of each TLS connection, so that sums are right. */
+  readonly handshakeMs: number | undefined
+  /** Where it was sent to, or should have been; as the config writes it. */
+  readonly upstream: string | undefined
+  /** For how long it waited for a connection to the upstream; undefined if one was at hand. */
+  readonly connectMs: number | undefined
+  /** From its sending to the head of the upstream's response; undefined if there was none. */
+  readonly firstByteMs: number | undefined
+  /** How often it was sent to the upstream, or should have been; 0 without one. */
+  readonly attempts: number
+  /** Why it was refused, answered with an error of our own, or broken off: a stable word. */
+  readonly why: string | undefined
+  /** What was behind it, where that is known: `ECONNREFUSED`. */
+  readonly cause: string | undefined
 }
 
 /** Takes one entry for each request. `fields` are the request's: name, value, name, value. */
@@ -40,20 +57,36 @@ const lineFormats: Record<AccessFormat, FormatLine> = { json: jsonLine, text: te
 
 /** By hand: JSON.stringify and a look at all of the line for controls would take 2 us, and this takes 0.3. */
 function jsonLine(now: number, entry: AccessEntry): string {
-  const { client, site, host, method, target, version, status, bytes, requestId, durationMs } = entry
+  const { client, site, host, method, target, version, status, bytes, requestId, durationMs, why, cause } = entry
   const siteField = site === undefined ? '' : `,"site":${jsonText(site)}`
   return (
     `{"time":"${isoTime(now)}","level":"info","event":"request","client":${jsonText(client)}${siteField}` +
     `,"host":${jsonText(host)},"method":${jsonText(method)},"target":${jsonText(target)},"version":"${version}"` +
     `,"status":${status},"bytes":${bytes},"requestId":${jsonText(requestId)}` +
-    `,"durationMs":${durationMs}}\n`
+    `,"durationMs":${durationMs}${tlsFields(entry)}${upstreamFields(entry)}` +
+    `${why === undefined ? '' : `,"why":${jsonText(why)}`}${cause === undefined ? '' : `,"cause":${jsonText(cause)}`}}\n`
   )
+}
+
+function tlsFields({ tls, handshakeMs }: AccessEntry): string {
+  if (tls === undefined) return ''
+  const handshakeField = handshakeMs === undefined ? '' : `,"handshakeMs":${handshakeMs}`
+  return `,"tls":"${tls.version}","cipher":"${tls.cipher}","resumed":${tls.isResumed}${handshakeField}`
+}
+
+function upstreamFields({ upstream, connectMs, firstByteMs, attempts }: AccessEntry): string {
+  if (upstream === undefined) return ''
+  const connectField = connectMs === undefined ? '' : `,"connectMs":${connectMs}`
+  const firstByteField = firstByteMs === undefined ? '' : `,"firstByteMs":${firstByteMs}`
+  const attemptsField = attempts <= 1 ? '' : `,"attempts":${attempts}`
+  return `,"upstream":${jsonText(upstream)}${connectField}${firstByteField}${attemptsField}`
 }
 
 /** What JSON writes as it is, and no terminal obeys. */
 const PLAIN = /^[ !#-[\]-~]*$/
 
-function jsonText(text: string): string {
+function jsonText(text: string | undefined): string {
+  if (text === undefined) return 'null'
   return PLAIN.test(text) ? `"${text}"` : escapeControls(JSON.stringify(text))
 }
 
@@ -72,11 +105,12 @@ function isoTime(now: number): string {
 /** What a person at a terminal reads at a glance. */
 function textLine(
   now: number,
-  { client, host, method, target, version, status, bytes, durationMs }: AccessEntry,
+  { client, host = '-', method = '-', target = '', version, status, bytes, durationMs, why, cause }: AccessEntry,
 ): string {
   const time = isoTime(now).slice(0, 19)
   const what = escapeControls(`${method} ${host}${target}`)
-  return `${time}Z ${status} ${what} HTTP/${version} ${bytes} B ${durationMs.toFixed(1)} ms ${client}\n`
+  const reason = why === undefined ? '' : escapeControls(cause === undefined ? ` ${why}` : ` ${why} (${cause})`)
+  return `${time}Z ${status} ${what} HTTP/${version} ${bytes} B ${durationMs.toFixed(1)} ms ${client}${reason}\n`
 }
 
 /** `%h - - [%t] "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`: https://httpd.apache.org/docs/2.4/logs.html#combined */
@@ -85,7 +119,8 @@ function combinedLine(
   { client, method, target, version, status, bytes }: AccessEntry,
   fields: readonly string[],
 ): string {
-  const request = `${method} ${target} HTTP/${version === '2' ? '2.0' : version}`
+  // As Apache writes what it could not read.
+  const request = method === undefined ? '-' : `${method} ${target ?? '-'} HTTP/${version === '2' ? '2.0' : version}`
   const quoted = [request, fieldOf(fields, 'referer'), fieldOf(fields, 'user-agent')].map(quote)
   return `${client || '-'} - - [${combinedTime(now)}] ${quoted[0]} ${status} ${bytes} ${quoted[1]} ${quoted[2]}\n`
 }

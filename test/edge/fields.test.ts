@@ -14,6 +14,7 @@ const client: ClientFacts = {
   localPort: 443,
   certificateNames: ['a.test'],
   usesFallback: false,
+  tls: undefined,
 }
 
 function upstreamFields(

@@ -3,11 +3,13 @@ import { type AddressInfo, connect, createServer, type LookupFunction, type Sock
 import { Counters } from '../../src/edge/counters.ts'
 import { Dispatch } from '../../src/edge/dispatch.ts'
 import type { ClientFacts, Exchange } from '../../src/edge/exchange/exchange.ts'
+import type { RefusedRequest } from '../../src/edge/exchange/refused-request.ts'
 import { HttpDate } from '../../src/edge/http-date.ts'
 import type { Refusal } from '../../src/edge/http1/refusal.ts'
 import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
+import { Recorder } from '../../src/edge/recorder.ts'
 import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress, UpstreamSnapshot } from '../../src/edge/snapshot.ts'
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
@@ -82,21 +84,28 @@ export async function serve(
   }
   const { lookup } = options
   const connections = new UpstreamConnections({ sweep, onThrow, ...(lookup && { lookup }) })
+  const recorder = new Recorder({ counters: new Counters(), accessLog: (entry) => accesses.push(entry), log })
   const dispatch = new Dispatch({
     snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
     http01,
     connections,
     date: new HttpDate({ now: () => Date.now() }),
     randomBytes: (size) => Buffer.alloc(size, 0xab),
-    log,
-    counters: new Counters(),
-    accessLog: (entry) => accesses.push(entry),
+    recorder,
   })
   const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
-  const onRefusal = ({ code }: Refusal): unknown => refusals.push(code)
+  const onRefusal = ({ code }: Refusal, client: ClientFacts, request: RefusedRequest | undefined): void => {
+    refusals.push(code)
+    if (request !== undefined) recorder.refused(request, client)
+  }
   const codec =
     options.protocol === 'h2'
-      ? new Http2Server({ sweep, onExchange, onError: () => {} })
+      ? new Http2Server({
+          sweep,
+          onExchange,
+          onRefusal: (...refused) => recorder.refused(...refused),
+          onError: () => {},
+        })
       : new Http1Server({ sweep, onExchange, onRefusal, onThrow })
   const accept = (socket: Socket, certificateNames?: readonly string[]): void =>
     codec.accept(socket, {
@@ -106,6 +115,7 @@ export async function serve(
       localPort: 8080,
       certificateNames,
       usesFallback: false,
+      tls: undefined,
       ...(typeof options.client === 'function' ? options.client(socket) : options.client),
     })
   const { certificate } = options

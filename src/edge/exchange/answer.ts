@@ -9,9 +9,9 @@ export type Answer = {
   readonly text: string
 }
 
-/** Answers an exchange that nobody else handles: its content is of no use, and `onEnd` is told how it ended. */
-export function answer(exchange: Exchange, what: Answer, onEnd: (outcome: Outcome) => void): void {
-  exchange.receive(new Unread(onEnd))
+/** Answers an exchange that nobody else handles: its content is of no use, and `record` is told how it ended. */
+export function answer(exchange: Exchange, what: Answer, record: Pick<RequestReceiver, 'onEnd'>): void {
+  exchange.receive(new Unread(record))
   respondWith(exchange, what)
 }
 
@@ -25,10 +25,10 @@ export function respondWith(exchange: Exchange, { status, fields, text }: Answer
 
 /** Takes content that nobody wants. */
 class Unread implements RequestReceiver {
-  readonly onEnd: (outcome: Outcome) => void
+  readonly #record: Pick<RequestReceiver, 'onEnd'>
 
-  constructor(onEnd: (outcome: Outcome) => void) {
-    this.onEnd = onEnd
+  constructor(record: Pick<RequestReceiver, 'onEnd'>) {
+    this.#record = record
   }
 
   onContent(): boolean {
@@ -38,4 +38,8 @@ class Unread implements RequestReceiver {
   onContentEnd(): void {}
 
   onDrain(): void {}
+
+  onEnd(outcome: Outcome): void {
+    this.#record.onEnd(outcome)
+  }
 }

@@ -1,3 +1,5 @@
+import type { TlsFacts } from '../tls/tls-facts.ts'
+
 /**
  * One request and its response, whichever version of HTTP carries it on either side. Pieces of content are pushed, not
  * pulled: each hop is a direct call with a buffer, where streams would cost more than everything else that a proxy does.
@@ -55,10 +57,21 @@ export type ClientFacts = {
   readonly certificateNames: readonly string[] | undefined
   /** The client sent no server name and got the fallback's certificate. */
   readonly usesFallback: boolean
+  /** undefined without TLS, and where there is no access log to tell it. */
+  readonly tls: TlsFacts | undefined
 }
 
-/** How an exchange ended: `complete` when the whole response is with the client, `aborted` otherwise. */
-export type Outcome = { readonly result: 'complete' | 'aborted'; readonly status: number; readonly bytes: number }
+/** How an exchange ended. */
+export type Outcome = {
+  /** `complete` when the whole response is with the client. */
+  readonly result: 'complete' | 'aborted'
+  /** 0 if the client was told none. */
+  readonly status: number
+  /** Of the response's content. */
+  readonly bytes: number
+  /** The rule that the client broke, or what it did, where that ended it or made it end otherwise. */
+  readonly why: string | undefined
+}
 
 /**
  * The client's side, implemented by the codec in front. Whoever handles it calls `receive` at once and, in the end, either

@@ -6,6 +6,8 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 const NOTHING = Buffer.alloc(0)
 /** Most heads are within it, and a response's content that is looked at in vain costs next to nothing. */
 const PROBED_BYTES = 1024
+/** As much of a refused head as is looked at for the log. */
+const MAX_BEGUN_BYTES = 16 * 1024
 /** Room for a head that comes in pieces; it doubles as needed. */
 const MIN_ROOM_BYTES = 1024
 
@@ -44,6 +46,12 @@ export class HeadReader {
   /** Where, in the bytes that completed the head, what follows it begins. */
   get next(): number {
     return this.#next
+  }
+
+  /** What has come of a head that is not whole, or that `read` refused at `at` of these bytes; latin1. */
+  begun(bytes: Buffer = NOTHING, at = 0): string {
+    if (this.#length === 0) return bytes.toString('latin1', at, at + MAX_BEGUN_BYTES)
+    return this.#held.toString('latin1', 0, Math.min(this.#length, MAX_BEGUN_BYTES))
   }
 
   /**

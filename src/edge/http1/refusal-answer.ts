@@ -4,12 +4,12 @@ import { errorPage } from '../error-page.ts'
 /** RFC 9110 §15.5.6 has a 405 say what would be served. */
 const ALLOW = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n'
 
-/** The whole response to a request that was refused, after which the connection closes. */
-export function formatRefusal(status: number): string {
+/** The whole response to a request that was refused, after which the connection closes, and the length of its content. */
+export function formatRefusal(status: number): { readonly text: string; readonly contentBytes: number } {
   const page = errorPage(status)
   const allow = status === 405 ? ALLOW : ''
-  return (
+  const text =
     `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nContent-Type: text/html; charset=utf-8\r\n` +
     `Content-Length: ${page.length}\r\nCache-Control: no-store\r\n${allow}Connection: close\r\n\r\n${page}`
-  )
+  return { text, contentBytes: page.length }
 }

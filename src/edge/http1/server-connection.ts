@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net'
 import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
+import type { RefusedRequest } from '../exchange/refused-request.ts'
 import type { Sweep, Swept } from '../sweep.ts'
 import { ContentPace } from './content-pace.ts'
 import { ContentReader } from './content-reader.ts'
 import type { ServerDeadlines } from './deadlines.ts'
+import { glimpse } from './glimpse.ts'
 import { HeadReader } from './head-reader.ts'
 import { HeaderSections } from './header-sections.ts'
 import { Intake } from './intake.ts'
@@ -11,7 +13,7 @@ import type { MessageLimits } from './limits.ts'
 import { MessageWriter } from './message-writer.ts'
 import { Refusal, refuse } from './refusal.ts'
 import { formatRefusal } from './refusal-answer.ts'
-import { parseRequestHead } from './request-head.ts'
+import { type ParsedRequest, parseRequestHead } from './request-head.ts'
 import { type Carrier, ServerExchange } from './server-exchange.ts'
 
 /** RFC 9112 §2.2 would have at least one skipped; some old clients send one after content. */
@@ -24,8 +26,8 @@ export type ServerConnectionOptions = {
   readonly maxRequests: number
   /** Called for each request, one after the other. Must call `receive` before it returns. */
   readonly onExchange: (exchange: Exchange) => void
-  /** A request broke a rule, and was answered accordingly. */
-  readonly onRefusal: (refusal: Refusal, client: ClientFacts) => void
+  /** A request broke a rule, and was answered accordingly. It is given where `onExchange` was not called for it. */
+  readonly onRefusal: (refusal: Refusal, client: ClientFacts, request: RefusedRequest | undefined) => void
   /** Something that was called from here threw, and the connection is closed. */
   readonly onThrow: (error: unknown, client: ClientFacts) => void
   readonly onClose: (connection: ServerConnection) => void
@@ -191,9 +193,8 @@ export class ServerConnection implements Carrier, Swept {
 
   #readHead(bytes: Buffer, at: number): number {
     const { sweep, onExchange } = this.#options
-    const text = this.#heads.read(bytes, at)
-    if (text === undefined) return bytes.length
-    const parsed = parseRequestHead(text, this.#scheme, this.#sections)
+    const parsed = this.#parseHead(bytes, at)
+    if (parsed === undefined) return bytes.length
     this.#requests++
     this.#isPersistent = parsed.isPersistent
     this.#content.begin(parsed.framing)
@@ -208,6 +209,19 @@ export class ServerConnection implements Carrier, Swept {
     // The bytes of the protocol that is asked for are still to come, if it comes to that.
     if (parsed.framing === 0 && parsed.request.upgrade === undefined) exchange.onContentEnd(NO_FIELDS)
     return next
+  }
+
+  /** undefined if more must come, or it was refused. */
+  #parseHead(bytes: Buffer, at: number): ParsedRequest | undefined {
+    let text: string | undefined
+    try {
+      text = this.#heads.read(bytes, at)
+      return text === undefined ? undefined : parseRequestHead(text, this.#scheme, this.#sections)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      this.#refuseHead(error, text ?? this.#heads.begun(bytes, at))
+      return undefined
+    }
   }
 
   #readContent(bytes: Buffer, at: number): number {
@@ -322,22 +336,39 @@ export class ServerConnection implements Carrier, Swept {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof Refusal) return this.#refuse(error)
+    if (error instanceof Refusal) return this.#refuseContent(error)
     this.#socket.destroy()
     this.#options.onThrow(error, this.#client)
   }
 
-  /** Where the next request begins is not known any more, so nothing else can follow (RFC 9112 §11.2). */
-  #refuse(refusal: Refusal): void {
-    const exchange = this.#exchange
-    this.#options.onRefusal(refusal, this.#client)
-    if (exchange?.hasResponded) {
-      exchange.abort()
+  /** Of a request that nobody gets to see. `head` is as much of it as has come. */
+  #refuseHead(refusal: Refusal, head: string): void {
+    const { sweep, onRefusal } = this.#options
+    const { status, code: why } = refusal
+    const durationMs = sweep.now - this.#since
+    const bytes = this.#answerRefusal(status)
+    onRefusal(refusal, this.#client, { ...glimpse(head), status, bytes, durationMs, why })
+  }
+
+  #refuseContent(refusal: Refusal): void {
+    const exchange = this.#exchange!
+    this.#options.onRefusal(refusal, this.#client, undefined)
+    if (exchange.hasResponded) {
+      exchange.refuse(refusal.code)
       return this.#close()
     }
-    this.writer.text(formatRefusal(refusal.status))
+    exchange.finishRefused(refusal.code, refusal.status, this.#answerRefusal(refusal.status))
+  }
+
+  /**
+   * Where the next request begins is not known any more, so nothing else can follow (RFC 9112 §11.2). Gives the bytes of the
+   * answer's content.
+   */
+  #answerRefusal(status: number): number {
+    const { text, contentBytes } = formatRefusal(status)
+    this.writer.text(text)
     this.#close()
-    exchange?.finish(false, refusal.status)
+    return contentBytes
   }
 
   // Deadlines.
@@ -353,7 +384,7 @@ export class ServerConnection implements Carrier, Swept {
     switch (this.#phase) {
       case 'idle':
         if (!this.#heads.hasBegun) return elapsed > idleMs ? this.#closeNow() : undefined
-        return elapsed > headMs ? this.#refuse(refuse('head-incomplete-in-time')) : undefined
+        return elapsed > headMs ? this.#refuseHead(refuse('head-incomplete-in-time'), this.#heads.begun()) : undefined
       case 'exchange':
         return this.#content.isComplete ? undefined : this.#checkContent(now, elapsed)
       case 'tunnel':
@@ -373,6 +404,6 @@ export class ServerConnection implements Carrier, Swept {
     this.#pace.pass(now, !this.#intake.isHeldBack)
     if (this.#intake.isHeldBack || exchange.hasResponded) return
     if (elapsed > deadlines.contentPauseMs || this.#pace.isTooSlow(deadlines))
-      this.#refuse(refuse('content-incomplete-in-time'))
+      this.#refuseContent(refuse('content-incomplete-in-time'))
   }
 }

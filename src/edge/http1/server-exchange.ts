@@ -60,6 +60,8 @@ export class ServerExchange implements Exchange, ContentSink {
   /** Bytes of the announced length that are still to be written. */
   #left = 0
   #phase: 'open' | 'responding' | 'ended' | 'over' = 'open'
+  /** The rule that the rest of the request broke. */
+  #brokenRule: string | undefined
 
   constructor(
     { request, contentLength, expectsContinue, takesTrailers }: ParsedRequest,
@@ -157,12 +159,26 @@ export class ServerExchange implements Exchange, ContentSink {
     this.#receiver!.onDrain()
   }
 
-  /** The last event. `status` is what the client was told where that was not this exchange's response. */
-  finish(isComplete: boolean, status: number = this.#status): void {
+  /** The rest of the request is refused, after its response had begun. */
+  refuse(rule: string): void {
+    this.#brokenRule = rule
+    this.abort()
+  }
+
+  /** The last event of one whose client was told this instead of a response of its own. */
+  finishRefused(rule: string, status: number, bytes: number): void {
+    this.#brokenRule = rule
+    this.#status = status
+    this.#bytes = bytes
+    this.finish(false)
+  }
+
+  /** The last event. */
+  finish(isComplete: boolean): void {
     if (this.isOver) return
     this.#phase = 'over'
     const result = isComplete || this.#delimiting === 'other-protocol' ? 'complete' : 'aborted'
-    this.#receiver?.onEnd({ result, status, bytes: this.#bytes })
+    this.#receiver?.onEnd({ result, status: this.#status, bytes: this.#bytes, why: this.#brokenRule })
   }
 
   /** More than was announced would be taken for the next response, so it is an error of whoever writes. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ClientFacts, Exchange } from '../exchange/exchange.ts'
+import type { RefusedRequest } from '../exchange/refused-request.ts'
 import type { Sweep } from '../sweep.ts'
 import { SERVER_DEADLINES, type ServerDeadlines } from './deadlines.ts'
 import { type MessageLimits, REQUEST_LIMITS } from './limits.ts'
@@ -10,8 +11,8 @@ export type Http1ServerOptions = {
   readonly sweep: Sweep
   /** Called for each request. Must call `receive` on it before it returns. */
   readonly onExchange: (exchange: Exchange) => void
-  /** A request broke a rule, and was answered accordingly. */
-  readonly onRefusal: (refusal: Refusal, client: ClientFacts) => void
+  /** A request broke a rule, and was answered accordingly. It is given where `onExchange` was not called for it. */
+  readonly onRefusal: (refusal: Refusal, client: ClientFacts, request: RefusedRequest | undefined) => void
   /** An error of the program while a request was served. Its connection is closed, and the others go on. */
   readonly onThrow: (error: unknown, client: ClientFacts) => void
   readonly maxRequests?: number

@@ -1,15 +1,16 @@
 import type { Duplex } from 'node:stream'
-import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
+import { type ClientFacts, type Exchange, type Fields, NO_FIELDS } from '../exchange/exchange.ts'
+import { cutGlimpse, type RefusedRequest } from '../exchange/refused-request.ts'
 import type { Sweeping } from '../sweep.ts'
 import { Http2Connection } from './connection.ts'
 import { ErrorCode } from './error-code.ts'
 import { readTrailers } from './field-rules.ts'
 import { Flag, MAX_STREAM_ID } from './frame.ts'
 import type { DecodedFields } from './hpack/decoder.ts'
-import { connectionError, type Http2Error, streamError } from './http2-error.ts'
+import { connectionError, Http2Error, streamError } from './http2-error.ts'
 import { type Http2Limits, SERVER_LIMITS } from './limits.ts'
 import { type Priority, parsePriority } from './priority.ts'
-import { RequestReader } from './request-reader.ts'
+import { type ReadRequest, RequestReader } from './request-reader.ts'
 import { ServerStream } from './server-stream.ts'
 import { SettingId } from './settings.ts'
 
@@ -21,6 +22,8 @@ export type Http2ServerOptions = {
   readonly scheme: 'http' | 'https'
   readonly sweep: Sweeping
   readonly onExchange: (exchange: Exchange) => void
+  /** A request was answered, or reset, without a call of `onExchange`. */
+  readonly onRefusal?: (request: RefusedRequest) => void
   /** Called once, when the socket has closed; with an error if one of either side was the reason. */
   readonly onClose?: (error: Http2Error | undefined) => void
   /** Called for each stream that is reset for what the peer did, or failed to do. */
@@ -32,8 +35,10 @@ export type Http2ServerOptions = {
 /** What marks the PING that tells when a drain is known to the client; its acknowledgment repeats it. */
 const DRAIN_PING = Buffer.from('draining', 'latin1')
 
-const HEADERS_TOO_LARGE = 431
-const METHOD_NOT_ALLOWED = 405
+/** What is answered without a look at who would serve it, by the rule that was broken. */
+const REFUSALS = { 'fields-too-large': 431, 'method-not-served': 405 } as const
+const CONTENT_OVERDUE = 'content-incomplete-in-time'
+const RESET_RECEIVED = 'reset-received'
 
 /**
  * How far the connection has come with its end (RFC 9113 §6.8): `announced` when the client has been asked to open no
@@ -45,6 +50,7 @@ type Drain = { readonly stage: 'none' | 'announced' | 'final'; readonly since: n
 export class Http2ServerConnection extends Http2Connection<ServerStream> {
   readonly #client: ClientFacts
   readonly #onExchange: (exchange: Exchange) => void
+  readonly #onRefusal: (request: RefusedRequest) => void
   readonly #requests: RequestReader
   /** The highest stream that we have done anything for. */
   #lastServedId = 0
@@ -57,13 +63,14 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
 
   constructor(options: Http2ServerOptions) {
     const { socket, client, scheme, sweep, onExchange, onClose = ignore, onStreamError = ignore } = options
-    const { limits = SERVER_LIMITS } = options
+    const { limits = SERVER_LIMITS, onRefusal = ignore } = options
     super(
       { socket, sweep, limits, onClose, onStreamError },
       { peer: 'client', settings: serverSettings(limits), credit: 'on-consumption' },
     )
     this.#client = client
     this.#onExchange = onExchange
+    this.#onRefusal = onRefusal
     this.#requests = new RequestReader(scheme)
   }
 
@@ -90,8 +97,9 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     if (stream !== undefined) return this.#readTrailers(stream, section, endsStream)
     if (!this.#opens(streamId)) return
     this.#lastServedId = streamId
-    if (this.streams.size >= this.limits.maxConcurrentStreams) throw streamError('stream-refused', { streamId })
-    if (section.isTooLarge) return this.#refuse(streamId, HEADERS_TOO_LARGE, endsStream)
+    if (this.streams.size >= this.limits.maxConcurrentStreams)
+      throw this.#refusedBy(section.fields, streamError('stream-refused', { streamId }))
+    if (section.isTooLarge) return this.#refuse(streamId, section.fields, 'fields-too-large', endsStream)
     this.#serve(streamId, section.fields, endsStream)
   }
 
@@ -116,12 +124,12 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   }
 
   protected onResetReceived(stream: ServerStream): void {
-    stream.over('aborted')
+    stream.over('aborted', RESET_RECEIVED)
     this.#endIfDrained()
   }
 
-  protected onStreamFailed(stream: ServerStream, _error: Http2Error): void {
-    stream.over('aborted')
+  protected onStreamFailed(stream: ServerStream, { code }: Http2Error): void {
+    stream.over('aborted', code)
     this.#endIfDrained()
   }
 
@@ -151,7 +159,7 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
 
   protected sweepStream(stream: ServerStream, now: number): void {
     if (!stream.isContentOverdue(now, this.limits)) return
-    stream.timeOut()
+    stream.timeOut(CONTENT_OVERDUE)
   }
 
   protected sweepConnection(now: number): void {
@@ -175,8 +183,8 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   }
 
   #serve(streamId: number, fields: readonly string[], endsStream: boolean): void {
-    const request = this.#requests.read(fields, endsStream)
-    if (request.head.method === 'CONNECT') return this.#refuse(streamId, METHOD_NOT_ALLOWED, endsStream)
+    const request = this.#read(fields, endsStream)
+    if (request.head.method === 'CONNECT') return this.#refuse(streamId, fields, 'method-not-served', endsStream)
     const stream = new ServerStream(streamId, this.peerSettings.initialWindowSize, request, this.#client, this)
     stream.state.open()
     if (endsStream) stream.state.receiveEnd()
@@ -187,6 +195,21 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     if (++this.#requestCount >= this.limits.maxRequests) this.drain()
     this.#onExchange(stream)
     if (endsStream) stream.announceEnd()
+  }
+
+  /** Throws an error of the stream for a request that it cannot have. */
+  #read(fields: Fields, endsStream: boolean): ReadRequest {
+    try {
+      return this.#requests.read(fields, endsStream)
+    } catch (error) {
+      throw error instanceof Http2Error ? this.#refusedBy(fields, error) : error
+    }
+  }
+
+  /** Tells of a request that is reset before anybody gets to see it, and gives the error back. */
+  #refusedBy(fields: Fields, error: Http2Error): Http2Error {
+    this.#onRefusal(refusedRequest(fields, 0, error.code))
+    return error
   }
 
   /** RFC 9218 §7: what a PRIORITY_UPDATE says goes before what the request says. */
@@ -208,7 +231,9 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   }
 
   /** Answers a request that nobody else gets to see. It is charged like a reset, for it costs as much. */
-  #refuse(streamId: number, status: number, endsStream: boolean): void {
+  #refuse(streamId: number, fields: Fields, why: keyof typeof REFUSALS, endsStream: boolean): void {
+    const status = REFUSALS[why]
+    this.#onRefusal(refusedRequest(fields, status, why))
     this.answer(streamId, [':status', String(status), 'content-length', '0'])
     if (!endsStream) this.output.frames.rstStream(streamId, ErrorCode.noError)
     this.closedStreams.add(streamId, endsStream ? 'ended' : 'reset-sent')
@@ -236,6 +261,16 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
 }
 
 function ignore(): void {}
+
+/** What a request seems to say although it was refused. */
+function refusedRequest(fields: Fields, status: number, why: string): RefusedRequest {
+  const first = (name: string): string | undefined => {
+    const at = fields.findIndex((text, index) => index % 2 === 0 && text === name)
+    return at < 0 ? undefined : fields[at + 1]
+  }
+  const seen = { method: first(':method'), authority: first(':authority') ?? first('host'), target: first(':path') }
+  return { ...cutGlimpse(seen), version: '2', status, bytes: 0, durationMs: 0, why }
+}
 
 /** RFC 9113 §6.5.2; RFC 8441 §3; RFC 9218 §2.1. */
 function serverSettings(limits: Http2Limits): [number, number][] {

@@ -57,6 +57,7 @@ export class ServerStream extends Http2Stream implements Exchange {
   #hasResponseEnded = false
   #receivedBytes = 0
   #isOver = false
+  #why: string | undefined
   #deadline: ContentDeadline | undefined
 
   constructor(id: number, sendWindow: number, request: ReadRequest, client: ClientFacts, host: ServerStreamHost) {
@@ -151,11 +152,11 @@ export class ServerStream extends Http2Stream implements Exchange {
     if (!this.#isOver) this.#receiver?.onDrain()
   }
 
-  /** The last event. */
-  over(result: Outcome['result']): void {
+  /** The last event. `why` is what the client did, or failed to do, that ended it. */
+  over(result: Outcome['result'], why = this.#why): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#receiver?.onEnd({ result, status: this.#status, bytes: this.sentBytes })
+    this.#receiver?.onEnd({ result, status: this.#status, bytes: this.sentBytes, why })
     this.#receiver = undefined
   }
 
@@ -169,15 +170,16 @@ export class ServerStream extends Http2Stream implements Exchange {
   }
 
   /** Answers 408 instead of whoever handles the request, who is told that it is over. */
-  timeOut(): void {
+  timeOut(why: string): void {
     this.respond({ status: REQUEST_TIMEOUT, fields: NO_FIELDS }, 0)
     this.end()
-    this.over('aborted')
+    this.over('aborted', why)
   }
 
   /** RFC 8441 §4: any 2xx would tell the client that what follows is the other protocol, when it is an ordinary response. */
   #declineUpgrade(): void {
     this.#status = BAD_GATEWAY
+    this.#why = 'upgrade-declined'
     this.#isWithoutContent = true
     this.#host.sendHeaders(this, withLength(BAD_GATEWAY, 0), NO_FIELDS)
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ClientFacts, Exchange } from '../exchange/exchange.ts'
+import type { RefusedRequest } from '../exchange/refused-request.ts'
 import type { Sweeping } from '../sweep.ts'
 import type { Http2Error } from './http2-error.ts'
 import type { Http2Limits } from './limits.ts'
@@ -9,7 +10,9 @@ export type Http2ServerOptions = {
   readonly limits?: Http2Limits
   readonly sweep: Sweeping
   readonly onExchange: (exchange: Exchange) => void
-  /** Told why a connection ended that broke a rule of RFC 9113, or was given up. */
+  /** A request was answered, or reset, without a call of `onExchange`. */
+  readonly onRefusal: (request: RefusedRequest, client: ClientFacts) => void
+  /** Told why a stream or a connection ended that broke a rule of RFC 9113, or was given up. */
   readonly onError: (error: Http2Error, client: ClientFacts) => void
 }
 
@@ -25,7 +28,7 @@ export class Http2Server {
 
   /** Takes over a connection whose TLS handshake chose `h2`. */
   accept(socket: Socket, client: ClientFacts): void {
-    const { sweep, limits, onExchange, onError } = this.#options
+    const { sweep, limits, onExchange, onRefusal, onError } = this.#options
     const connection = new Http2ServerConnection({
       socket,
       client,
@@ -33,6 +36,8 @@ export class Http2Server {
       sweep,
       ...(limits !== undefined && { limits }),
       onExchange,
+      onRefusal: (request) => onRefusal(request, client),
+      onStreamError: (error) => onError(error, client),
       onClose: (error) => {
         this.#connections.delete(connection)
         if (error !== undefined) onError(error, client)

@@ -12,6 +12,7 @@ import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
 import type { HttpDate } from '../http-date.ts'
 
 const CONTENT_TOO_LARGE = 413
+const WHY = 'body-too-large'
 
 /** What is on the page of a refusal. */
 type RefusalFacts = { readonly date: HttpDate; readonly requestId: string }
@@ -89,7 +90,8 @@ class LimitedExchange extends WrappedExchange implements RequestReceiver {
   onEnd(outcome: Outcome): void {
     const receiver = this.#receiver
     this.#receiver = undefined
-    receiver?.onEnd(outcome)
+    const isTooMuch = this.#bytes > this.#maxBytes && outcome.result === 'aborted'
+    receiver?.onEnd(isTooMuch ? { ...outcome, why: WHY } : outcome)
   }
 
   #exceed(): void {
@@ -99,7 +101,8 @@ class LimitedExchange extends WrappedExchange implements RequestReceiver {
     }
     this.#isExceeded = true
     const { date, requestId } = this.#refusal
-    respondWith(this.inner, errorAnswer(CONTENT_TOO_LARGE, date.now(), requestId))
-    this.onEnd({ result: 'aborted', status: CONTENT_TOO_LARGE, bytes: 0 })
+    const page = errorAnswer(CONTENT_TOO_LARGE, date.now(), requestId)
+    respondWith(this.inner, page)
+    this.onEnd({ result: 'aborted', status: CONTENT_TOO_LARGE, bytes: page.text.length, why: WHY })
   }
 }

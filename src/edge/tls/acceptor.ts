@@ -26,6 +26,8 @@ export type TlsConnection = {
   /** The one that it was shown. */
   readonly certificate: Pick<CertificateSnapshot, 'id' | 'names'>
   readonly protocol: 'h2' | 'http/1.1'
+  /** From the moment at which the connection came, and the client could begin with its hello. */
+  readonly handshakeMs: number
 }
 
 export type TlsAcceptorOptions = {
@@ -35,7 +37,7 @@ export type TlsAcceptorOptions = {
   readonly fallback: string | undefined
   /** The same in all workers, so that a client can resume with whichever it gets. */
   readonly ticketSecrets: TicketSecrets
-  readonly counters: Pick<Counters, 'fullHandshakes' | 'resumedHandshakes' | 'failedHandshakes'>
+  readonly counters: Pick<Counters, 'handshake' | 'failedHandshakes'>
   /** If it throws, the connection is closed and the error is logged. */
   readonly onConnection: (connection: TlsConnection) => void
   /** For the whole ClientHello, from the first moment; 5 s unless given. */
@@ -138,7 +140,13 @@ export class TlsAcceptor {
     const answer = protocols.includes(ACME_TLS) && this.#challenges.context(serverName ?? '')
     // After a validation there is nothing more to say (RFC 8737 §3).
     if (answer)
-      return { type: 'serve', context: answer, protocols: [ACME_TLS], staple: undefined, onSecure: closeLingering }
+      return {
+        type: 'serve',
+        context: answer,
+        protocols: [ACME_TLS],
+        staple: undefined,
+        onSecure: (socket) => closeLingering(socket),
+      }
     if (protocols.length > 0 && !protocols.some((protocol) => OUR_PROTOCOLS.includes(protocol)))
       return refuse(Alert.noApplicationProtocol, 'the client offers no protocol of ours')
     const name = serverName ?? this.#nameForAddress(endpoints)
@@ -193,11 +201,10 @@ export class TlsAcceptor {
     { serverName, wantsStaple }: ClientHello,
     endpoints: Endpoints,
   ): Decision {
-    const onSecure = (socket: TLSSocket): void => {
-      if (socket.isSessionReused()) this.#options.counters.resumedHandshakes++
-      else this.#options.counters.fullHandshakes++
+    const onSecure = (socket: TLSSocket, handshakeMs: number): void => {
+      this.#options.counters.handshake(socket.isSessionReused(), handshakeMs)
       const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
-      this.#options.onConnection({ serverName, endpoints, socket, certificate: { id, names }, protocol })
+      this.#options.onConnection({ serverName, endpoints, socket, certificate: { id, names }, protocol, handshakeMs })
     }
     const wanted = wantsStaple && staple !== undefined ? Buffer.from(staple, 'base64') : undefined
     return { type: 'serve', context, protocols: OUR_PROTOCOLS, staple: wanted, onSecure }

@@ -15,8 +15,8 @@ export type Decision =
       readonly protocols: readonly string[]
       /** The certificate's OCSP response, DER, for a client that asked for it. */
       readonly staple: Buffer | undefined
-      /** TLS is established; the socket has read nothing of what follows. */
-      readonly onSecure: (socket: TLSSocket) => void
+      /** TLS is established, so long after the connection came; the socket has read nothing of what follows. */
+      readonly onSecure: (socket: TLSSocket, handshakeMs: number) => void
     }
   | { readonly type: 'refuse'; readonly alert: Alert; readonly reason: string }
 
@@ -49,6 +49,7 @@ export class Handshake {
   #reader: ClientHelloReader | undefined = new ClientHelloReader()
   readonly #helloTimer: NodeJS.Timeout
   readonly #timer: NodeJS.Timeout
+  readonly #startedAt = performance.now()
   #isOver = false
 
   constructor(socket: Socket, options: HandshakeOptions) {
@@ -145,13 +146,13 @@ export class Handshake {
     socket.on('error', () => socket.destroy())
   }
 
-  #established(socket: TLSSocket, onSecure: (socket: TLSSocket) => void): void {
+  #established(socket: TLSSocket, onSecure: (socket: TLSSocket, handshakeMs: number) => void): void {
     if (this.#isOver) return
     // Only a tls.Server clears this, and node:http2 waits for it before it reads.
     Object.assign(socket, { secureConnecting: false })
     this.#socket.off('close', this.#onGone)
     this.#end(undefined)
-    onSecure(socket)
+    onSecure(socket, performance.now() - this.#startedAt)
   }
 
   #refuse(answer: Buffer, reason: string): void {

@@ -26,10 +26,23 @@ export type ForwardOptions = {
   readonly connections: UpstreamConnections
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
-  /** Told when the upstream gave no usable response; the client has its answer already. */
-  readonly onFailure: (error: UpstreamError) => void
-  /** Told once, at the end of the exchange. */
-  readonly onEnd: (outcome: Outcome) => void
+  readonly record: ForwardRecord
+}
+
+/** Whom the forwarding of a request tells how it goes, for the log and the counters. */
+export interface ForwardRecord {
+  /** It is about to be sent, for the first time or once more. */
+  onAttempt(): void
+  /** No connection is at hand; one is being opened, or waited for. */
+  onWait(): void
+  /** It is on a connection now. */
+  onSent(): void
+  /** The head of the final response is here. */
+  onResponse(): void
+  /** The upstream gave no usable response, or not all of it. */
+  onFailure(error: UpstreamError): void
+  /** The last event. */
+  onEnd(outcome: Outcome): void
 }
 
 /** RFC 9110 §9.2.2: may be sent again without harm. */
@@ -76,7 +89,9 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
   send(mustBeFresh: boolean): void {
     this.#upstreamExchange = undefined
     this.#sendings++
+    this.#options.record.onAttempt()
     this.#lease = this.#pool.lease(this, mustBeFresh)
+    if (this.#lease !== undefined) this.#options.record.onWait()
   }
 
   // What the pool asks and tells.
@@ -91,6 +106,7 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
 
   onConnection(line: UpstreamLine): void {
     const { request } = this.#exchange
+    this.#options.record.onSent()
     const handshake = handshakeOf(request, line.httpVersion, this.#options.randomBytes)
     this.#lease = undefined
     // Who speaks HTTP/1.1 cannot say that it did not look at a request.
@@ -159,7 +175,7 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
     this.#held = []
     this.#lease?.cancel()
     this.#upstreamExchange?.abort()
-    this.#options.onEnd(outcome)
+    this.#options.record.onEnd(outcome)
   }
 
   // What the upstream does; called by the relay of the one attempt that counts.
@@ -169,6 +185,7 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
   }
 
   responded(): void {
+    this.#options.record.onResponse()
     this.#pool.hasAnswered = true
     this.#sentContent.forget()
   }
@@ -190,7 +207,7 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
     this.#isOver = true
     this.#held = []
     this.#upstreamExchange?.abort()
-    this.#options.onFailure(error)
+    this.#options.record.onFailure(error)
     if (hasResponded) return this.#exchange.abort()
     respondWith(this.#exchange, errorAnswer(error.status, this.#options.date.now(), this.#options.told.requestId))
     this.#exchange.resume()

@@ -94,6 +94,7 @@ export async function runEdge(
   t: Scope,
   sites: readonly SiteSnapshot[],
   overrides: Partial<typeof plainSnapshot> = {},
+  certified: readonly string[] = sites.flatMap((site) => site.names),
 ): Promise<RunningEdge> {
   const log = new RecordingLog()
   const accesses: AccessEntry[] = []
@@ -107,8 +108,7 @@ export async function runEdge(
     fetchMaterial: supply.fetchMaterial,
     randomBytes,
   })
-  const names = sites.flatMap((site) => site.names)
-  edge.changeCertificates(supply.change([await certificate('ecdsa-p256', ...names)]))
+  edge.changeCertificates(supply.change([await certificate('ecdsa-p256', ...certified)]))
   const ports = { http: await freePort(), https: await freePort() }
   const bound = await Promise.all(
     WAYS.map((way) => bindListeningSocket({ type: 'tcp', host: '127.0.0.1', port: ports[way] }, systemClock)),

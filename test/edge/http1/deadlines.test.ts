@@ -25,7 +25,7 @@ test('a connection without a request closes without a word', async (t) => {
 })
 
 test('a head has a time from its first byte, not between its bytes: 408 (RFC 9110 §15.5.9)', async (t) => {
-  const { client, pass, refusals } = await served(t)
+  const { client, pass, refusals, refused } = await served(t)
   const peer = await client()
   pass(60_000)
   for (const byte of GET.slice(0, 10)) {
@@ -35,6 +35,9 @@ test('a head has a time from its first byte, not between its bytes: 408 (RFC 911
   }
   assert.match(await peer.hearEnd(), /^HTTP\/1\.1 408 [\s\S]*Connection: close/)
   assert.deepEqual(refusals, ['head-incomplete-in-time'])
+  const [told] = refused
+  assert.deepEqual([told?.status, told?.method, told?.target], [408, 'GET', '/'])
+  assert.equal(told?.durationMs, headMs + 10)
 })
 
 test('content that pauses is a 408, unless it is we who do not take it', async (t) => {
@@ -53,7 +56,7 @@ test('content that pauses is a 408, unless it is we who do not take it', async (
   seen.exchange.resume()
   pass(contentPauseMs + 1)
   assert.match(await peer.hearEnd(), /^HTTP\/1\.1 408 /)
-  assert.deepEqual(seen.outcome, { result: 'aborted', status: 408, bytes: 0 })
+  assert.partialDeepStrictEqual(seen.outcome, { status: 408, why: 'content-incomplete-in-time' })
   assert.deepEqual(refusals, ['content-incomplete-in-time'])
 })
 

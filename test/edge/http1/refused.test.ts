@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RefusedRequest } from '../../../src/edge/exchange/refused-request.ts'
 import { turns, until } from './peer.ts'
 import { served } from './served.ts'
+
+/** Of the content of the only response. */
+function pageBytes(answer: string): number {
+  return answer.length - answer.indexOf('\r\n\r\n') - 4
+}
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
 
@@ -18,16 +24,56 @@ for (const [bytes, status, code] of [
   ['GET / HTTP/1.1\nHost: a\n\n', 400, 'version-malformed'],
 ] as const)
   test(`is told ${status} for ${code}, and no more is read as a request`, async (t) => {
-    const { client, seen, refusals } = await served(t, (one) => one.answer('ok'))
+    const { client, seen, refusals, refused } = await served(t, (one) => one.answer('ok'))
     const peer = await client()
     peer.say(bytes + GET)
     const answer = await peer.hearEnd()
     assert.match(answer, new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*\r\nConnection: close\r\n\r\n<!doctype`))
     assert.equal(answer.match(/HTTP\/1\.1/g)?.length, 1)
-    assert.equal(Number(/Content-Length: (\d+)/.exec(answer)?.[1]), answer.length - answer.indexOf('\r\n\r\n') - 4)
+    assert.equal(Number(/Content-Length: (\d+)/.exec(answer)?.[1]), pageBytes(answer))
     assert.deepEqual(refusals, [code])
     assert.equal(seen.length, 0)
+    const [told] = refused
+    assert.deepEqual([told?.status, told?.why, told?.bytes], [status, code, pageBytes(answer)])
+    assert.equal(refused.length, 1)
   })
+
+test('what a refused request seems to say is told, as far as it has come', async (t) => {
+  const { client, refused } = await served(t)
+  for (const [head, method, target, authority] of [
+    ['GET /x HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n', 'GET', '/x', 'a.test'],
+    ['GET /x HTTP/1.1\r\nHost: a.test\r\nX\u001b[2J', 'GET', '/x', 'a.test'],
+    ['G\u001b[2J /\u009b HTTP/1.1\r\nHost: "\r\n\r\n', 'G\u001b[2J', '/\u009b', '"'],
+    ['\u0001', undefined, undefined, undefined],
+  ] as const) {
+    const peer = await client()
+    // In two pieces, so that some of it is held when the rest comes; the bare line feed is what ends the second.
+    peer.say(head.slice(0, 3))
+    await turns(10)
+    peer.say(`${head.slice(3)}\n`)
+    await peer.hearEnd()
+    const told = refused.pop()
+    assert.deepEqual([told?.method, told?.target, told?.authority], [method, target, authority], head)
+    assert.equal(refused.length, 0)
+  }
+})
+
+test('a refused request that came behind another tells of itself', async (t) => {
+  const { client, refused } = await served(t, (one) => one.answer('ok'))
+  const peer = await client()
+  peer.say(`${GET}PUT /second HTTP/1.1\r\nHost: b.test\r\nContent-Length: x\r\n\r\n`)
+  await peer.hearEnd()
+  const [{ method, target, authority, why }] = refused as [RefusedRequest]
+  assert.deepEqual([method, target, authority, why], ['PUT', '/second', 'b.test', 'content-length-invalid'])
+})
+
+test('content that is refused is told with its request, and not as one of its own', async (t) => {
+  const { client, seen, refused } = await served(t)
+  const peer = await client()
+  peer.say('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx')
+  await peer.hearEnd()
+  assert.deepEqual([seen[0]?.outcome?.why, refused], ['chunk-size-invalid', []])
+})
 
 test('405 says what is served (RFC 9110 §15.5.6)', async (t) => {
   const { client } = await served(t)
@@ -73,10 +119,12 @@ test('chunks that are malformed before there is a response are a 400, and the re
   const peer = await client()
   peer.say('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n')
   const seen = await request(0)
-  assert.match(await peer.hearEnd(), /^HTTP\/1\.1 400 /)
+  const answer = await peer.hearEnd()
+  assert.match(answer, /^HTTP\/1\.1 400 /)
   assert.equal(seen.content, 'abc')
   assert.equal(seen.trailers, undefined)
-  assert.deepEqual(seen.outcome, { result: 'aborted', status: 400, bytes: 0 })
+  const bytes = pageBytes(answer)
+  assert.deepEqual(seen.outcome, { result: 'aborted', status: 400, bytes, why: 'chunk-end-invalid' })
   assert.deepEqual(refusals, ['chunk-end-invalid'])
 })
 
@@ -89,7 +137,7 @@ test('chunks that are malformed after the response has begun break it off', asyn
   await peer.hear('\r\n\r\n')
   peer.say('x')
   assert.equal(await peer.hearEnd(), '')
-  assert.deepEqual(seen.outcome, { result: 'aborted', status: 200, bytes: 0 })
+  assert.deepEqual(seen.outcome, { result: 'aborted', status: 200, bytes: 0, why: 'chunk-size-invalid' })
 })
 
 test('chunks that are malformed after the response is out close the connection', async (t) => {

@@ -2,6 +2,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { connect as connectTls, type SecureContext, TLSSocket } from 'node:tls'
 import type { ClientFacts, Exchange, Fields, Outcome, RequestReceiver } from '../../../src/edge/exchange/exchange.ts'
+import type { RefusedRequest } from '../../../src/edge/exchange/refused-request.ts'
 import { SERVER_DEADLINES } from '../../../src/edge/http1/deadlines.ts'
 import { Http1Server } from '../../../src/edge/http1/server.ts'
 import { Sweep } from '../../../src/edge/sweep.ts'
@@ -56,6 +57,8 @@ export type ServedHttp1 = {
   readonly server: Http1Server
   readonly seen: Seen[]
   readonly refusals: string[]
+  /** The requests that nobody got to see. */
+  readonly refused: RefusedRequest[]
   /** Errors of the program; a test that expects none need not look, for they fail it. */
   readonly thrown: unknown[]
   /** Moves the time on, and has all deadlines looked at. */
@@ -84,6 +87,7 @@ export async function served(
   const sweep = new Sweep(() => now)
   const seen: Seen[] = []
   const refusals: string[] = []
+  const refused: RefusedRequest[] = []
   const thrown: unknown[] = []
   let latest: Socket | undefined
   const server = new Http1Server({
@@ -94,7 +98,10 @@ export async function served(
       seen.push(one)
       onRequest(one)
     },
-    onRefusal: ({ code }) => refusals.push(code),
+    onRefusal: ({ code }, _client, request) => {
+      refusals.push(code)
+      if (request !== undefined) refused.push(request)
+    },
     onThrow: (error) => {
       thrown.push(error)
       if (!isThrowExpected) throw error
@@ -112,6 +119,7 @@ export async function served(
       localPort: 80,
       certificateNames: undefined,
       usesFallback: false,
+      tls: undefined,
       ...facts,
     })
   })
@@ -125,6 +133,7 @@ export async function served(
     server,
     seen,
     refusals,
+    refused,
     thrown,
     pass: (ms) => {
       now += ms

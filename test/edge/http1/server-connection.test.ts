@@ -31,7 +31,7 @@ test('how a request ended is told once, with status and bytes of content', async
   peer.say(GET)
   const seen = await request(0)
   await until(() => seen.outcome !== undefined)
-  assert.deepEqual(seen.outcome, { result: 'complete', status: 203, bytes: 5 })
+  assert.deepEqual(seen.outcome, { result: 'complete', status: 203, bytes: 5, why: undefined })
 })
 
 test('pipelined requests are answered in order, one at a time (RFC 9112 §9.3.2)', async (t) => {
@@ -153,7 +153,7 @@ for (const [name, length, tail] of [
     seen.exchange.write(Buffer.from('some'))
     seen.exchange.abort()
     assert.ok((await peer.hearEnd()).endsWith(`some${tail}`))
-    assert.deepEqual(seen.outcome, { result: 'aborted', status: 200, bytes: 4 })
+    assert.deepEqual(seen.outcome, { result: 'aborted', status: 200, bytes: 4, why: undefined })
     seen.answer('too late')
     assert.equal(seen.exchange.write(Buffer.from('x')), true)
   })
@@ -329,7 +329,7 @@ test('a client that goes away is told at once, and only once', async (t) => {
     await until(() => seen.content === 'abc')
     await go(peer)
     await until(() => seen.outcome !== undefined)
-    assert.deepEqual(seen.outcome, { result: 'aborted', status: 0, bytes: 0 })
+    assert.deepEqual(seen.outcome, { result: 'aborted', status: 0, bytes: 0, why: undefined })
     seen.answer('too late')
   }
 })
@@ -397,7 +397,7 @@ test('an upgrade hands over the connection, with what came early (RFC 9110 §7.8
   seen.exchange.end()
   assert.equal(await peer.hearEnd(), 'bye')
   await until(() => seen.outcome !== undefined)
-  assert.deepEqual(seen.outcome, { result: 'complete', status: 101, bytes: 8 })
+  assert.deepEqual(seen.outcome, { result: 'complete', status: 101, bytes: 8, why: undefined })
 })
 
 test('an upgrade that is declined is an ordinary response, and the connection goes on', async (t) => {

@@ -1,4 +1,5 @@
 import type { Exchange, Fields, Outcome, RequestReceiver } from '../../../src/edge/exchange/exchange.ts'
+import type { RefusedRequest } from '../../../src/edge/exchange/refused-request.ts'
 import type { Http2Error, Http2ErrorCode } from '../../../src/edge/http2/http2-error.ts'
 import { type Http2Limits, SERVER_LIMITS } from '../../../src/edge/http2/limits.ts'
 import { Http2ServerConnection } from '../../../src/edge/http2/server-connection.ts'
@@ -71,6 +72,8 @@ export class ClientScript {
   readonly served: Served[] = []
   readonly connection: Http2ServerConnection
   error: Http2Error | undefined
+  /** The requests that nobody got to see. */
+  readonly refused: RefusedRequest[] = []
   isClosed = false
   /** Why streams were reset. */
   readonly streamErrors: Http2ErrorCode[] = []
@@ -86,6 +89,7 @@ export class ClientScript {
         localPort: 443,
         certificateNames: undefined,
         usesFallback: false,
+        tls: undefined,
       },
       scheme,
       sweep: this.sweep,
@@ -95,6 +99,7 @@ export class ClientScript {
         this.served.push(served)
         serve(served)
       },
+      onRefusal: (request) => this.refused.push(request),
       onStreamError: ({ code }) => this.streamErrors.push(code),
       onClose: (error) => {
         this.isClosed = true

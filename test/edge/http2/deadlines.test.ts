@@ -142,6 +142,7 @@ test('content that pauses is answered 408', async () => {
   assert.deepEqual(await client.pass(29_000), [])
   assert.deepEqual(await client.pass(3000), ['HEADERS 1 ES :status=408 content-length=0', 'RST_STREAM 1 NO_ERROR'])
   assert.deepEqual(client.served[0]!.events.at(-1), 'end aborted 408')
+  assert.equal(client.served[0]!.outcome?.why, 'content-incomplete-in-time')
 })
 
 test('content that trickles is answered 408', async () => {

@@ -34,6 +34,7 @@ export async function startServer(
         localPort: 443,
         certificateNames: undefined,
         usesFallback: false,
+        tls: undefined,
       },
       scheme: 'http',
       sweep: new TestSweep(),

@@ -102,8 +102,22 @@ for (const [code, rule, fields] of malformed) {
     assert.deepEqual(client.streamErrors, [code])
     assert.deepEqual(answer, ['RST_STREAM 1 PROTOCOL_ERROR', 'PING ACK 12345678'])
     assert.equal(client.served.length, 0)
+    assert.deepEqual(
+      client.refused.map(({ status, why }) => [status, why]),
+      [[0, code]],
+    )
   })
 }
+
+test('what a refused request seems to say is told', async () => {
+  const client = await connectedClient()
+  await client.send(headers(1, literals(...instead(':path', `/${'\u001b'.repeat(2_000)}`)), EH | ES))
+  await client.send(headers(3, literals(':method', 'G T', 'host', 'b.test'), EH | ES))
+  const [first, second] = client.refused
+  assert.deepEqual([first?.method, first?.authority, first?.version], ['GET', 'a.test', '2'])
+  assert.equal(first?.target, `/${'\u001b'.repeat(1_023)}...`)
+  assert.deepEqual([second?.method, second?.authority, second?.target], ['G T', 'b.test', undefined])
+})
 
 const RESET = ['RST_STREAM 1 PROTOCOL_ERROR', 'PING ACK 12345678']
 
@@ -152,6 +166,8 @@ for (const [code, rule, frames] of conflicts) {
     assert.deepEqual(client.streamErrors, [code])
     const { events } = client.served[0]!
     assert.equal(events.at(-1), 'end aborted 0')
+    assert.equal(client.served[0]!.outcome?.why, code)
+    assert.deepEqual(client.refused, [])
     assert.ok(!events.some((event) => event.startsWith('content-end')))
   })
 }
@@ -165,4 +181,5 @@ test('a CONNECT for a tunnel is answered 405', async () => {
   )
   assert.deepEqual(answer, ['HEADERS 1 ES :status=405 content-length=0', 'RST_STREAM 1 NO_ERROR', 'PING ACK 12345678'])
   assert.equal(client.served.length, 0)
+  assert.deepEqual([client.refused[0]?.status, client.refused[0]?.why], [405, 'method-not-served'])
 })

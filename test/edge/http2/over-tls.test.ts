@@ -20,6 +20,7 @@ async function connectTls(t: TestContext, serve: (served: Served) => void): Prom
       localPort: 443,
       certificateNames: names,
       usesFallback: false,
+      tls: undefined,
     }
     const onExchange = (exchange: Served['exchange']): void => serve(new Served(exchange))
     new Http2ServerConnection({ socket, client, scheme: 'https', sweep: new TestSweep(), onExchange })

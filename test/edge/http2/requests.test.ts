@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RefusedRequest } from '../../../src/edge/exchange/refused-request.ts'
 import { bytewise } from '../client-hello/every-split.ts'
 import { ClientScript, connectedClient } from './client-script.ts'
 import {
@@ -157,6 +158,8 @@ test('fields beyond the limits are answered 431, and the next request is served 
   const client2 = await connectedClient({ limits: { maxHeaderListBytes: 16_000 } })
   assert.deepEqual(await client2.send(large, get(3)), ['HEADERS 1 ES :status=431 content-length=0'])
   assert.equal(client2.served.length, 1)
+  const [{ status, why, method, authority }] = client2.refused as [RefusedRequest]
+  assert.deepEqual([status, why, method, authority], [431, 'fields-too-large', 'GET', 'a.test'])
   assert.deepEqual(await client.send(post(1, ...crumbs), get(3)), [
     'HEADERS 1 ES :status=431 content-length=0',
     'RST_STREAM 1 NO_ERROR',

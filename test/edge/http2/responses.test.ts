@@ -16,7 +16,7 @@ test('a response of one piece ends with it, and is told when it has left', async
   const [client, lines] = await served(get(1), serveHello)
   assert.deepEqual(lines, ['HEADERS 1 :status=200 content-length=12 content-type=text/plain', 'DATA 1 12 ES'])
   assert.equal(client.trace.contentOf(1), 'Hello World!')
-  assert.deepEqual(client.served[0]!.outcome, { result: 'complete', status: 200, bytes: 12 })
+  assert.deepEqual(client.served[0]!.outcome, { result: 'complete', status: 200, bytes: 12, why: undefined })
   assert.deepEqual(client.served[0]!.events, ['content-end', 'end complete 200'])
 })
 

@@ -51,7 +51,7 @@ test('one that is announced to be larger is refused at once, and the upstream he
   const answer = await exchangeBytes(proxy.port, post('Content-Length: 11', '01234567890'))
   assert.match(answer, /^HTTP\/1\.1 413 .*\r\n[\s\S]*larger than is taken here/)
   assert.deepEqual(seen, [])
-  assert.equal(proxy.accesses[0]?.status, 413)
+  assert.deepEqual([proxy.accesses[0]?.status, proxy.accesses[0]?.why], [413, 'body-too-large'])
 })
 
 test('one of unknown length is refused when it has become too large, and the upstream’s request is cancelled', async (t) => {
@@ -61,7 +61,7 @@ test('one of unknown length is refused when it has become too large, and the ups
   for (let turn = 0; turn < 200 && seen[0]?.aborted !== true && seen.length > 0; turn++)
     await new Promise((resolve) => setTimeout(resolve, 5))
   assert.ok(seen.every(({ bytes, aborted }) => aborted && bytes <= LIMIT))
-  assert.equal(proxy.accesses[0]?.status, 413)
+  assert.deepEqual([proxy.accesses[0]?.status, proxy.accesses[0]?.why], [413, 'body-too-large'])
 })
 
 test('after a response has begun it breaks off, so that the client can tell', async (t) => {
