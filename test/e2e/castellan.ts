@@ -40,12 +40,13 @@ export type Place = {
   remove(): Promise<void>
 }
 
-export async function makePlace(): Promise<Place> {
+/** `access` is what `log.access` says. */
+export async function makePlace({ access = 'on' } = {}): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'castellan-e2e-'))
   const [httpsPort, httpPort] = (await freePorts(2)) as [number, number]
   const head = `storage: ./data
 listen: { https: "127.0.0.1:${httpsPort}", http: "127.0.0.1:${httpPort}" }
-log: { format: json, level: debug }
+log: { format: json, level: debug, access: ${access} }
 `
   return {
     folder,
