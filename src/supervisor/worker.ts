@@ -57,7 +57,8 @@ class RunningWorker {
     this.#start = start
     this.log = log
     const { file, format } = start.accessLog
-    if (file !== undefined) this.#accessFile = new LogFile(file, (message) => log.error('log-file-trouble', message))
+    if (file !== undefined)
+      this.#accessFile = new LogFile(file, systemClock, (message) => log.error('log-file-trouble', message))
     this.#edge = new Edge({
       snapshot: { ...start.snapshot, sites },
       ticketSecrets: start.ticketSecrets,

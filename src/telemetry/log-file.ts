@@ -1,5 +1,6 @@
 import { closeSync, openSync, write } from 'node:fs'
 import { asSentence, CastellanError, describeError, errorCode } from '../errors.ts'
+import type { Clock } from '../system/clock.ts'
 
 /** The file of a log cannot be opened (`facts.path`). */
 export class LogFileError extends CastellanError {
@@ -9,31 +10,42 @@ export class LogFileError extends CastellanError {
 /** Lines that wait for a disk that is behind. Beyond this, memory matters more than the log. */
 const MAX_WAITING_CHARACTERS = 4 * 1024 * 1024
 
+/**
+ * For how long lines are gathered: one by one, or a few at a time, they cost 1.4 to 5 us each, so 0.3 to 1.1. Nobody who
+ * watches a log sees the difference.
+ */
+const GATHERING_MS = 20
+/** With this much, no more is waited for. */
+const MAX_GATHERED_CHARACTERS = 512 * 1024
+
 /** The owner writes; a group may be given the log to read. */
 const MODE = 0o640
 
 /**
- * A log in a file. Lines are gathered while the disk takes those before them, so that a busy log costs few writes and never
+ * A log in a file. Lines are gathered for a moment, and while the disk takes those before them, so that a busy log costs few writes and never
  * waits; several processes may write to the same file, as each write appends whole lines.
  */
 export class LogFile {
   readonly #path: string
+  readonly #clock: Pick<Clock, 'sleep'>
   readonly #onTrouble: (message: string) => void
   /** undefined while it cannot be opened. */
   #fd: number | undefined
   #waiting = ''
   #isWriting = false
+  #isGathering = false
   #mustReopen = false
   #lost = 0
   #inTrouble = false
   #onIdle: (() => void) | undefined
 
   /**
-   * The file is opened, or made, with the first line. `onTrouble` is told in a sentence when lines cannot be written, once
+   * The file is opened, or made, with the first line; `clock` tells when a line has waited for long enough. `onTrouble` is told in a sentence when lines cannot be written, once
    * until they can be again: serving goes on without them.
    */
-  constructor(path: string, onTrouble: (message: string) => void) {
+  constructor(path: string, clock: Pick<Clock, 'sleep'>, onTrouble: (message: string) => void) {
     this.#path = path
+    this.#clock = clock
     this.#onTrouble = onTrouble
   }
 
@@ -48,9 +60,10 @@ export class LogFile {
       this.#lost++
       return
     }
-    const isFirst = this.#waiting === ''
     this.#waiting += line
-    if (isFirst && !this.#isWriting) setImmediate(this.#flush)
+    if (this.#isWriting) return
+    if (this.#waiting.length > MAX_GATHERED_CHARACTERS) this.#flush()
+    else if (!this.#isGathering) this.#gather()
   }
 
   /** Goes on in a new file at the same path, after the former one was moved away. */
@@ -67,16 +80,29 @@ export class LogFile {
     })
   }
 
-  readonly #flush = (): void => {
+  #gather(): void {
+    this.#isGathering = true
+    void this.#clock.sleep(GATHERING_MS).then(() => {
+      this.#isGathering = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
     if (this.#isWriting) return
     if (this.#mustReopen) this.#close()
-    if (this.#waiting === '') return this.#onIdle?.()
+    if (this.#waiting === '') {
+      const onIdle = this.#onIdle
+      this.#onIdle = undefined
+      return onIdle?.()
+    }
     const lines = Buffer.from(this.#waiting)
     this.#waiting = ''
     try {
       this.#fd ??= openLog(this.#path)
     } catch (error) {
-      return this.#failed(error)
+      this.#failed(error)
+      return this.#flush()
     }
     this.#isWriting = true
     this.#write(this.#fd, lines, 0)
@@ -88,7 +114,9 @@ export class LogFile {
       this.#isWriting = false
       if (error === null) this.#succeeded()
       else this.#failed(error)
-      this.#flush()
+      // Whoever waits for an end, or for another file, does not wait for more lines.
+      if (this.#onIdle !== undefined || this.#mustReopen) this.#flush()
+      else if (this.#waiting !== '' && !this.#isGathering) this.#gather()
     })
   }
 

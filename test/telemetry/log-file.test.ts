@@ -4,7 +4,9 @@ import { mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { systemClock } from '../../src/system/clock.ts'
 import { LogFile } from '../../src/telemetry/log-file.ts'
+import { FakeClock } from '../fakes/fake-clock.ts'
 
 async function folder(t: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'castellan-log-'))
@@ -16,7 +18,7 @@ const noTrouble = (message: string): void => assert.fail(message)
 
 test('lines are in the file in their order, whoever else writes there', async (t) => {
   const path = join(await folder(t), 'access.log')
-  const [one, other] = [new LogFile(path, noTrouble), new LogFile(path, noTrouble)]
+  const [one, other] = [new LogFile(path, systemClock, noTrouble), new LogFile(path, systemClock, noTrouble)]
   for (let count = 0; count < 1000; count++) {
     one.write(`one ${count}\n`)
     other.write(`other ${count}\n`)
@@ -36,7 +38,7 @@ test('lines are in the file in their order, whoever else writes there', async (t
 test('what is there is added to', async (t) => {
   const path = join(await folder(t), 'access.log')
   for (const line of ['first\n', 'second\n']) {
-    const file = new LogFile(path, noTrouble)
+    const file = new LogFile(path, systemClock, noTrouble)
     file.write(line)
     await file.flushed()
   }
@@ -46,7 +48,7 @@ test('what is there is added to', async (t) => {
 test('after it was moved and opened anew, lines go to a new file, and none is lost between', async (t) => {
   const place = await folder(t)
   const path = join(place, 'access.log')
-  const file = new LogFile(path, noTrouble)
+  const file = new LogFile(path, systemClock, noTrouble)
   file.write('before\n')
   await file.flushed()
   await rename(path, `${path}.1`)
@@ -72,7 +74,7 @@ test('a file that cannot be opened is said at the start, with its path and the r
 test('while it cannot be written, lines are lost and serving goes on; that is said once, and ends by itself', async (t) => {
   const place = await folder(t)
   const troubles: string[] = []
-  const file = new LogFile(join(place, 'sub/access.log'), (message) => troubles.push(message))
+  const file = new LogFile(join(place, 'sub/access.log'), systemClock, (message) => troubles.push(message))
   for (const line of ['one\n', 'two\n']) {
     file.write(line)
     await file.flushed()
@@ -87,7 +89,7 @@ test('while it cannot be written, lines are lost and serving goes on; that is sa
 
 test('a full disk costs lines and nothing else', { skip: !existsSync('/dev/full') }, async () => {
   const troubles: string[] = []
-  const file = new LogFile('/dev/full', (message) => troubles.push(message))
+  const file = new LogFile('/dev/full', systemClock, (message) => troubles.push(message))
   file.write('one\n')
   await file.flushed()
   assert.match(troubles[0]!, /ENOSPC/)
@@ -95,9 +97,49 @@ test('a full disk costs lines and nothing else', { skip: !existsSync('/dev/full'
 
 test('lines that wait for a slow disk are bounded, and those that were lost are counted', async (t) => {
   const troubles: string[] = []
-  const file = new LogFile(join(await folder(t), 'access.log'), (message) => troubles.push(message))
+  const file = new LogFile(join(await folder(t), 'access.log'), systemClock, (message) => troubles.push(message))
   const line = `${'x'.repeat(64 * 1024 - 1)}\n`
   for (let count = 0; count < 1000; count++) file.write(line)
   await file.flushed()
   assert.match(troubles[0]!, /^9\d\d lines of .* were lost/)
 })
+
+test('lines are gathered for a moment, and then written without a further one', async (t) => {
+  const path = join(await folder(t), 'access.log')
+  const clock = new FakeClock(0)
+  const file = new LogFile(path, clock, noTrouble)
+  for (const [line, text] of [
+    ['one\n', 'one\n'],
+    ['two\n', 'one\ntwo\n'],
+  ] as const) {
+    file.write(line)
+    await clock.advance(19)
+    assert.equal(existsSync(path) ? await readFile(path, 'utf8') : '', text.replace(line, ''))
+    await clock.advance(1)
+    while (!existsSync(path) || (await readFile(path, 'utf8')) !== text) await turn()
+  }
+})
+
+test('those that come while others are written are gathered as well, and none is left behind', async (t) => {
+  const path = join(await folder(t), 'access.log')
+  const clock = new FakeClock(0)
+  const file = new LogFile(path, clock, noTrouble)
+  file.write('one\n')
+  await clock.advance(20)
+  file.write('two\n')
+  while ((await readFile(path, 'utf8')) !== 'one\n') await turn()
+  while (clock.sleeping === 0) await turn()
+  await clock.advance(20)
+  while ((await readFile(path, 'utf8')) !== 'one\ntwo\n') await turn()
+})
+
+test('much is not waited with', async (t) => {
+  const path = join(await folder(t), 'access.log')
+  const file = new LogFile(path, new FakeClock(0), noTrouble)
+  const line = `${'x'.repeat(300_000)}\n`
+  file.write(line)
+  file.write(line)
+  while (!existsSync(path) || (await stat(path)).size < 2 * line.length) await turn()
+})
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
