@@ -79,6 +79,13 @@ export type Http2Limits = {
   readonly contentMinRate: number
   /** From the first GOAWAY to the second, if the client does not acknowledge the PING between (RFC 9113 §6.8). */
   readonly drainMs: number
+  /**
+   * From a refusal to RST_STREAM, while a client goes on sending the request that was refused; a second less at times, for
+   * the sweep is no more exact than that.
+   */
+  readonly declineMs: number
+  /** Octets of such a request that are taken and dropped in that time. */
+  readonly declineBytes: number
   /** Time for the last frames to reach a peer that is still sending. */
   readonly lingerMs: number
 }
@@ -112,6 +119,9 @@ const SHARED: Http2Limits = {
   contentGraceMs: 10_000,
   contentMinRate: 240,
   drainMs: 1000,
+  // Both as over HTTP/1.1.
+  declineMs: 5000,
+  declineBytes: MIB,
   lingerMs: 1000,
 }
 

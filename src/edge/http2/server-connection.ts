@@ -39,6 +39,7 @@ const DRAIN_PING = Buffer.from('draining', 'latin1')
 const REFUSALS = { 'fields-too-large': 431, 'method-not-served': 405 } as const
 const CONTENT_OVERDUE = 'content-incomplete-in-time'
 const RESET_RECEIVED = 'reset-received'
+const REFUSAL_PING = Buffer.from('refused!', 'latin1')
 
 /**
  * How far the connection has come with its end (RFC 9113 §6.8): `announced` when the client has been asked to open no
@@ -104,22 +105,28 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   }
 
   protected onContent(stream: ServerStream, piece: Buffer): boolean {
-    return stream.contentArrived(piece)
+    if (stream.refusedAt === undefined) return stream.contentArrived(piece)
+    stream.bytesAfterRefusal += piece.length
+    if (stream.bytesAfterRefusal > this.limits.declineBytes) this.#endRefused(stream)
+    return true
   }
 
   protected onContentEnd(stream: ServerStream): void {
     stream.contentEnded(NO_FIELDS)
+    this.#forgetIfRefused(stream)
   }
 
   protected onEndSent(stream: ServerStream): void {
     if (stream.state.isClosed) stream.closing = 'ended'
-    else if (!stream.isTunnel) this.#declineRest(stream)
-    if (stream.state.isClosed) this.output.addEnded(stream)
+    else if (!stream.isTunnel && !stream.isRefused) this.#declineRest(stream)
+    if (!stream.isTunnel || stream.state.isClosed) this.output.addEnded(stream)
   }
 
   protected onEndDelivered(stream: ServerStream): void {
-    this.forget(stream, stream.closing ?? 'ended')
+    if (stream.state.isClosed) this.forget(stream, stream.closing ?? 'ended')
+    else stream.refusedAt = this.sweptAt
     stream.over('complete')
+    if (!stream.state.isClosed) this.resumeContent(stream)
     this.#endIfDrained()
   }
 
@@ -158,8 +165,9 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   }
 
   protected sweepStream(stream: ServerStream, now: number): void {
-    if (!stream.isContentOverdue(now, this.limits)) return
-    stream.timeOut(CONTENT_OVERDUE)
+    if (stream.refusedAt === undefined) {
+      if (stream.isContentOverdue(now, this.limits)) stream.timeOut(CONTENT_OVERDUE)
+    } else if (now - stream.refusedAt >= this.limits.declineMs) this.#endRefused(stream)
   }
 
   protected sweepConnection(now: number): void {
@@ -228,6 +236,7 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     if (stream.isTunnel) throw streamError('content-unexpected')
     if (isTooLarge) throw streamError('fields-too-large')
     stream.contentEnded(readTrailers(fields))
+    this.#forgetIfRefused(stream)
   }
 
   /** Answers a request that nobody else gets to see. It is charged like a reset, for it costs as much. */
@@ -240,11 +249,32 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     this.budgets.charge('resets')
   }
 
-  /** The response is whole, so the rest of the request is of no use (RFC 9113 §8.1). */
+  /**
+   * The response is whole, so the rest of the request is of no use (RFC 9113 §8.1). A client that is refused is expected to
+   * see so for itself, and told only after a while: curl 7.88 reports a reset that comes with the response, and not the
+   * response. Of one that succeeds it takes no notice, and would wait for ever.
+   */
   #declineRest(stream: ServerStream): void {
     this.output.frames.rstStream(stream.id, ErrorCode.noError)
     stream.state.reset()
     stream.closing = 'reset-sent'
+  }
+
+  #endRefused(stream: ServerStream): void {
+    this.reset(stream, ErrorCode.noError)
+    this.#endIfDrained()
+  }
+
+  /**
+   * The client has ended a request whose refusal it has already. It is sent something, for curl 7.88 does not look whether its
+   * stream has ended before a frame comes.
+   */
+  #forgetIfRefused(stream: ServerStream): void {
+    if (stream.refusedAt === undefined) return
+    this.forget(stream, 'ended')
+    this.output.frames.ping(REFUSAL_PING, 0, Flag.none)
+    this.output.schedule()
+    this.#endIfDrained()
   }
 
   /** After a round trip: what the client had sent by now is served, and nothing beyond (RFC 9113 §6.8). */

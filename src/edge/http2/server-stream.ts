@@ -45,6 +45,10 @@ export class ServerStream extends Http2Stream implements Exchange {
   readonly client: ClientFacts
   readonly contentLength: number
   readonly expectsContinue: boolean
+  /** When the client had the whole of a response that refuses a request, while the request was not here as a whole. */
+  refusedAt: number | undefined
+  /** What has come of the request since then. */
+  bytesAfterRefusal = 0
   readonly #host: ServerStreamHost
   #receiver: RequestReceiver | undefined
   /** 0 before the final response. */
@@ -72,6 +76,11 @@ export class ServerStream extends Http2Stream implements Exchange {
   /** What follows is another protocol's, both ways, until each side has ended its own. */
   get isTunnel(): boolean {
     return this.#isTunnel
+  }
+
+  /** The response says that the request will not do, so that the client has no reason to go on with it. */
+  get isRefused(): boolean {
+    return this.#status >= 400
   }
 
   // The exchange.
@@ -143,6 +152,7 @@ export class ServerStream extends Http2Stream implements Exchange {
   }
 
   contentEnded(trailers: Fields): void {
+    if (this.#isOver) return
     if (this.contentLength !== UNKNOWN_LENGTH && this.#receivedBytes !== this.contentLength)
       throw streamError('content-length-conflict', { announced: this.contentLength, received: this.#receivedBytes })
     if (!this.#hasEnded()) this.#receiver?.onContentEnd(trailers)

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UNKNOWN_LENGTH } from '../../../src/edge/exchange/exchange.ts'
+import type { Http2Limits } from '../../../src/edge/http2/limits.ts'
 import { type ClientScript, connectedClient, type Served, serveHello } from './client-script.ts'
-import { data, EH, ES, GET, get, headers, literals, ping, post, rstStream } from './frames.ts'
+import { ACK, data, EH, ES, GET, get, headers, literals, ping, post, rstStream } from './frames.ts'
 import { turn } from './test-sweep.ts'
 
 // Responses as the client gets them (RFC 9113 §8.1, §8.3.2).
@@ -112,6 +113,67 @@ test('after the whole response the rest of the request is declined (§8.1)', asy
   assert.deepEqual(client.served[0]!.events, ['end complete 200'])
 })
 
+const REFUSED = 'HEADERS 1 ES :status=413 content-length=0'
+
+/** A request whose content goes on after a response that says that it will not do. */
+async function refused(limits: Partial<Http2Limits> = {}): Promise<ClientScript> {
+  const client = await connectedClient({
+    limits,
+    serve: ({ exchange }) => {
+      exchange.respond({ status: 413, fields: [] }, 0)
+      exchange.end()
+    },
+  })
+  assert.deepEqual(await client.send(post(1)), [REFUSED])
+  assert.deepEqual(client.served[0]!.events, ['end complete 413'])
+  return client
+}
+
+test('a client that is refused has time to see so before the rest is declined (§8.1)', async () => {
+  const client = await refused()
+  assert.deepEqual(await client.send(data(1, 'late'), ping()), ['PING ACK 12345678'])
+  assert.deepEqual(await client.pass(4000), [])
+  assert.deepEqual(await client.pass(1000), ['RST_STREAM 1 NO_ERROR'])
+  assert.deepEqual(await client.send(data(1, 'later', ES), ping()), ['PING ACK 12345678'])
+  assert.deepEqual(client.served[0]!.events, ['end complete 413'])
+})
+
+// Without a frame, curl 7.88 would not see that its stream has ended.
+for (const [what, end, answer] of [
+  ['ends its request', data(1, 'late', ES), ['PING refused!']],
+  ['ends its request by trailers', headers(1, literals('x', '1'), EH | ES), ['PING refused!']],
+  ['resets its request', rstStream(1, 8), []],
+] as const)
+  test(`one that ${what} in that time gets no reset, and no stream is left`, async () => {
+    const client = await refused()
+    assert.deepEqual(await client.send(end), answer)
+    assert.deepEqual(await client.pass(10_000), [])
+    client.connection.drain()
+    assert.deepEqual(await client.send(ping('draining', ACK)), [
+      'GOAWAY 2147483647 NO_ERROR',
+      'PING draining',
+      'GOAWAY 1 NO_ERROR',
+      'GOAWAY 1 NO_ERROR',
+    ])
+  })
+
+test('what was held back for a handler is dropped, and the window given back, once a request is refused', async () => {
+  const client = await connectedClient()
+  await client.send(post(1))
+  client.served[0]!.takeNothing()
+  await client.send(data(1, Buffer.alloc(16_000)), data(1, Buffer.alloc(16_000)), data(1, Buffer.alloc(16_000)))
+  client.served[0]!.exchange.respond({ status: 413, fields: [] }, 0)
+  client.served[0]!.exchange.end()
+  const lines = await client.read({ windows: true })
+  assert.ok(lines.includes('WINDOW_UPDATE 1 48000'), lines.join('; '))
+})
+
+test('no more than so much of a refused request is taken', async () => {
+  const client = await refused({ declineBytes: 40_000 })
+  assert.deepEqual(await client.send(data(1, Buffer.alloc(16_000)), data(1, Buffer.alloc(16_000))), [])
+  assert.deepEqual(await client.send(data(1, Buffer.alloc(16_000))), ['RST_STREAM 1 NO_ERROR'])
+})
+
 test('a field section that is larger than a frame is continued (§6.10)', async () => {
   const value = 'v'.repeat(40_000)
   const client = await connectedClient({
@@ -215,7 +277,7 @@ test('an upgrade that is refused is an answer like any other', async () => {
   await client.send(headers(1, literals(...WEBSOCKET)))
   client.served[0]!.exchange.respond({ status: 403, fields: [] }, 0)
   client.served[0]!.exchange.end()
-  assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=403 content-length=0', 'RST_STREAM 1 NO_ERROR'])
+  assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=403 content-length=0'])
 })
 
 test('an upgrade that is answered with success, but not with 101, has failed (RFC 8441 §4)', async () => {
@@ -226,6 +288,6 @@ test('an upgrade that is answered with success, but not with 101, has failed (RF
     exchange.respond({ status, fields: ['X', '1'] }, 5)
     exchange.write(Buffer.from('hello'))
     exchange.end()
-    assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=502 content-length=0', 'RST_STREAM 1 NO_ERROR'])
+    assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=502 content-length=0'])
   }
 })
