@@ -31,6 +31,7 @@ function upstreamFields(
     version: '1.1',
     fields,
     upgrade: undefined,
+    takesTrailers: false,
     ...head,
   }
   const origin = originOf(request, client, new AddressSet(trusted))

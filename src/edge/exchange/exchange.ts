@@ -34,6 +34,8 @@ export type RequestHead = {
   readonly fields: Fields
   /** The protocol for which the client asks to leave HTTP (RFC 9110 §7.8, RFC 8441 §4): `websocket`. */
   readonly upgrade: string | undefined
+  /** The client reads trailers (`TE: trailers`, RFC 9110 §10.1.4). */
+  readonly takesTrailers: boolean
 }
 
 export type ResponseHead = {
@@ -128,7 +130,10 @@ export interface RequestReceiver {
 }
 
 /** What an upstream is asked, by whichever version of HTTP. */
-export type UpstreamRequest = Pick<RequestHead, 'method' | 'scheme' | 'authority' | 'target' | 'upgrade'> & {
+export type UpstreamRequest = Pick<
+  RequestHead,
+  'method' | 'scheme' | 'authority' | 'target' | 'upgrade' | 'takesTrailers'
+> & {
   /** Without Host, Content-Length and hop-by-hop fields, which are the codec's own. */
   readonly fields: Fields
   /** 0 where there is no content, UNKNOWN_LENGTH where it ends when it ends. */

@@ -15,8 +15,6 @@ export type ParsedRequest = {
   /** The client would send another request on this connection (RFC 9112 §9.3). */
   readonly isPersistent: boolean
   readonly expectsContinue: boolean
-  /** The client reads trailers (`TE: trailers`, RFC 9110 §10.1.4). */
-  readonly takesTrailers: boolean
 }
 
 /**
@@ -46,12 +44,12 @@ export function parseRequestHead(text: string, scheme: RequestHead['scheme'], se
       version,
       fields,
       upgrade: is11 && framing === 0 ? upgradeOf(control) : undefined,
+      takesTrailers: is11 && listHas(control.te, 'trailers'),
     },
     framing,
     contentLength: framing === CHUNKED ? UNKNOWN_LENGTH : framing,
     isPersistent: is11 ? !listHas(control.connection, 'close') : listHas(control.connection, 'keep-alive'),
     expectsContinue: is11 && expectsContinue(control) && framing !== 0,
-    takesTrailers: is11 && listHas(control.te, 'trailers'),
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type ResponseHead,
   UNKNOWN_LENGTH,
 } from '../exchange/exchange.ts'
-import { fieldValue, withoutNames } from '../fields.ts'
+import { fieldValue, hasField, withoutNames } from '../fields.ts'
 import type { ContentSink } from './content-reader.ts'
 import { formatFieldSection } from './field-section.ts'
 import { canHaveContent } from './framing.ts'
@@ -50,7 +50,6 @@ export class ServerExchange implements Exchange, ContentSink {
   readonly client: ClientFacts
   readonly contentLength: number
   readonly expectsContinue: boolean
-  readonly #takesTrailers: boolean
   readonly #carrier: Carrier
   #receiver: RequestReceiver | undefined
   #isBlocked = false
@@ -63,16 +62,11 @@ export class ServerExchange implements Exchange, ContentSink {
   /** The rule that the rest of the request broke. */
   #brokenRule: string | undefined
 
-  constructor(
-    { request, contentLength, expectsContinue, takesTrailers }: ParsedRequest,
-    client: ClientFacts,
-    carrier: Carrier,
-  ) {
+  constructor({ request, contentLength, expectsContinue }: ParsedRequest, client: ClientFacts, carrier: Carrier) {
     this.request = request
     this.client = client
     this.contentLength = contentLength
     this.expectsContinue = expectsContinue
-    this.#takesTrailers = takesTrailers
     this.#carrier = carrier
   }
 
@@ -110,7 +104,7 @@ export class ServerExchange implements Exchange, ContentSink {
     this.#phase = 'responding'
     this.#status = head.status
     if (head.status === 101) return this.#switchProtocols(head)
-    const framing = this.#delimit(head.status, contentLength)
+    const framing = this.#delimit(head, contentLength)
     const isPersistent = this.#carrier.persistsAfter(this, this.#delimiting !== 'until-close')
     const lines = `${statusLine(head.status, head.reason)}${formatFieldSection(head.fields)}`
     this.#carrier.writer.text(`${lines}${framing}${this.#connectionField(isPersistent)}\r\n`)
@@ -130,7 +124,8 @@ export class ServerExchange implements Exchange, ContentSink {
   end(trailers: Fields = NO_FIELDS): void {
     if (this.#phase !== 'responding') return
     if (this.#delimiting === 'length' && this.#left > 0) return this.abort()
-    if (this.#delimiting === 'chunked') this.#carrier.writer.lastChunk(this.#takesTrailers ? trailers : NO_FIELDS)
+    if (this.#delimiting === 'chunked')
+      this.#carrier.writer.lastChunk(this.request.takesTrailers ? trailers : NO_FIELDS)
     this.#phase = 'ended'
     this.#carrier.responseEnded()
   }
@@ -189,12 +184,14 @@ export class ServerExchange implements Exchange, ContentSink {
   }
 
   /** Gives the field that says how the content is delimited. RFC 9110 §8.6 forbids a length with 204. */
-  #delimit(status: number, contentLength: number): string {
+  #delimit({ status, fields }: ResponseHead, contentLength: number): string {
     if (!canHaveContent(this.request.method, status)) {
       this.#delimiting = 'none'
       return contentLength === UNKNOWN_LENGTH || status === 204 ? '' : `Content-Length: ${contentLength}\r\n`
     }
-    if (contentLength !== UNKNOWN_LENGTH) {
+    // Trailers have no place behind a length, which an upstream of HTTP/2 may announce all the same (RFC 9110 §6.5).
+    const hasTrailers = this.request.takesTrailers && hasField(fields, 'trailer')
+    if (contentLength !== UNKNOWN_LENGTH && !hasTrailers) {
       this.#delimiting = 'length'
       this.#left = contentLength
       return `Content-Length: ${contentLength}\r\n`

@@ -147,9 +147,9 @@ function unfinished(): ExchangeFailure {
 
 /** Host comes first (RFC 9110 §7.2), and what concerns the connection last, so that nothing before can speak for it. */
 function formatRequestHead(request: UpstreamRequest, contentLength: number): string {
-  const { method, target, authority, fields, upgrade } = request
+  const { method, target, authority, fields } = request
   const lines = `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${formatFieldSection(fields)}`
-  return lines + framingField(method, contentLength) + connectionFields(upgrade)
+  return lines + framingField(method, contentLength) + connectionFields(request)
 }
 
 function framingField(method: string, contentLength: number): string {
@@ -158,7 +158,8 @@ function framingField(method: string, contentLength: number): string {
   return isTold ? `Content-Length: ${contentLength}\r\n` : ''
 }
 
-/** Servers of HTTP/1.0 close unless asked not to (RFC 9112 §9.3). */
-function connectionFields(upgrade: string | undefined): string {
-  return upgrade === undefined ? 'Connection: keep-alive\r\n\r\n' : `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`
+/** Servers of HTTP/1.0 close unless asked not to (RFC 9112 §9.3). TE stands for this connection only (RFC 9110 §10.1.4). */
+function connectionFields({ upgrade, takesTrailers }: UpstreamRequest): string {
+  if (upgrade !== undefined) return `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`
+  return takesTrailers ? 'Connection: keep-alive, TE\r\nTE: trailers\r\n\r\n' : 'Connection: keep-alive\r\n\r\n'
 }

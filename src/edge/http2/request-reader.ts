@@ -58,6 +58,7 @@ export class RequestReader {
       version: '2',
       fields: section.regularFields(),
       upgrade: protocol,
+      takesTrailers: section.takesTrailers,
     }
     const contentLength = section.contentLengthOf(endsStream, protocol !== undefined)
     return { head, contentLength, expectsContinue: section.expectsContinue, priority: section.priority }
@@ -93,6 +94,7 @@ class RequestSection {
   host: string | undefined
   priority: string | undefined
   expectsContinue = false
+  takesTrailers = false
   #contentLength: number | undefined
   readonly #fields: string[] = []
   #crumbs: string | undefined
@@ -145,6 +147,7 @@ class RequestSection {
         return
       case FieldRole.te:
         if (value.toLowerCase() !== 'trailers') throw streamError('field-connection-specific', { name })
+        this.takesTrailers = true
         break
       case FieldRole.contentLength:
         if (this.#contentLength !== undefined) throw streamError('content-length-invalid', { value })

@@ -12,14 +12,15 @@ export function pseudoFields({
   authority,
   target,
   upgrade,
+  takesTrailers,
   contentLength,
   fields,
 }: UpstreamRequest): Fields {
   const pseudo = upgrade === undefined ? [':method', method] : [':method', 'CONNECT', ':protocol', upgrade]
   pseudo.push(':scheme', scheme, ':authority', authority, ':path', target)
   if (upgrade !== undefined) return pseudo
-  // RFC 9110 §10.1.4: trailers are passed on to whoever can take them; gRPC servers insist on it.
-  pseudo.push('te', 'trailers')
+  // RFC 9110 §10.1.4. gRPC servers insist on it, and gRPC clients say it.
+  if (takesTrailers) pseudo.push('te', 'trailers')
   if (contentLength !== UNKNOWN_LENGTH && contentLength > 0 && !hasField(fields, 'content-length'))
     pseudo.push('content-length', String(contentLength))
   return pseudo

@@ -23,6 +23,8 @@ export type UpstreamRequest = {
   readonly contentLength: number
   /** As in `RequestHead`: goes as an extended CONNECT (RFC 8441). */
   readonly upgrade: string | undefined
+  /** As in `RequestHead`. */
+  readonly takesTrailers: boolean
 }
 
 /** How long the upstream may take for a response, in milliseconds. */

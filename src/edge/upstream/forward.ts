@@ -121,9 +121,9 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
 
   #requestFor({ httpVersion }: UpstreamLine, handshake: WebSocketHandshake | undefined): UpstreamRequest {
     const { request, contentLength } = this.#exchange
-    const { method, scheme, authority, target, upgrade } = request
+    const { method, scheme, authority, target, upgrade, takesTrailers } = request
     const fields = requestFields(request, this.#options.told)
-    const plain = { method, scheme, authority, target, fields, contentLength, upgrade }
+    const plain = { method, scheme, authority, target, fields, contentLength, upgrade, takesTrailers }
     if (upgrade === undefined) return plain
     if (httpVersion === '2') return { ...plain, upgrade: oneProtocol(upgrade) }
     if (handshake?.towards === 'upstream') setKey(fields, handshake.key)

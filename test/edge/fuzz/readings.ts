@@ -92,12 +92,8 @@ class Messages<M extends ReadMessage> implements ContentSink {
 export function readRequests(pieces: readonly Buffer[], limits: MessageLimits = REQUEST_LIMITS): Reading<ReadRequest> {
   const sections = new HeaderSections('requests', limits)
   return new Messages<ReadRequest>(requestHeads(limits), limits, (text) => {
-    const { request, framing, contentLength, isPersistent, expectsContinue, takesTrailers } = parseRequestHead(
-      text,
-      'http',
-      sections,
-    )
-    const head = { head: request, contentLength, expectsContinue, takesTrailers }
+    const { request, framing, contentLength, isPersistent, expectsContinue } = parseRequestHead(text, 'http', sections)
+    const head = { head: request, contentLength, expectsContinue }
     const message = { ...head, content: '', trailers: undefined }
     return { message, framing, isLast: !isPersistent }
   }).read(pieces)

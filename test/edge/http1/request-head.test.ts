@@ -24,12 +24,12 @@ test('reads method, target, version and fields, and leaves what follows (RFC 911
       version: '1.1',
       fields: ['X-One', '1', 'x-one', '2', 'Content-Length', '3'],
       upgrade: undefined,
+      takesTrailers: false,
     },
     framing: 3,
     contentLength: 3,
     isPersistent: true,
     expectsContinue: false,
-    takesTrailers: false,
   })
 })
 
@@ -209,7 +209,8 @@ test('an upgrade is one that Connection nominates, without content, and not to h
 })
 
 test('who reads trailers says so (RFC 9110 §10.1.4)', () => {
-  const takes = (fields: string): unknown => acceptedRequest(requestOf('GET / HTTP/1.1', HOST + fields)).takesTrailers
+  const takes = (fields: string): unknown =>
+    acceptedRequest(requestOf('GET / HTTP/1.1', HOST + fields)).request.takesTrailers
   assert.equal(takes(''), false)
   assert.equal(takes('TE: gzip;q=0.5, Trailers\r\n'), true)
   assert.equal(takes('TE: gzip\r\n'), false)

@@ -202,6 +202,20 @@ test('trailers are for those who read them (RFC 9112 §7.1.2)', async (t) => {
   await peer.hear('chunked\r\n\r\n0\r\n\r\n')
 })
 
+test('trailers that are announced go before a length that is (RFC 9110 §6.6.2)', async (t) => {
+  const { client } = await served(t, ({ exchange }) => {
+    exchange.respond({ status: 200, fields: ['Trailer', 'X-Sum'] }, 1)
+    exchange.write(Buffer.from('x'))
+    exchange.end(['X-Sum', '1'])
+  })
+  const peer = await client()
+  peer.say(GET.replace('\r\n\r\n', '\r\nTE: trailers\r\n\r\n'))
+  const answer = await peer.hear('1\r\nx\r\n0\r\nX-Sum: 1\r\n\r\n')
+  assert.equal(answer.split('1\r\nx')[0], 'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n')
+  peer.say(GET)
+  assert.match(await peer.hear('\r\n\r\nx'), /\r\nContent-Length: 1\r\n/)
+})
+
 test('informational responses are passed on at once (RFC 9110 §15.2)', async (t) => {
   const { client, request } = await served(t)
   const peer = await client()

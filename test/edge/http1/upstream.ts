@@ -145,6 +145,7 @@ function requestOf(overrides: Partial<UpstreamRequest>): UpstreamRequest {
     fields: [],
     contentLength: 0,
     upgrade: undefined,
+    takesTrailers: false,
     ...overrides,
   }
 }

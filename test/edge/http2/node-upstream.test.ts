@@ -17,6 +17,7 @@ const GET: UpstreamRequest = {
   fields: [],
   contentLength: 0,
   upgrade: undefined,
+  takesTrailers: false,
 }
 
 type Answer = { status: number; fields: readonly string[]; content: Buffer; trailers: readonly string[]; end: string }
@@ -79,7 +80,9 @@ test('requests without content, many at a time, within the limit of the upstream
   )
   const connection = await connectUpstream(t, node)
   await ask(connection, {})
-  const answers = await Promise.all(Array.from({ length: 200 }, (_, at) => ask(connection, { target: `/${at}` })))
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, at) => ask(connection, { target: `/${at}`, takesTrailers: true })),
+  )
   for (const [at, { status, fields, content }] of answers.entries()) {
     assert.equal(status, 200)
     assert.deepEqual(fields.slice(0, 4), ['x-path', `/${at}`, 'x-te', 'trailers'])

@@ -38,6 +38,7 @@ test('a request without content', async () => {
     version: '2',
     fields: ['accept', '*/*', 'te', 'trailers'],
     upgrade: undefined,
+    takesTrailers: true,
   })
   assert.equal(exchange.contentLength, 0)
   assert.equal(exchange.expectsContinue, false)

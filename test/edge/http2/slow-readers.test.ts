@@ -18,7 +18,7 @@ function forward(exchange: Exchange, upstream: Http2UpstreamConnection): void {
   const { request } = exchange
   const { method, scheme, authority, target, fields } = request
   const asked = upstream.request(
-    { method, scheme, authority, target, fields, contentLength: 0, upgrade: undefined },
+    { method, scheme, authority, target, fields, contentLength: 0, upgrade: undefined, takesTrailers: false },
     {
       onInform: (head) => exchange.inform(head),
       onResponse: (head, contentLength) => exchange.respond(head, contentLength),

@@ -69,6 +69,7 @@ const GET: UpstreamRequest = {
   fields: [],
   contentLength: 0,
   upgrade: undefined,
+  takesTrailers: false,
 }
 
 /** A connection of ours as the client, and an upstream that writes it frame by frame. */

@@ -59,7 +59,7 @@ async function pooled(t: TestContext) {
   const use = async (connection: UpstreamConnection): Promise<void> => {
     const heard = new Heard()
     const get = { method: 'GET', scheme: 'http', authority: 'a', target: '/', upgrade: undefined } as const
-    connection.send({ ...get, fields: [], contentLength: 0 }, heard)
+    connection.send({ ...get, fields: [], contentLength: 0, takesTrailers: false }, heard)
     await heard.over()
   }
   const pass = (ms: number): void => {
