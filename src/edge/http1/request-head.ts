@@ -1,5 +1,6 @@
 import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
 import { parseHost } from '../host.ts'
+import { leavesHttp } from '../upgrade.ts'
 import { type ControlFields, listHas } from './control-fields.ts'
 import { isToken } from './field-section.ts'
 import { CHUNKED, type Framing, type Http1Version, requestFraming } from './framing.ts'
@@ -77,13 +78,10 @@ function readHost(
   return ofTarget
 }
 
-/**
- * RFC 9110 §7.8. `h2c` is not passed on, since what follows it would bypass every rule here. An upgrade with content is none,
- * for the content would be in the way.
- */
+/** RFC 9110 §7.8. An upgrade with content is none, for the content would be in the way. */
 function upgradeOf({ upgrade, connection }: Readonly<ControlFields>): string | undefined {
-  if (upgrade === undefined || upgrade === '' || !listHas(connection, 'upgrade')) return undefined
-  return listHas(upgrade, 'h2c') ? undefined : upgrade
+  if (upgrade === undefined || !listHas(connection, 'upgrade')) return undefined
+  return leavesHttp(upgrade) ? upgrade : undefined
 }
 
 /** RFC 9110 §10.1.1 has but one expectation. */

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import { type ClientFacts, type Exchange, type Fields, NO_FIELDS } from '../exchange/exchange.ts'
 import { cutGlimpse, type RefusedRequest } from '../exchange/refused-request.ts'
 import type { Sweeping } from '../sweep.ts'
+import { leavesHttp } from '../upgrade.ts'
 import { Http2Connection } from './connection.ts'
 import { ErrorCode } from './error-code.ts'
 import { readTrailers } from './field-rules.ts'
@@ -36,7 +37,7 @@ export type Http2ServerOptions = {
 const DRAIN_PING = Buffer.from('draining', 'latin1')
 
 /** What is answered without a look at who would serve it, by the rule that was broken. */
-const REFUSALS = { 'fields-too-large': 431, 'method-not-served': 405 } as const
+const REFUSALS = { 'fields-too-large': 431, 'method-not-served': 405, 'protocol-not-served': 501 } as const
 const CONTENT_OVERDUE = 'content-incomplete-in-time'
 const RESET_RECEIVED = 'reset-received'
 const REFUSAL_PING = Buffer.from('refused!', 'latin1')
@@ -192,7 +193,11 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
 
   #serve(streamId: number, fields: readonly string[], endsStream: boolean): void {
     const request = this.#read(fields, endsStream)
-    if (request.head.method === 'CONNECT') return this.#refuse(streamId, fields, 'method-not-served', endsStream)
+    const { method, upgrade } = request.head
+    if (method === 'CONNECT') return this.#refuse(streamId, fields, 'method-not-served', endsStream)
+    // As RFC 9220 §3 has it.
+    if (upgrade !== undefined && !leavesHttp(upgrade))
+      return this.#refuse(streamId, fields, 'protocol-not-served', endsStream)
     const stream = new ServerStream(streamId, this.peerSettings.initialWindowSize, request, this.#client, this)
     stream.state.open()
     if (endsStream) stream.state.receiveEnd()

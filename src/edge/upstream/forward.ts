@@ -111,12 +111,12 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
     this.#lease = undefined
     // Who speaks HTTP/1.1 cannot say that it did not look at a request.
     if (line.httpVersion === '1.1') this.#sentContent.forget()
-    this.#upstreamExchange = line.send(
-      this.#requestFor(line, handshake),
-      new Relay(this, this.#exchange, this.#options, line, handshake),
-    )
+    const sent = this.#requestFor(line, handshake)
+    this.#upstreamExchange = line.send(sent, new Relay(this, this.#exchange, this.#options, line, handshake))
     if (this.#held.length > 0) this.#sendHeld(this.#upstreamExchange)
-    if (this.#isContentWhole) this.#upstreamExchange.end(this.#trailers)
+    // What is no upgrade there is whole, for upgrades have no content.
+    const isUpgradeDropped = request.upgrade !== undefined && sent.upgrade === undefined
+    if (this.#isContentWhole || isUpgradeDropped) this.#upstreamExchange.end(this.#trailers)
   }
 
   #requestFor({ httpVersion }: UpstreamLine, handshake: WebSocketHandshake | undefined): UpstreamRequest {
@@ -125,7 +125,8 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
     const fields = requestFields(request, this.#options.told)
     const plain = { method, scheme, authority, target, fields, contentLength, upgrade, takesTrailers }
     if (upgrade === undefined) return plain
-    if (httpVersion === '2') return { ...plain, upgrade: oneProtocol(upgrade) }
+    // RFC 8441 §4 has no place for a method: what asks by another than GET goes on without the upgrade.
+    if (httpVersion === '2') return { ...plain, upgrade: method === 'GET' ? oneProtocol(upgrade) : undefined }
     if (handshake?.towards === 'upstream') setKey(fields, handshake.key)
     return plain
   }

@@ -23,10 +23,10 @@ export function isDated(fields: Fields): boolean {
   return false
 }
 
-/** The protocol that a 101 chose of those that were offered; undefined if it is none of them (RFC 9110 §7.8). */
+/** The one protocol that a 101 chose of those that were offered; undefined if it named another (RFC 9110 §7.8). */
 export function chosenProtocol(fields: Fields, offered: string): string | undefined {
   const offers = offered.split(',').map((protocol) => protocol.trim().toLowerCase())
-  for (let at = 0; at < fields.length; at += 2)
-    if (fieldRole(fields[at]!) === 'upgrade' && offers.includes(fields[at + 1]!.toLowerCase())) return fields[at + 1]
-  return undefined
+  const named = fields.filter((_, at) => at % 2 === 1 && fieldRole(fields[at - 1]!) === 'upgrade')
+  const [chosen] = named
+  return named.length === 1 && offers.includes(chosen!.toLowerCase()) ? chosen : undefined
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { Peer, until } from '../http1/peer.ts'
+import { data, ES, get, headers, literals, ping } from '../http2/frames.ts'
 import { siteOf } from '../serve.ts'
+import { connectFrames } from './frame-client.ts'
 import { runEdge, statusesIn, WAYS } from './running-edge.ts'
 import { ScriptedOrigin } from './scripted-origin.ts'
 
@@ -17,6 +20,7 @@ const upgrade = (target: string, fields = 'Upgrade: websocket\r\n', method = 'GE
 const origin = await new ScriptedOrigin().listen({ after })
 const edge = await runEdge({ after }, [siteOf(origin.address)])
 const heads: string[] = []
+origin.on('/', (socket) => socket.write(OK))
 origin.on('/switch', (socket, head) => {
   heads.push(head)
   socket.write(SWITCH)
@@ -38,6 +42,14 @@ for (const [name, bytes] of [
   ],
   ['h2c among others', upgrade('/decline', 'Upgrade: websocket, H2C\r\n', 'GET', 'Upgrade, close')],
   ['content', `${upgrade('/decline', 'Upgrade: websocket\r\nContent-Length: 2\r\n', 'POST', 'Upgrade, close')}hi`],
+  [
+    'content in chunks, of none',
+    `${upgrade('/decline', 'Upgrade: tcp\r\nTransfer-Encoding: chunked\r\n', 'POST', 'Upgrade, close')}0\r\n\r\n`,
+  ],
+  ['another HTTP', upgrade('/decline', 'Upgrade: HTTP/2.0\r\n', 'GET', 'Upgrade, close')],
+  ['TLS (RFC 2817)', upgrade('/decline', 'Upgrade: TLS/1.0\r\n', 'OPTIONS', 'Upgrade, close')],
+  ['h2c on a line of its own', upgrade('/decline', 'Upgrade: websocket\r\nUpgrade: h2c\r\n', 'GET', 'Upgrade, close')],
+  ['no list of protocols', upgrade('/decline', 'Upgrade: websocket;h2c\r\n', 'GET', 'Upgrade, close')],
   ['no Connection: Upgrade', upgrade('/decline', 'Upgrade: websocket\r\n', 'GET', 'close')],
   ['HTTP/1.0', upgrade('/decline').replace('HTTP/1.1', 'HTTP/1.0')],
 ] as const)
@@ -89,6 +101,86 @@ test('bytes ahead of the 101 are held, no more than one read of them, and none i
     assert.equal(tunnelled.slice(0, SMUGGLED.length), SMUGGLED)
     peer.socket.destroy()
   }
+})
+
+for (const [name, fields, method] of [
+  ['Docker attaches', 'Upgrade: tcp\r\nContent-Length: 0\r\n', 'POST'],
+  ['kubectl runs something', 'X-Stream-Protocol-Version: v4.channel.k8s.io\r\nUpgrade: SPDY/3.1\r\n', 'POST'],
+] as const)
+  test(`any other protocol is passed on, by any method: ${name}`, async () => {
+    const protocol = /Upgrade: (.*)\r\n/.exec(fields)![1]!
+    origin.on('/other', (socket, head) => {
+      heads.push(head)
+      socket.write(`HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\nhello`)
+      socket.removeAllListeners('data').on('data', (text) => socket.write(`<${text}>`))
+    })
+    for (const way of WAYS) {
+      const peer = new Peer(await edge.connect(way))
+      peer.say(`${upgrade('/other', fields, method)}early`)
+      assert.match(
+        await peer.hear('<early>'),
+        new RegExp(`^HTTP/1.1 101 UPGRADED\r\n[sS]*\r\nUpgrade: ${protocol}\r\n\r\nhello`),
+      )
+      assert.match(
+        heads.pop()!,
+        new RegExp(`^${method} /other [sS]*\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n$`),
+      )
+      peer.socket.destroy()
+    }
+  })
+
+for (const [name, fields] of [
+  ['another protocol', 'Upgrade: tcp\r\n'],
+  ['one more protocol', 'Upgrade: websocket\r\nUpgrade: h2c\r\n'],
+  ['a protocol upon it', 'Upgrade: websocket, h2c\r\n'],
+  ['no protocol', ''],
+] as const)
+  test(`101 that names ${name} is a 502, and what was held is dropped`, async () => {
+    origin.on('/wrong', (socket) =>
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${fields}\r\n`),
+    )
+    for (const way of WAYS) {
+      origin.asked.splice(0)
+      const peer = new Peer(await edge.connect(way))
+      peer.say(upgrade('/wrong') + upgrade('/decline', '', 'GET', 'close'))
+      assert.deepEqual(statusesIn(await peer.hearEnd()), [502, 200])
+      assert.deepEqual(origin.asked, ['GET /wrong HTTP/1.1', 'GET /decline HTTP/1.1'])
+      assert.ok(
+        ![...origin.open].some((socket) => socket.bytesWritten > 200),
+        'nobody uses the connection that said so',
+      )
+    }
+  })
+
+const ASK = [':method', 'CONNECT', ':scheme', 'https', ':authority', 'a.test']
+
+test('over HTTP/2 no other HTTP is asked for either: 501 (RFC 9220 §3)', async (t) => {
+  const client = await connectFrames(t, edge)
+  origin.asked.splice(0)
+  for (const [at, protocol] of ['h2c', 'H2C', 'h2', 'http', 'tls'].entries()) {
+    client.say(headers(2 * at + 1, literals(...ASK, ':path', '/switch', ':protocol', protocol)))
+    assert.match(await client.hear(`HEADERS ${2 * at + 1}`), /:status=501/)
+  }
+  assert.deepEqual(origin.asked, [])
+})
+
+test('over HTTP/2 what comes ahead of the answer is held, no more than a window of it, and never a request', async (t) => {
+  const client = await connectFrames(t, edge)
+  const asked = Promise.withResolvers<Socket>()
+  origin.on('/never', (socket) => asked.resolve(socket))
+  origin.asked.splice(0)
+  client.say(headers(1, literals(...ASK, ':path', '/never', ':protocol', 'websocket')))
+  const socket = await asked.promise
+  const piece = Buffer.from(SMUGGLED.repeat(200)).subarray(0, 13_107)
+  for (let count = 0; count < 5; count++) client.say(data(1, piece))
+  client.say(ping())
+  await client.hear('PING ACK')
+  assert.ok(!client.lines.some((line) => line.startsWith('WINDOW_UPDATE 1 ')), client.lines.join('; '))
+  socket.write(OK.replace('200 OK', '403 Forbidden'))
+  assert.match(await client.hear('HEADERS 1'), /:status=403/)
+  client.say(data(1, '', ES), get(3))
+  await client.hear('HEADERS 3')
+  assert.deepEqual(origin.asked.slice(0, 2), ['GET /never HTTP/1.1', 'GET / HTTP/1.1'])
 })
 
 test('a tunnel ends with either side, and what was said before gets through', async () => {

@@ -155,6 +155,16 @@ test('an app of HTTP/2 without WebSockets is a 502 that the log explains', async
   assert.match(proxy.log.of('upstream-broken')[0]!.message, /it does not offer websocket over HTTP\/2\.$/)
 })
 
+test('what asks to leave HTTP by another method than GET goes to an app of HTTP/2 without the upgrade', async (t) => {
+  const app = await http2App(t)
+  const { port } = await front(t, app, 'http/1.1')
+  const client = new Peer(connect(port, '127.0.0.1'))
+  t.after(() => client.socket.destroy())
+  client.say('POST /attach HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade, close\r\nUpgrade: tcp\r\n\r\n')
+  assert.match(await client.hearEnd(), /^HTTP\/1\.1 200 /)
+  assert.deepEqual([app.asked[0]?.[':method'], app.asked[0]?.[':protocol']], ['POST', undefined])
+})
+
 test('a client of HTTP/1.1 that offers more than one protocol is told which it has', async (t) => {
   const client = await http1Client(t, await front(t, await http2App(t), 'http/1.1'), 'x, websocket')
   assert.match(await client.hear('\r\n\r\n'), /\r\nUpgrade: websocket\r\n/)
