@@ -102,7 +102,7 @@ test('a client that goes away ends the request at the upstream at once', async (
   const client = connect(proxy.port, '127.0.0.1')
   client.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n')
   await once(client, 'data')
-  client.destroy()
+  client.resetAndDestroy()
   await gone.promise
 })
 

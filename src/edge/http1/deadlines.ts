@@ -13,8 +13,8 @@ export type ServerDeadlines = {
   readonly writeStallMs: number
   /** Without a byte in either direction of another protocol (WebSocket). */
   readonly tunnelIdleMs: number
-  /** The same, once one of its two sides has ended. */
-  readonly halfClosedTunnelMs: number
+  /** The same, once one of its two sides has ended; and of a response to a client that has ended its side. */
+  readonly halfClosedMs: number
   /** For the rest of content whose response is out already, and for the client to close after a last response. */
   readonly lingerMs: number
   /** Bytes that are read and dropped in that time. */
@@ -35,7 +35,7 @@ export const SERVER_DEADLINES: ServerDeadlines = {
   writeStallMs: 60_000,
   // Most applications ping once a minute or more often, but not all do.
   tunnelIdleMs: 60 * 60_000,
-  halfClosedTunnelMs: 60_000,
+  halfClosedMs: 60_000,
   // nginx lingers for 5 s without bytes and 30 s in all.
   lingerMs: 5_000,
   lingerBytes: 1024 * 1024,

@@ -52,7 +52,9 @@ export class ServerConnection implements Carrier, Swept {
   /** Another request may follow. */
   #isPersistent = true
   #isDraining = false
-  /** The client has closed its sending side. */
+  /** The client has closed its sending side, */
+  #hasEnd = false
+  /** and all that it had sent by then has had its turn. */
   #isReadEnded = false
   readonly #intake: Intake
   /** The last time at which the phase changed, or something was read that matters to it. */
@@ -82,7 +84,10 @@ export class ServerConnection implements Carrier, Swept {
     this.#since = sweep.now
     sweep.add(this)
     socket.on('data', (bytes: Buffer) => this.#onData(bytes))
-    socket.on('end', () => this.#guard(this.#onReadEnd))
+    socket.on('end', () => {
+      this.#hasEnd = true
+      if (!this.#intake.hasAhead) this.#guard(this.#onReadEnd)
+    })
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#guard(this.#onClose))
   }
@@ -131,7 +136,7 @@ export class ServerConnection implements Carrier, Swept {
     this.#isPersistent = false
     this.#phase = 'tunnel'
     this.#since = this.#options.sweep.now
-    if (this.#intake.hasAhead) process.nextTick(() => this.#readAhead())
+    if (this.#intake.hasAhead || this.#hasEnd) process.nextTick(() => this.#readAhead())
   }
 
   responseEnded(): void {
@@ -233,6 +238,7 @@ export class ServerConnection implements Carrier, Swept {
   #readAhead(): void {
     const ahead = this.#intake.take()
     if (ahead !== undefined) this.#onData(ahead)
+    if (this.#hasEnd && !this.#intake.hasAhead) this.#guard(this.#onReadEnd)
   }
 
   #onReadEnd(): void {
@@ -242,6 +248,7 @@ export class ServerConnection implements Carrier, Swept {
         return this.#closeNow()
       case 'exchange':
         this.#isPersistent = false
+        this.#since = this.#options.sweep.now
         if (!this.#isHalfClosable()) this.#socket.destroy()
         return
       case 'tunnel':
@@ -253,18 +260,17 @@ export class ServerConnection implements Carrier, Swept {
   }
 
   /**
-   * A client may close its sending side once it has sent its request, and wait for the answer. One that does so while it is
-   * being answered has gone: that is how closing a page looks from here.
+   * A client may close its sending side once it has sent its request, and wait for the answer. Closing a page looks the same
+   * from here, until the next piece of the answer is met with a reset. TLS knows no half of a connection here.
    */
   #isHalfClosable(): boolean {
-    const { hasResponded, hasEnded } = this.#exchange!
-    return this.#content.isComplete && (hasEnded || (this.#socket.allowHalfOpen && !hasResponded))
+    return this.#content.isComplete && (this.#exchange!.hasEnded || this.#socket.allowHalfOpen)
   }
 
   #onWritten(): void {
     const exchange = this.#exchange
     if (exchange === undefined) return
-    if (this.#phase === 'tunnel') this.#since = this.#options.sweep.now
+    if (this.#phase === 'tunnel' || this.#isReadEnded) this.#since = this.#options.sweep.now
     if (!exchange.hasEnded) return exchange.onWritable()
     if (this.#phase !== 'exchange' || !this.writer.isIdle || exchange.isOver) return
     exchange.finish(true)
@@ -378,7 +384,7 @@ export class ServerConnection implements Carrier, Swept {
   }
 
   #checkDeadlines(now: number): void {
-    const { idleMs, headMs, writeStallMs, tunnelIdleMs, halfClosedTunnelMs, lingerMs } = this.#options.deadlines
+    const { idleMs, headMs, writeStallMs, tunnelIdleMs, halfClosedMs, lingerMs } = this.#options.deadlines
     const elapsed = now - this.#since
     if (this.writer.stalledFor(now) > writeStallMs) return void this.#socket.destroy()
     switch (this.#phase) {
@@ -386,14 +392,21 @@ export class ServerConnection implements Carrier, Swept {
         if (!this.#heads.hasBegun) return elapsed > idleMs ? this.#closeNow() : undefined
         return elapsed > headMs ? this.#refuseHead(refuse('head-incomplete-in-time'), this.#heads.begun()) : undefined
       case 'exchange':
-        return this.#content.isComplete ? undefined : this.#checkContent(now, elapsed)
+        if (!this.#content.isComplete) return this.#checkContent(now, elapsed)
+        if (this.#isSilentToHalf() && elapsed > halfClosedMs) this.#socket.destroy()
+        return
       case 'tunnel':
-        if (elapsed > (this.#isTunnelHalfClosed ? halfClosedTunnelMs : tunnelIdleMs)) this.#socket.destroy()
+        if (elapsed > (this.#isTunnelHalfClosed ? halfClosedMs : tunnelIdleMs)) this.#socket.destroy()
         return
       case 'closing':
         if (elapsed > lingerMs) this.#socket.destroy()
         return
     }
+  }
+
+  /** Only what is sent to a client that has closed its sending side can tell whether it is still there. */
+  #isSilentToHalf(): boolean {
+    return this.#isReadEnded && this.#exchange!.hasResponded && this.writer.isIdle
   }
 
   /** Once a response has begun, content may come as slowly as the two ends like: they may be talking. */

@@ -6,7 +6,7 @@ import { turns, until } from './peer.ts'
 import { served } from './served.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
-const { idleMs, headMs, contentPauseMs, writeStallMs, tunnelIdleMs, halfClosedTunnelMs } = SERVER_DEADLINES
+const { idleMs, headMs, contentPauseMs, writeStallMs, tunnelIdleMs, halfClosedMs } = SERVER_DEADLINES
 
 test('a connection without a request closes without a word', async (t) => {
   const { client, pass } = await served(t, (seen) => seen.answer('ok'))
@@ -110,13 +110,13 @@ test('a response that takes its time has no deadline here', async (t) => {
 
 test('another protocol ends after an hour without a byte, or a minute once one side has ended', async (t) => {
   const { client, pass, request } = await served(t)
-  for (const [index, limit] of [tunnelIdleMs, halfClosedTunnelMs].entries()) {
+  for (const [index, limit] of [tunnelIdleMs, halfClosedMs].entries()) {
     const peer = await client()
     peer.say('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
     const seen = await request(index)
     seen.exchange.respond({ status: 101, fields: [] }, UNKNOWN_LENGTH)
     await peer.hear('\r\n\r\n')
-    if (limit === halfClosedTunnelMs) {
+    if (limit === halfClosedMs) {
       peer.socket.end()
       await until(() => seen.trailers !== undefined)
     }

@@ -369,14 +369,23 @@ test('the same where the answer is there at once, and to all requests that were 
   assert.ok(seen.every(({ outcome }) => outcome?.result === 'complete'))
 })
 
-test('one that closes its sending side while it is answered has gone', async (t) => {
-  const { client, request } = await served(t)
+test('one that closes its sending side while it is answered gets the rest, but is not waited for in silence', async (t) => {
+  const { client, request, pass } = await served(t)
   const peer = await client()
   peer.say(GET)
   const seen = await request(0)
   seen.exchange.respond({ status: 200, fields: [] }, UNKNOWN_LENGTH)
   await peer.hear('\r\n\r\n')
   peer.socket.end()
+  await turns(20)
+  for (const piece of ['one', 'two']) {
+    pass(40_000)
+    seen.exchange.write(Buffer.from(piece))
+    await peer.hear(piece)
+    await turns(20)
+  }
+  assert.ok(!peer.socket.destroyed)
+  pass(61_000)
   await until(() => seen.outcome !== undefined)
   assert.equal(seen.outcome?.result, 'aborted')
 })
