@@ -39,16 +39,22 @@ export class ForwardingFuzz {
     const random = dice(seed)
     const bytes = stream(random, request)
     const pieces = segmented(random, latin1(bytes))
-    return this.assertForwarded(bytes, pieces.length > 200 ? [latin1(bytes)] : pieces).catch((cause) => {
+    const isHalfClosed = random() < 0.5
+    return this.assertForwarded(bytes, pieces.length > 200 ? [latin1(bytes)] : pieces, isHalfClosed).catch((cause) => {
       throw new Failure('forwarded', bytes, seed, cause)
     })
   }
 
-  async assertForwarded(bytes: string, pieces: readonly Buffer[] = [latin1(bytes)]): Promise<boolean> {
+  /** `isHalfClosed`: the client then closes its sending side, and waits for the answers. */
+  async assertForwarded(
+    bytes: string,
+    pieces: readonly Buffer[] = [latin1(bytes)],
+    isHalfClosed = false,
+  ): Promise<boolean> {
     const reading = untilEarlyAnswer(readRequests([latin1(bytes)]))
     if (reading.messages.some(({ head }) => !METHODS.includes(head.method))) return false
     const expected = reading.messages.filter(isForwardedWhole).map((message) => testimonyOf(message, 'http'))
-    const answer = await this.#say(pieces, reading)
+    const answer = await this.#say(pieces, reading, isHalfClosed)
     assert.deepEqual(this.#witness.testimony(), expected, `answered ${statusesIn(answer)}`)
     const finals = statusesIn(answer).filter((status) => status >= 200)
     const whole = reading.messages.filter(({ trailers }) => trailers !== undefined)
@@ -59,15 +65,16 @@ export class ForwardingFuzz {
     return true
   }
 
-  async #say(pieces: readonly Buffer[], reading: Reading<ReadRequest>): Promise<string> {
+  async #say(pieces: readonly Buffer[], reading: Reading<ReadRequest>, isHalfClosed: boolean): Promise<string> {
     const socket = await this.#edge.connect('http')
     const whole = reading.messages.filter(({ trailers }) => trailers !== undefined)
-    const isClosed = reading.end === 'refused' || reading.end === 'last message read'
+    const isClosed = isHalfClosed || reading.end === 'refused' || reading.end === 'last message read'
     const isEnough = (answer: string): boolean =>
       !isClosed &&
       this.#witness.seen.length >= whole.filter(isForwardedWhole).length &&
       statusesIn(answer).filter((status) => status >= 200).length >= whole.length
     for (const piece of pieces) socket.write(piece)
+    if (isHalfClosed) socket.end()
     return untilEnough(socket, isEnough)
   }
 }
@@ -114,6 +121,12 @@ function isForwardedWhole({ head, trailers }: ReadRequest): boolean {
   return trailers !== undefined && isOurs(head.authority) && !head.target.startsWith('/.well-known/acme-challenge/')
 }
 
+/** RFC 9110 §10.1.4; HTTP/1.0 has no trailers. */
+function readsTrailers({ version, fields }: ReadRequest['head']): boolean {
+  const said = fields.filter((_, at) => at % 2 === 1 && fields[at - 1]!.toLowerCase() === 'te').join(',')
+  return version !== '1.0' && /(^|,)[\t ]*trailers[\t ]*(,|$)/i.test(said)
+}
+
 /** What an application must be told of a request, written down without the code that tells it. */
 export function testimonyOf(
   { head, contentLength, content, trailers }: Pick<ReadRequest, 'head' | 'contentLength' | 'content' | 'trailers'>,
@@ -128,7 +141,11 @@ export function testimonyOf(
   const forwarded = ['X-Forwarded-For', '127.0.0.1', 'X-Forwarded-Proto', scheme, 'X-Forwarded-Host', head.authority]
   const framing = framingOf(head.method, contentLength)
   const connection =
-    head.upgrade === undefined ? ['Connection', 'keep-alive'] : ['Connection', 'Upgrade', 'Upgrade', head.upgrade]
+    head.upgrade !== undefined
+      ? ['Connection', 'Upgrade', 'Upgrade', head.upgrade]
+      : readsTrailers(head)
+        ? ['Connection', 'keep-alive, TE', 'TE', 'trailers']
+        : ['Connection', 'keep-alive']
   return {
     method: head.method,
     target: head.target,

@@ -20,6 +20,15 @@ const FIELD_NAMES = [
   ],
 ]
 const CONNECTIONS = ['close', 'keep-alive', 'x-one', 'X-Two, keep-alive', 'Upgrade', 'upgrade, x-one', ', ,close', 'TE']
+const UPGRADES = ['websocket', 'h2c', 'x, h2c', 'x/1', 'HTTP/2.0', 'TLS/1.0, x', 'x,,y', 'x;h2c', '"h2c"', 'a , b/2']
+const CODINGS_TAKEN = [
+  'trailers',
+  'Trailers',
+  'gzip, trailers',
+  'trailers;q=1',
+  'x-trailers',
+  'deflate;q=0.5,\ttrailers ,',
+]
 const HOSTS = ['A.TEST', 'a.test.', 'a.test:80', 'b.test', 'a.test:', '[::1]', 'a@b', '']
 const TARGETS = [
   ...[
@@ -66,7 +75,8 @@ function field(random: Dice, name: string, value: string): string {
 function fields(random: Dice): string[] {
   return some(random, 6, () => {
     if (random() < 0.2) return field(random, 'Connection', pick(random, CONNECTIONS))
-    if (random() < 0.1) return field(random, 'Upgrade', pick(random, ['websocket', 'h2c', 'x, h2c', 'x/1']))
+    if (random() < 0.1) return field(random, 'Upgrade', pick(random, UPGRADES))
+    if (random() < 0.05) return field(random, 'TE', pick(random, CODINGS_TAKEN))
     if (random() < 0.1)
       return field(random, 'Expect', pick(random, ['100-continue', '100-Continue', '100-continue', 'x']))
     return field(random, pick(random, FIELD_NAMES), pick(random, VALUES))
