@@ -16,6 +16,8 @@ export type Config = {
   readonly listen: {
     readonly https: readonly ListenAddress[]
     readonly http: readonly ListenAddress[]
+    /** Of the Unix sockets among them. */
+    readonly socketMode: number
     /** Networks (`10.0.0.0/8`, `::1`), and `unix` for peers on Unix sockets. */
     readonly proxyProtocolFrom: readonly string[]
     readonly trustedProxies: readonly string[]

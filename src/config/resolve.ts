@@ -160,6 +160,7 @@ function resolveListen(listen: ConfigSettings['listen'], spot: Spot, findings: F
   return {
     https: listen.https.map((address, index) => settle(address, https.item(index))),
     http: listen.http.map((address, index) => settle(address, http.item(index))),
+    socketMode: listen.socketMode,
     proxyProtocolFrom: listen.proxyProtocol?.from ?? [],
     trustedProxies: listen.trustedProxies,
   }

@@ -19,6 +19,7 @@ import { redirectTargetFormat } from './redirect-target.ts'
 import { count, distinctList, list, mapping, onOff, refuse, text } from './schema-elements.ts'
 import { siteNameFormat } from './site-name.ts'
 import { sizeFormat } from './size.ts'
+import { socketModeFormat } from './socket-mode.ts'
 import { choiceFormat, wordsFormat } from './text-format.ts'
 import { upstream, upstreamUrl } from './upstream-schema.ts'
 import { upstreamFormat } from './upstream-url.ts'
@@ -208,6 +209,9 @@ const listenList = list(listenAddressFormat, { atLeast: 0 })
 const listen = mapping('listen', {
   https: listenList.prefault([':443']).describe('Where HTTPS is served; [] for nowhere.'),
   http: listenList.prefault([':80']).describe('Where plain HTTP is served; [] for nowhere.'),
+  socketMode: text(socketModeFormat)
+    .prefault('0660')
+    .describe('Who may connect to its Unix sockets, beginning with read and write for owner and group.'),
   proxyProtocol: mapping('proxyProtocol', {
     from: list(networkFormat, { atLeast: 1 }).describe(
       'Peers whose connections begin with a PROXY protocol header (v1 or v2); one without is closed.',

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { fstatSync, lstatSync, unlinkSync } from 'node:fs'
+import { chmodSync, fstatSync, lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import type { ListenAddress } from '../config/listen-address.ts'
@@ -39,15 +39,22 @@ const createServerHandle = (net as unknown as { _createServerHandle: CreateServe
 const IN_USE_RETRIES = 20
 const IN_USE_RETRY_MS = 100
 
+export type BindOptions = {
+  readonly signal?: AbortSignal | undefined
+  /** Of a Unix socket's file: who may connect. As the umask has it unless given. */
+  readonly socketMode?: number
+}
+
 /** Binds an address for the workers to inherit. Throws BindError, or the signal's reason. */
 export async function bindListeningSocket(
   address: ListenAddress,
   clock: Clock,
-  signal?: AbortSignal,
+  { signal, socketMode }: BindOptions = {},
 ): Promise<ListeningSocket> {
   if (address.type === 'fd') return inherited(address)
   for (let retriesLeft = IN_USE_RETRIES; ; retriesLeft--) {
-    const bound = address.type === 'unix' ? await bindPath(address.path) : await bindPort(address.host, address.port)
+    const bound =
+      address.type === 'unix' ? await bindPath(address.path, socketMode) : await bindPort(address.host, address.port)
     if (typeof bound !== 'string') return { address, fd: bound.fd, close: () => closeSocket(bound, address) }
     if (bound !== 'EADDRINUSE' || retriesLeft === 0) throw bindError(address, bound)
     await clock.sleep(IN_USE_RETRY_MS, signal)
@@ -100,15 +107,29 @@ function isOpenSocket(fd: number): boolean {
 }
 
 /** A socket file outlives its program: one that nobody listens on is removed. Whatever else stands there is not ours. */
-async function bindPath(path: string): Promise<BoundHandle | string> {
-  const bound = bind(path, -1, -1)
+async function bindPath(path: string, mode: number | undefined): Promise<BoundHandle | string> {
+  const bound = bindWithMode(path, mode)
   if (bound !== 'EADDRINUSE') return bound
   if (!isSocketFile(path)) return 'EEXIST'
   const answer = await knock(path)
   // EAGAIN: somebody listens, and has no room for one more.
   if (answer === 'answered' || answer === 'EAGAIN') return 'EADDRINUSE'
   if (answer !== 'ECONNREFUSED') return answer
-  return removeFile(path) ?? bind(path, -1, -1)
+  return removeFile(path) ?? bindWithMode(path, mode)
+}
+
+/** Until somebody listens, nobody can connect, whatever the mode is between the two calls. */
+function bindWithMode(path: string, mode: number | undefined): BoundHandle | string {
+  const bound = bind(path, -1, -1)
+  if (typeof bound === 'string' || mode === undefined) return bound
+  try {
+    chmodSync(path, mode)
+    return bound
+  } catch (error) {
+    // That removes the file, too.
+    bound.close()
+    return errorCode(error) ?? 'EIO'
+  }
 }
 
 function isSocketFile(path: string): boolean {

@@ -131,7 +131,7 @@ async function bindAll(
 ): Promise<ListeningSocket[]> {
   const sockets: ListeningSocket[] = []
   for (const address of [...listen.https, ...listen.http]) {
-    const socket = await bindListeningSocket(address, clock, signal)
+    const socket = await bindListeningSocket(address, clock, { signal, socketMode: listen.socketMode })
     taken.defer(() => socket.close())
     sockets.push(socket)
   }

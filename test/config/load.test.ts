@@ -67,6 +67,7 @@ test('two lines are a config: everything else has a default', async () => {
     listen: {
       https: [{ type: 'tcp', host: undefined, port: 443 }],
       http: [{ type: 'tcp', host: undefined, port: 80 }],
+      socketMode: 0o660,
       proxyProtocolFrom: [],
       trustedProxies: [],
     },
@@ -465,6 +466,7 @@ test('config.example.yaml is what npm start runs, and loads without a warning', 
   assert.deepEqual(config.listen, {
     https: [{ type: 'tcp', host: undefined, port: 8443 }],
     http: [{ type: 'tcp', host: undefined, port: 8080 }],
+    socketMode: 0o660,
     proxyProtocolFrom: [],
     trustedProxies: [],
   })
@@ -519,11 +521,12 @@ test('the access log goes to standard output as the log does, or to a file as JS
 test('limits, times and trusted networks are read, numbers also from the environment', async () => {
   const yaml = `
 sites: { example.com: http://h }
-listen: { proxyProtocol: { from: 10.0.0.0/8 }, trustedProxies: ["2001:DB8::/32", "[FD00::1]", 192.0.2.7, unix] }
+listen: { socketMode: "600", proxyProtocol: { from: 10.0.0.0/8 }, trustedProxies: ["2001:DB8::/32", "[FD00::1]", 192.0.2.7, unix] }
 limits: { connections: "\${MOST}", connectionsPerAddress: 64, requestLine: 16KiB, header: 64KiB, bodyRate: 1KiB }
 timeouts: { hello: 2s, handshake: 4s, header: 20s, body: 1m, idle: 5m, write: 2m }
 `
   const { config } = await loadGood(yaml, { MOST: '2000' })
+  assert.equal(config.listen.socketMode, 0o600)
   assert.deepEqual(config.listen.proxyProtocolFrom, ['10.0.0.0/8'])
   assert.deepEqual(config.listen.trustedProxies, ['2001:db8::/32', 'fd00::1', '192.0.2.7', 'unix'])
   assert.deepEqual(config.limits, {

@@ -52,6 +52,8 @@ testRefusals(keys)
 
 const NETWORK = 'allowed: a network or an address, such as "10.0.0.0/8", "::1", or unix for peers on Unix sockets'
 
+const MODE = 'allowed: an octal mode in quotes, such as "0660" (owner and group), "0600" (owner), "0666" (everybody)'
+
 const SIZE = 'allowed: a number and B, KiB, MiB or GiB, such as "64KiB",'
 
 const values: Case[] = [
@@ -63,6 +65,21 @@ const values: Case[] = [
     `3:43: listen.trustedProxies[2]: found "all"; ${NETWORK}`,
     `3:48: listen.trustedProxies[3]: found "::/0", which is everybody: anyone could claim to be anyone; ${NETWORK}`,
     `3:56: listen.trustedProxies[4]: found "fe80::1%eth0"; ${NETWORK}`,
+  ],
+  [
+    'a mode that is a number',
+    `${GOOD}listen: { socketMode: 0660 }`,
+    `2:23: listen.socketMode: found 660; did you mean "0660"? ${MODE}`,
+  ],
+  [
+    'a mode in other words',
+    `${GOOD}listen: { socketMode: rw-rw---- }`,
+    `2:23: listen.socketMode: found "rw-rw----"; ${MODE}`,
+  ],
+  [
+    'a mode that lets nobody in',
+    `${GOOD}listen: { socketMode: "0066" }`,
+    `2:23: listen.socketMode: found "0066", which shuts even its owner out; ${MODE}`,
   ],
   [
     'an access log in a format that nobody knows',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -99,6 +99,27 @@ test('a Unix socket: stale ones are replaced, live ones are not, and ours is rem
   assert.ok(!existsSync(path))
   const nowhere = { type: 'unix', path: join(folder, 'none/x.sock') } as const
   await assert.rejects(bindListeningSocket(nowhere, impatient), refused('address-not-usable', /a folder that exists/))
+})
+
+test('a Unix socket has the mode that it is given, whatever the umask, and as often as it is bound', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'castellan-socket-'))
+  const umask = process.umask(0o077)
+  t.after(async () => {
+    process.umask(umask)
+    await rm(folder, { recursive: true, force: true })
+  })
+  const path = join(folder, 'https.sock')
+  const address = { type: 'unix', path } as const
+  const stale = await listenOn((await bindListeningSocket(address, impatient)) as { fd: number })
+  assert.equal(statSync(path).mode & 0o777, 0o700)
+  await new Promise((resolve) => stale.close(resolve))
+  for (const socketMode of [0o660, 0o666, 0o600]) {
+    const socket = await bindListeningSocket(address, impatient, { socketMode })
+    assert.equal(statSync(path).mode & 0o777, socketMode)
+    const server = await listenOn({ fd: socket.fd })
+    assert.equal(await read({ path }), 'served')
+    await new Promise((resolve) => server.close(resolve))
+  }
 })
 
 test('what is no socket is left as it is where a Unix socket should be', async (t) => {
