@@ -39,6 +39,8 @@ export type ToWorker =
   | { readonly type: 'reopen-logs' }
   /** Answered with `counters`. */
   | { readonly type: 'count'; readonly id: number }
+  /** Answered with `alive`, whatever the worker is at. */
+  | { readonly type: 'heartbeat' }
   | { readonly type: 'drain' }
 
 /** From a worker to the control plane. */
@@ -48,5 +50,6 @@ export type FromWorker =
   | { readonly type: 'listen-failed'; readonly address: string; readonly message: string }
   /** A client has come for a certificate that no client has lately come for: the one thing that a worker asks. */
   | { readonly type: 'material-wanted'; readonly certificate: string }
+  | { readonly type: 'alive' }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'counters'; readonly id: number; readonly counters: CounterReport }

@@ -5,6 +5,7 @@ import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { changeInParts } from './message-parts.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
@@ -48,7 +49,7 @@ const ANSWER_TIMEOUT_MS = 5_000
 type Waiting = { readonly id: number; readonly workers: Set<WorkerProcess>; readonly resolve: () => void }
 
 /**
- * Keeps `count` workers serving. One that crashes is replaced, with back-off, while the others go on. As the one who knows
+ * Keeps `count` workers serving. One that crashes or hangs is replaced, with back-off, while the others go on. As the one who knows
  * all frontends it also publishes challenge answers: a CA may ask any of them.
  */
 export class WorkerPool implements ChallengePublisher {
@@ -61,6 +62,7 @@ export class WorkerPool implements ChallengePublisher {
   #past = NO_COUNTS
   readonly #challenges = new Map<string, ChallengeSnapshot>()
   readonly #waiting = new Map<number, Waiting>()
+  readonly #heartbeat: Heartbeat<WorkerProcess>
   readonly #stopping = new AbortController()
   readonly #ready = Promise.withResolvers<void>()
   readonly #gone = Promise.withResolvers<void>()
@@ -69,6 +71,11 @@ export class WorkerPool implements ChallengePublisher {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options
+    this.#heartbeat = new Heartbeat({
+      clock: options.clock,
+      ask: (worker) => worker.send({ type: 'heartbeat' }),
+      onHang: (worker, silentMs) => this.#end(worker, silentMs),
+    })
   }
 
   /**
@@ -79,6 +86,7 @@ export class WorkerPool implements ChallengePublisher {
     signal.throwIfAborted()
     signal.addEventListener('abort', () => this.#ready.reject(signal.reason), { once: true })
     for (let started = 0; started < this.#options.count; started++) this.#spawn()
+    void this.#heartbeat.beat(this.#stopping.signal)
     return this.#ready.promise
   }
 
@@ -145,13 +153,17 @@ export class WorkerPool implements ChallengePublisher {
     const worker = spawn()
     const startedAt = clock.now()
     this.#workers.add(worker)
+    this.#heartbeat.watch(worker)
     worker.onMessage((message) => this.#receive(worker, message))
     worker.onExit((cause) => this.#exited(worker, cause, clock.now() - startedAt))
     for (const message of startMessages([...this.#challenges.values()])) worker.send(message)
   }
 
   #receive(worker: WorkerProcess, message: FromWorker): void {
+    this.#heartbeat.hear(worker)
     switch (message.type) {
+      case 'alive':
+        return
       case 'ready':
         this.#options.log.debug('worker-ready', `Worker ${worker.pid} accepts connections.`)
         return this.#accepts(worker)
@@ -176,8 +188,16 @@ export class WorkerPool implements ChallengePublisher {
     if (this.#accepting.size === this.#options.count) this.#ready.resolve()
   }
 
+  /** Whoever hangs accepts no connections and does not drain: those that it has are lost already. */
+  #end(worker: WorkerProcess, silentMs: number): void {
+    const message = `Worker ${worker.pid} hangs: it has not answered for ${silentMs / 1000} s, and is ended.`
+    this.#options.log.error('worker-hung', message, { pid: worker.pid, silentMs })
+    worker.kill()
+  }
+
   #exited(worker: WorkerProcess, cause: string, livedMs: number): void {
     this.#workers.delete(worker)
+    this.#heartbeat.forget(worker)
     this.#accepting.delete(worker)
     this.#past = addCounters(this.#past, { ...(this.#counted.get(worker) ?? NO_COUNTS), connectionsOpen: 0 })
     this.#counted.delete(worker)

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork, type StdioOptions } from 'node:child_process'
 import { describeError } from '../errors.ts'
 import type { FromWorker } from './messages.ts'
+import { workerEnvironment } from './worker-environment.ts'
 import type { WorkerProcess } from './worker-pool.ts'
 
 /** Descriptors 0 to 2 are the standard streams and 3 is the channel to the supervisor. */
@@ -34,7 +35,7 @@ export function spawnWorker(program: string, fds: readonly number[]): WorkerProc
     return asWorker(
       fork(program, ['worker'], {
         execArgv,
-        env: { ...ENVIRONMENT, ...process.env },
+        env: { ...ENVIRONMENT, ...workerEnvironment(process.env) },
         serialization: 'advanced',
         stdio,
       }),

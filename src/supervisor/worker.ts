@@ -36,7 +36,8 @@ export function runWorker(): void {
     process.exit(1)
   })
   process.on('message', (message: ToWorker) => {
-    if (message.type === 'drain') drain()
+    if (message.type === 'heartbeat') send({ type: 'alive' })
+    else if (message.type === 'drain') drain()
     else if (message.type === 'sites') sites.push(...message.sites)
     else if (message.type === 'start') running = new RunningWorker(message, sites)
     else running?.handle(message)
@@ -87,7 +88,7 @@ class RunningWorker {
     }
   }
 
-  handle(message: Exclude<ToWorker, StartMessage | { type: 'sites' | 'drain' }>): void {
+  handle(message: Exclude<ToWorker, StartMessage | { type: 'sites' | 'heartbeat' | 'drain' }>): void {
     switch (message.type) {
       case 'listen':
         return void this.#listen()

@@ -174,6 +174,33 @@ test('a worker that is killed is replaced, and the others go on serving', { skip
     assert.match(message, /signal SIGKILL.*1 other goes on serving, a new one starts (now|in [12] s)/)
 })
 
+test('a worker that gets SIGTERM finishes its requests, and is replaced', { skip: missing('curl') }, async (t) => {
+  const begun = Promise.withResolvers<() => void>()
+  const app = await startApp((request, response) => {
+    if (request.url !== '/long') return void response.end('ok')
+    response.write('one ')
+    begun.resolve(() => response.end('two'))
+  })
+  const place = await makePlace()
+  await place.configure(`workers: 1\nsites: { a.test: { upstream: "${app.url}", redirect: false } }`)
+  const castellan = new Castellan(place.folder)
+  t.after(async () => {
+    await castellan.stop()
+    app.server.close()
+    await place.remove()
+  })
+  const [ready] = await castellan.until('worker-ready')
+  const long = curl(`http://a.test:${place.httpPort}/long`)
+  const finish = await begun.promise
+  process.kill(Number(/\d+/.exec(ready!.message)), 'SIGTERM')
+  // Nobody accepts it until the next worker has come, and nobody refuses it.
+  const waiting = curl(`http://a.test:${place.httpPort}/`)
+  finish()
+  assert.match((await long).output, /one two$/)
+  assert.match((await waiting).output, /ok$/)
+  await castellan.until('worker-ready', 2)
+})
+
 test('sockets that systemd has opened are served', { skip: missing('curl') }, async (t) => {
   const place = await makePlace()
   const host = '127.0.0.1'

@@ -34,6 +34,11 @@ export class FakeClock implements Clock {
     })
   }
 
+  /** Moves time on without waking anybody, as it passes for a process that is stopped: who is due wakes late. */
+  oversleep(ms: number): void {
+    this.#now += ms
+  }
+
   /** How many wait, so that a test can see that nothing is left behind. */
   get sleeping(): number {
     return this.#sleepers.length

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ChallengeAnswer } from '../../src/challenges/challenge.ts'
-import type { FromWorker, ToWorker } from '../../src/supervisor/messages.ts'
+import type { FromWorker, StartMessage, ToWorker } from '../../src/supervisor/messages.ts'
 import { WorkerPool, type WorkerProcess, WorkerStartError } from '../../src/supervisor/worker-pool.ts'
+import { spawnWorker } from '../../src/supervisor/worker-process.ts'
+import { until } from '../edge/http1/peer.ts'
 import { plainSnapshot } from '../edge/serve.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
@@ -11,6 +14,7 @@ class FakeWorker implements WorkerProcess {
   readonly pid: number
   readonly received: ToWorker[] = []
   isKilled = false
+  hangs = false
   #onMessage: (message: FromWorker) => void = () => {}
   #onExit: (cause: string) => void = () => {}
 
@@ -19,6 +23,7 @@ class FakeWorker implements WorkerProcess {
   }
   send(message: ToWorker): void {
     this.received.push(message)
+    if (message.type === 'heartbeat' && !this.hangs) this.say({ type: 'alive' })
   }
   onMessage(listener: (message: FromWorker) => void): void {
     this.#onMessage = listener
@@ -42,6 +47,26 @@ class FakeWorker implements WorkerProcess {
 }
 
 const material = { chain: 'chain', privateKey: 'key', staple: undefined }
+function* startMessages(challenges: StartMessage['challenges']): Generator<ToWorker> {
+  yield {
+    type: 'start',
+    listeners: [],
+    snapshot: plainSnapshot,
+    challenges,
+    ticketSecrets: ['c2VjcmV0'],
+    log: { level: 'info', format: 'json' },
+    accessLog: { file: undefined, format: 'json' },
+    drainMs: 10_000,
+  }
+  yield { type: 'listen' }
+}
+
+function findMaterial(certificate: string): typeof material | undefined {
+  return certificate === 'held' ? material : undefined
+}
+
+/** The pool's own, while it runs. */
+const HEARTBEATS = 1
 
 function startPool(count: number) {
   const workers: FakeWorker[] = []
@@ -56,20 +81,8 @@ function startPool(count: number) {
       workers.push(worker)
       return worker
     },
-    startMessages: function* (challenges) {
-      yield {
-        type: 'start',
-        listeners: [],
-        snapshot: plainSnapshot,
-        challenges,
-        ticketSecrets: ['c2VjcmV0'],
-        log: { level: 'info', format: 'json' },
-        accessLog: { file: undefined, format: 'json' },
-        drainMs: 10_000,
-      }
-      yield { type: 'listen' }
-    },
-    material: (certificate) => (certificate === 'held' ? material : undefined),
+    startMessages,
+    material: findMaterial,
   })
   const asked = new AbortController()
   const started = pool.start(asked.signal)
@@ -223,7 +236,7 @@ test('a worker that hangs is waited for five seconds, and named; the others have
     await asked
     assert.equal(log.of('worker-silent').length, index + 1)
     assert.match(log.of('worker-silent')[index]!.message, /^Worker 101 has not answered/)
-    assert.equal(clock.sleeping, 0)
+    assert.equal(clock.sleeping, HEARTBEATS)
     // It comes to after all.
     workers[1]!.say({ type: 'done', id: workers[1]!.of(type)[0]!.id })
   }
@@ -237,8 +250,82 @@ test('workers that answer, or die, leave no timer behind and no warning', async 
   workers[1]!.exit('signal SIGKILL')
   await withdrawn
   await clock.advance(60_000)
-  assert.equal(clock.sleeping, 0)
+  assert.equal(clock.sleeping, HEARTBEATS)
   assert.equal(log.of('worker-silent').length, 0)
+})
+
+test('a worker that hangs is named, ended and replaced; the others are not', async () => {
+  const { workers, clock, log } = startPool(2)
+  for (const worker of workers) worker.say({ type: 'ready' })
+  workers[1]!.hangs = true
+  await clock.advance(30_000)
+  assert.deepEqual(
+    workers.map((worker) => worker.isKilled),
+    [false, true, false],
+  )
+  assert.match(log.of('worker-hung')[0]!.message, /^Worker 101 hangs: it has not answered for 15 s/)
+  assert.equal(log.of('worker-exited').length, 1)
+})
+
+test('workers that hang one after the other are replaced with the back-off of those that crash', async () => {
+  const { workers, clock } = startPool(1)
+  const starts: number[] = []
+  while (starts.length < 4) {
+    const worker = workers.at(-1)!
+    worker.say({ type: 'ready' })
+    worker.hangs = true
+    while (!worker.isKilled) await clock.advance(1_000)
+    const killedAt = clock.now()
+    while (workers.at(-1) === worker) await clock.advance(100)
+    starts.push(clock.now() - killedAt)
+  }
+  // At once, and then within a second: nobody else serves.
+  assert.deepEqual(starts, [0, 1_000, 1_000, 1_000])
+})
+
+test('when all were stopped for an hour, no worker is ended', async () => {
+  const { workers, clock, log } = startPool(2)
+  for (const worker of workers) {
+    worker.say({ type: 'ready' })
+    worker.hangs = true
+  }
+  await clock.advance(10_000)
+  clock.oversleep(3_600_000)
+  await clock.advance(0)
+  for (const worker of workers) worker.hangs = false
+  await clock.advance(60_000)
+  assert.equal(workers.length, 2)
+  assert.deepEqual(log.of('worker-hung'), [])
+})
+
+test('a real process in an endless loop is ended and replaced by one that answers', async () => {
+  const clock = new FakeClock()
+  const log = new RecordingLog()
+  const workers: WorkerProcess[] = []
+  const program = join(import.meta.dirname, 'worker-that-hangs.ts')
+  let heard: string[] = []
+  const spawn = (): WorkerProcess => {
+    const worker = spawnWorker(program, [])
+    worker.onMessage(({ type }) => heard.push(`${worker.pid} ${type}`))
+    workers.push(worker)
+    return worker
+  }
+  const pool = new WorkerPool({ count: 1, clock, log, spawn, startMessages, material: findMaterial })
+  await pool.start(new AbortController().signal)
+  const [first] = workers
+  await clock.advance(5_000)
+  await until(() => heard.includes(`${first!.pid} alive`))
+  const exit = new Promise<string>((resolve) => first!.onExit(resolve))
+  pool.changeTicketSecrets(['c2VjcmV0'])
+  await clock.advance(20_000)
+  assert.equal(await exit, 'signal SIGKILL')
+  assert.equal(log.of('worker-hung').length, 1)
+  await clock.advance(0)
+  heard = []
+  await clock.advance(5_000)
+  await until(() => heard.includes(`${workers[1]!.pid} alive`))
+  await pool.stop(10_000)
+  assert.equal(workers.length, 2)
 })
 
 test('stopping drains the workers, replaces none, and is over when the last has gone', async () => {
