@@ -177,9 +177,10 @@ test('a worker that is killed is replaced, and the others go on serving', { skip
 test('a worker that gets SIGTERM finishes its requests, and is replaced', { skip: missing('curl') }, async (t) => {
   const begun = Promise.withResolvers<() => void>()
   const app = await startApp((request, response) => {
-    if (request.url !== '/long') return void response.end('ok')
-    response.write('one ')
-    begun.resolve(() => response.end('two'))
+    if (request.url === '/long') {
+      response.write('one ')
+      begun.resolve(() => response.end('two'))
+    } else response.end('ok')
   })
   const place = await makePlace()
   await place.configure(`workers: 1\nsites: { a.test: { upstream: "${app.url}", redirect: false } }`)
