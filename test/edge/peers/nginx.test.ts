@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { Agent, get as httpGet, type IncomingMessage } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { missing } from '../../programs.ts'
 import { askHttp2, connectHttp2 } from '../adversary/http2-client.ts'
 import { type RunningEdge, runEdge } from '../adversary/running-edge.ts'
 import { siteOf } from '../serve.ts'
+import { askWhileClosing } from './closing-upstream.ts'
 import { type NginxOrigin, startNginx } from './nginx.ts'
 
 // nginx as the application, asked through a running edge by node's fetch (undici), node:http and node:http2.
@@ -91,17 +91,6 @@ test('an upstream that closes without an answer is a 502, and the next request i
   }
 })
 
-/** Asks by node:http, on a connection of its own or of the agent's. */
-function ask(port: number, agent: Agent): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const request = httpGet({ port, host: '127.0.0.1', path: '/empty', headers: { host: 'a.test' }, agent })
-    request.on('response', (response: IncomingMessage) => {
-      response.resume().once('end', () => resolve(response.statusCode ?? 0))
-    })
-    request.on('error', reject)
-  })
-}
-
 for (const [name, settings] of [
   ['after 30 ms', 'keepalive_timeout 30ms;'],
   ['after three requests', 'keepalive_requests 3;'],
@@ -109,17 +98,5 @@ for (const [name, settings] of [
 ] as const)
   test(`no request is lost to an upstream that closes its connections ${name}`, { skip }, async (t) => {
     const { edge } = await throughEdge(t, settings)
-    const agent = new Agent({ keepAlive: true })
-    t.after(() => agent.destroy())
-    const statuses = new Map<number, number>()
-    const client = async (offset: number): Promise<void> => {
-      for (let count = 0; count < 60; count++) {
-        const status = await ask(edge.ports.http, agent)
-        statuses.set(status, (statuses.get(status) ?? 0) + 1)
-        // So that requests meet connections that are about to be closed, are being closed, and have just been.
-        await new Promise((resolve) => setTimeout(resolve, 24 + ((offset + count) % 12)))
-      }
-    }
-    await Promise.all(Array.from({ length: 10 }, (_, offset) => client(offset)))
-    assert.deepEqual([...statuses], [[204, 600]])
+    assert.deepEqual(await askWhileClosing(t, edge, '/empty'), [[204, 600]])
   })

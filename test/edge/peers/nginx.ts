@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { UpstreamAddress } from '../../../src/edge/snapshot.ts'
 import { freePort } from '../../e2e/castellan.ts'
 import type { Scope } from '../adversary/running-edge.ts'
+import { listening } from './listening.ts'
 
 export type NginxOrigin = {
   readonly address: UpstreamAddress
@@ -36,21 +36,8 @@ export async function startNginx(t: Scope, settings = ''): Promise<NginxOrigin> 
     await exited
     await rm(folder, { recursive: true, force: true })
   })
-  await Promise.race([listening(port), exited.then(() => Promise.reject(new Error('nginx did not start')))])
+  if (!(await listening(nginx, port))) throw new Error('nginx did not start')
   return { address: { scheme: 'http', host: '127.0.0.1', port }, large, text }
-}
-
-async function listening(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1')
-    const isThere = await new Promise((resolve) => {
-      socket.once('connect', () => resolve(true))
-      socket.once('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (isThere) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 function configText(folder: string, port: number, settings: string): string {
