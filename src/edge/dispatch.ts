@@ -8,6 +8,7 @@ import type { HttpDate } from './http-date.ts'
 import { announcesMore, withContentLimit } from './middleware/content-limit.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
+import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
@@ -94,6 +95,8 @@ export class Dispatch {
       const to = httpsOrigin(host, exchange.client.localPort, this.#options.snapshot.httpsPort)
       return this.#redirect(exchange, to, PERMANENT_REDIRECT, record)
     }
+    const { method } = exchange.request
+    if (forwardsLeft(exchange.request) === 0) return answer(exchange, lastAnswer(method, date.now()), record)
     const { maxBodyBytes } = site
     if (maxBodyBytes === undefined) return this.#forward(exchange, action.upstream, target)
     if (announcesMore(exchange, maxBodyBytes)) return this.#refuse(exchange, 'body-too-large', record)

@@ -62,11 +62,12 @@ export class Edge {
       accessLog: snapshot.accessLog ? accessLog : undefined,
       log,
     })
+    const date = new HttpDate(clock)
     const dispatch = new Dispatch({
       snapshot,
       http01: this.#http01,
       connections: this.#connections,
-      date: new HttpDate(clock),
+      date,
       randomBytes,
       recorder,
     })
@@ -76,10 +77,18 @@ export class Edge {
       log.debug('request-refused', `A request of ${address} ${message}.`, { client: address, rule: code, status })
       if (request !== undefined) recorder.refused(request, client)
     }
-    this.#http1 = new Http1Server({ ...http1Bounds(snapshot), sweep: this.#sweep, onExchange, onRefusal, onThrow })
+    this.#http1 = new Http1Server({
+      ...http1Bounds(snapshot),
+      sweep: this.#sweep,
+      date,
+      onExchange,
+      onRefusal,
+      onThrow,
+    })
     this.#http2 = new Http2Server({
       limits: http2Limits(snapshot),
       sweep: this.#sweep,
+      date,
       onExchange,
       onRefusal: (request, client) => recorder.refused(request, client),
       onError: (error, client) => this.#onHttp2Error(error, client, log),

@@ -152,6 +152,15 @@ function nominate(former: Set<string> | undefined, value: string): Set<string> |
   return nominated
 }
 
+/** The trailers of a message without those that a Connection field of its head nominates (RFC 9110 §7.6.1). */
+export function withoutNominated(trailers: Fields, head: Fields): Fields {
+  if (trailers.length === 0) return trailers
+  let nominated: Set<string> | undefined
+  for (let at = 0; at < head.length; at += 2)
+    if (fieldRole(head[at]!) === 'connection') nominated = nominate(nominated, head[at + 1]!)
+  return nominated === undefined ? trailers : withoutNames(trailers, nominated)
+}
+
 /** The fields without those of these names, which are in lower case. */
 export function withoutNames(fields: Fields, names: ReadonlySet<string>): string[] {
   const kept: string[] = []

@@ -35,7 +35,10 @@ function upstreamFields(
     ...head,
   }
   const origin = originOf(request, client, new AddressSet(trusted))
-  return requestFields(request, { origin, requestId: 'id-1', forwarded: false, via: false, ...told })
+  return requestFields(
+    { request, expectsContinue: false },
+    { origin, requestId: 'id-1', forwarded: false, via: false, ...told },
+  )
 }
 
 test('order, case and duplicates of end-to-end fields are kept', () => {

@@ -85,11 +85,12 @@ export async function serve(
   const { lookup } = options
   const connections = new UpstreamConnections({ sweep, onThrow, ...(lookup && { lookup }) })
   const recorder = new Recorder({ counters: new Counters(), accessLog: (entry) => accesses.push(entry), log })
+  const date = new HttpDate({ now: () => Date.now() })
   const dispatch = new Dispatch({
     snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
     http01,
     connections,
-    date: new HttpDate({ now: () => Date.now() }),
+    date,
     randomBytes: (size) => Buffer.alloc(size, 0xab),
     recorder,
   })
@@ -102,11 +103,12 @@ export async function serve(
     options.protocol === 'h2'
       ? new Http2Server({
           sweep,
+          date,
           onExchange,
           onRefusal: (...refused) => recorder.refused(...refused),
           onError: () => {},
         })
-      : new Http1Server({ sweep, onExchange, onRefusal, onThrow })
+      : new Http1Server({ sweep, date, onExchange, onRefusal, onThrow })
   const accept = (socket: Socket, certificateNames?: readonly string[]): void =>
     codec.accept(socket, {
       address: '192.0.2.1',

@@ -9,6 +9,7 @@ import { refuse } from './refusal.ts'
 const CR = 0x0d
 const LF = 0x0a
 const TAB = 0x09
+const SPACE = 0x20
 const SEMICOLON = 0x3b
 
 /** What the next byte belongs to, in the order of RFC 9112 §7.1. Every byte that is not listed is an error. */
@@ -25,6 +26,8 @@ const State = {
   TrailerSection: 8,
   EndLf: 9,
   Complete: 10,
+  /** RFC 9112 §7.1.1: BWS, after a size and before an extension. */
+  SpaceAfterSize: 11,
 } as const
 type State = (typeof State)[keyof typeof State]
 
@@ -106,6 +109,11 @@ export class ChunkedDecoder {
       case State.Size:
         this.#readSize(byte)
         break
+      case State.SpaceAfterSize:
+        if (byte === SEMICOLON) this.#state = State.Extension
+        else if (byte !== SPACE && byte !== TAB) throw refuse('chunk-size-invalid')
+        this.#countLineByte()
+        break
       case State.Extension:
         this.#readExtension(byte)
         break
@@ -127,6 +135,7 @@ export class ChunkedDecoder {
   #readSize(byte: number): void {
     if (byte === CR) this.#state = State.SizeLf
     else if (byte === SEMICOLON) this.#state = State.Extension
+    else if (byte === SPACE || byte === TAB) this.#state = State.SpaceAfterSize
     else {
       this.#size = this.#size * 16 + this.#digit(byte)
       if (!Number.isSafeInteger(this.#size)) throw refuse('chunk-size-too-large')

@@ -1,5 +1,6 @@
 import type { Fields } from '../exchange/exchange.ts'
 import { fieldRole } from '../fields.ts'
+import type { Http1Version } from './framing.ts'
 import { refuse } from './refusal.ts'
 
 /** What the fields of a head say about the message and its connection, rather than about what it carries. */
@@ -60,6 +61,12 @@ function readControlField(control: ControlFields, role: ReturnType<typeof fieldR
 
 function joinLines(former: string | undefined, value: string): string {
   return former === undefined ? value : `${former}, ${value}`
+}
+
+/** Whether another message may follow on the connection: `close` goes before all else (RFC 9112 §9.3). */
+export function isPersistent({ connection }: ControlFields, version: Http1Version): boolean {
+  if (connection === undefined) return version === '1.1'
+  return !listHas(connection, 'close') && (version === '1.1' || listHas(connection, 'keep-alive'))
 }
 
 /** Whether a list (RFC 9110 §5.6.1) has this element, which is in lower case. */

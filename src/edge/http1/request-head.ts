@@ -1,7 +1,8 @@
 import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
+import { readExpectation } from '../expectation.ts'
 import { parseHost } from '../host.ts'
 import { leavesHttp } from '../upgrade.ts'
-import { type ControlFields, listHas } from './control-fields.ts'
+import { type ControlFields, isPersistent, listHas } from './control-fields.ts'
 import { isToken } from './field-section.ts'
 import { CHUNKED, type Framing, type Http1Version, requestFraming } from './framing.ts'
 import type { HeaderSections } from './header-sections.ts'
@@ -49,7 +50,7 @@ export function parseRequestHead(text: string, scheme: RequestHead['scheme'], se
     },
     framing,
     contentLength: framing === CHUNKED ? UNKNOWN_LENGTH : framing,
-    isPersistent: is11 ? !listHas(control.connection, 'close') : listHas(control.connection, 'keep-alive'),
+    isPersistent: isPersistent(control, version),
     expectsContinue: is11 && expectsContinue(control) && framing !== 0,
   }
 }
@@ -74,6 +75,7 @@ function readHost(
   }
   if (parseHost(host) === undefined) throw refuse('host-invalid')
   if (ofTarget === undefined) return host
+  // RFC 9112 §3.2.2 would have Host ignored. Who is behind us may not, and a request must be for one place only.
   if (!isSameAuthority(host, ofTarget)) throw refuse('host-contradicted')
   return ofTarget
 }
@@ -84,9 +86,9 @@ function upgradeOf({ upgrade, connection }: Readonly<ControlFields>): string | u
   return leavesHttp(upgrade) ? upgrade : undefined
 }
 
-/** RFC 9110 §10.1.1 has but one expectation. */
 function expectsContinue({ expect }: Readonly<ControlFields>): boolean {
   if (expect === undefined) return false
-  if (expect.toLowerCase() !== '100-continue') throw refuse('expectation-unsupported')
-  return true
+  const expectation = readExpectation(expect)
+  if (expectation === 'unknown') throw refuse('expectation-unsupported')
+  return expectation === 'continue'
 }

@@ -1,6 +1,6 @@
 import { http } from '../../system/http.ts'
 import { type ResponseHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
-import { type ControlFields, listHas } from './control-fields.ts'
+import { type ControlFields, isPersistent } from './control-fields.ts'
 import { canHaveContent, type Framing, type Http1Version, responseFraming } from './framing.ts'
 import type { HeaderSections } from './header-sections.ts'
 import { refuse } from './refusal.ts'
@@ -40,7 +40,7 @@ export function parseResponseHead(text: string, method: string, sections: Header
   return {
     head: { status, reason, fields },
     ...readFraming(control, version, method, status),
-    isPersistent: version === '1.1' ? !listHas(control.connection, 'close') : listHas(control.connection, 'keep-alive'),
+    isPersistent: isPersistent(control, version),
     upgrade: control.upgrade,
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
 import type { RefusedRequest } from '../exchange/refused-request.ts'
+import type { HttpDate } from '../http-date.ts'
 import type { Sweep, Swept } from '../sweep.ts'
 import { ContentPace } from './content-pace.ts'
 import { ContentReader } from './content-reader.ts'
@@ -22,6 +23,7 @@ export type ServerConnectionOptions = {
   readonly sweep: Sweep
   readonly limits: MessageLimits
   readonly deadlines: ServerDeadlines
+  readonly date: HttpDate
   /** After these the connection closes, as what it holds on to should be given back now and then. */
   readonly maxRequests: number
   /** Called for each request, one after the other. Must call `receive` before it returns. */
@@ -371,7 +373,7 @@ export class ServerConnection implements Carrier, Swept {
    * answer's content.
    */
   #answerRefusal(status: number): number {
-    const { text, contentBytes } = formatRefusal(status)
+    const { text, contentBytes } = formatRefusal(status, this.#options.date.now())
     this.writer.text(text)
     this.#close()
     return contentBytes

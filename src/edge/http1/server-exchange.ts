@@ -9,7 +9,7 @@ import {
   type ResponseHead,
   UNKNOWN_LENGTH,
 } from '../exchange/exchange.ts'
-import { fieldValue, hasField, withoutNames } from '../fields.ts'
+import { fieldValue, hasField, withoutNames, withoutNominated } from '../fields.ts'
 import type { ContentSink } from './content-reader.ts'
 import { formatFieldSection } from './field-section.ts'
 import { canHaveContent } from './framing.ts'
@@ -37,6 +37,9 @@ export interface Carrier {
   /** Closes so that the client can tell; only by a reset if nothing in the framing says that more was to come. */
   breakOff(isEndFramed: boolean): void
 }
+
+/** Names in Upgrade what it would serve (RFC 9110 §15.5.22). */
+const UPGRADE_REQUIRED = 426
 
 /** How the content of a response is written. */
 type Delimiting = 'none' | 'length' | 'chunked' | 'until-close' | 'other-protocol'
@@ -107,7 +110,7 @@ export class ServerExchange implements Exchange, ContentSink {
     const framing = this.#delimit(head, contentLength)
     const isPersistent = this.#carrier.persistsAfter(this, this.#delimiting !== 'until-close')
     const lines = `${statusLine(head.status, head.reason)}${formatFieldSection(head.fields)}`
-    this.#carrier.writer.text(`${lines}${framing}${this.#connectionField(isPersistent)}\r\n`)
+    this.#carrier.writer.text(`${lines}${framing}${this.#connectionField(head.status, isPersistent)}\r\n`)
   }
 
   write(piece: Buffer): boolean {
@@ -143,7 +146,7 @@ export class ServerExchange implements Exchange, ContentSink {
   }
 
   onContentEnd(trailers: Fields): void {
-    if (!this.isOver) this.#receiver!.onContentEnd(trailers)
+    if (!this.isOver) this.#receiver!.onContentEnd(withoutNominated(trailers, this.request.fields))
     this.#carrier.contentEnded()
   }
 
@@ -201,7 +204,8 @@ export class ServerExchange implements Exchange, ContentSink {
   }
 
   /** RFC 9112 §9.3: what the version takes for granted is not said. */
-  #connectionField(isPersistent: boolean): string {
+  #connectionField(status: number, isPersistent: boolean): string {
+    if (status === UPGRADE_REQUIRED) return isPersistent ? 'Connection: Upgrade\r\n' : 'Connection: close, Upgrade\r\n'
     if (!isPersistent) return 'Connection: close\r\n'
     return this.request.version === '1.0' ? 'Connection: keep-alive\r\n' : ''
   }

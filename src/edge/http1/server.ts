@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ClientFacts, Exchange } from '../exchange/exchange.ts'
 import type { RefusedRequest } from '../exchange/refused-request.ts'
+import type { HttpDate } from '../http-date.ts'
 import type { Sweep } from '../sweep.ts'
 import { SERVER_DEADLINES, type ServerDeadlines } from './deadlines.ts'
 import { type MessageLimits, REQUEST_LIMITS } from './limits.ts'
@@ -9,6 +10,7 @@ import { ServerConnection, type ServerConnectionOptions } from './server-connect
 
 export type Http1ServerOptions = {
   readonly sweep: Sweep
+  readonly date: HttpDate
   /** Called for each request. Must call `receive` on it before it returns. */
   readonly onExchange: (exchange: Exchange) => void
   /** A request broke a rule, and was answered accordingly. It is given where `onExchange` was not called for it. */

@@ -9,6 +9,7 @@ import {
   type UpstreamExchange,
   type UpstreamRequest,
 } from '../exchange/exchange.ts'
+import { withoutNominated } from '../fields.ts'
 import type { Sweep, Swept } from '../sweep.ts'
 import { ContentReader, type ContentSink } from './content-reader.ts'
 import type { UpstreamDeadlines } from './deadlines.ts'
@@ -23,6 +24,9 @@ import { Http1UpstreamExchange, type UpstreamCarrier } from './upstream-exchange
 
 /** Early hints come once or twice, progress reports now and then; Go allows 5. */
 const MAX_INFORMATIONAL_RESPONSES = 16
+
+/** For a goodbye to leave. Nothing else waits then. */
+const GOODBYE_MS = 1000
 
 /** RFC 8446 §5.1. A port where TLS is spoken answers so to whoever does not. */
 const TLS_ALERT = 0x15
@@ -124,10 +128,16 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
     return this.#exchange
   }
 
-  /** Closes it at once. The receiver of a response that is under way hears nothing more. */
+  /**
+   * Closes it at once; over TLS with a goodbye (RFC 9112 §9.8), unless something waits that may never go. The receiver of a
+   * response that is under way hears nothing more.
+   */
   drop(): void {
+    const isSilent = this.#phase === 'connecting' || this.#phase === 'closed' || !this.writer.isIdle
     this.#phase = 'closed'
-    this.#socket.destroy()
+    this.#since = this.#options.sweep.now
+    if (isSilent || !('encrypted' in this.#socket)) this.#socket.destroy()
+    else this.#socket.destroySoon()
   }
 
   resumeReading(): void {
@@ -243,7 +253,8 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
   /** The response is whole. An answer that comes before the request is whole leaves the connection of no use (RFC 9112 §9.3). */
   #finish(isAllRead: boolean): void {
     const exchange = this.#exchange!
-    const isReusable = isAllRead && this.#response!.isPersistent && exchange.isSent && this.writer.isIdle
+    const { isPersistent, head } = this.#response!
+    const isReusable = isAllRead && isPersistent && exchange.isSent && this.writer.isIdle
     this.#exchange = undefined
     this.#response = undefined
     if (isReusable) {
@@ -251,7 +262,7 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
       if (this.#isHeldBack) this.resumeReading()
       this.#options.onFree(this)
     } else this.drop()
-    exchange.finish(this.#trailers)
+    exchange.finish(withoutNominated(this.#trailers, head.fields))
   }
 
   #onReadEnd(): void {
@@ -266,6 +277,8 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
       case 'other-protocol':
         this.#phase = 'half-closed'
         return this.#exchange!.receiver.onContentEnd(NO_FIELDS)
+      case 'closed':
+        return
       default:
         return this.drop()
     }
@@ -334,6 +347,9 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
         break
       case 'reading-content':
         if (!this.#isHeldBack && elapsed > contentPauseMs) this.#timeOut('it paused within the response for too long')
+        break
+      case 'closed':
+        if (elapsed > GOODBYE_MS) this.#socket.destroy()
         break
     }
   }

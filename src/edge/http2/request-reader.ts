@@ -1,4 +1,5 @@
 import { type RequestHead, UNKNOWN_LENGTH } from '../exchange/exchange.ts'
+import { type Expectation, readExpectation } from '../expectation.ts'
 import { parseHost } from '../host.ts'
 import { checkField, FieldRole, isPseudoField, parseContentLength } from './field-rules.ts'
 import { streamError } from './http2-error.ts'
@@ -8,7 +9,7 @@ export type ReadRequest = {
   readonly head: RequestHead
   /** As in `Exchange`. */
   readonly contentLength: number
-  readonly expectsContinue: boolean
+  readonly expectation: Expectation
   /** The value of its Priority field. */
   readonly priority: string | undefined
 }
@@ -61,7 +62,7 @@ export class RequestReader {
       takesTrailers: section.takesTrailers,
     }
     const contentLength = section.contentLengthOf(endsStream, protocol !== undefined)
-    return { head, contentLength, expectsContinue: section.expectsContinue, priority: section.priority }
+    return { head, contentLength, expectation: section.expectation, priority: section.priority }
   }
 
   /** RFC 9113 §8.3.1: `:authority`, or Host where there is none; both only if they are the same. */
@@ -93,7 +94,7 @@ class RequestSection {
   protocol: string | undefined
   host: string | undefined
   priority: string | undefined
-  expectsContinue = false
+  expect: string | undefined
   takesTrailers = false
   #contentLength: number | undefined
   readonly #fields: string[] = []
@@ -154,7 +155,7 @@ class RequestSection {
         this.#contentLength = parseContentLength(value)
         break
       case FieldRole.expect:
-        this.expectsContinue = value.toLowerCase() === '100-continue'
+        this.expect = this.expect === undefined ? value : `${this.expect}, ${value}`
         break
       case FieldRole.priority:
         // RFC 9110 §5.3: repeated fields are one list.
@@ -176,6 +177,10 @@ class RequestSection {
   regularFields(): string[] {
     if (this.#crumbs !== undefined) this.#fields.push('cookie', this.#crumbs)
     return this.#fields
+  }
+
+  get expectation(): Expectation {
+    return this.expect === undefined ? 'none' : readExpectation(this.expect)
   }
 
   /** RFC 9113 §8.1.1: what is announced must be what comes. */

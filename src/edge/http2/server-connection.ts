@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { type ClientFacts, type Exchange, type Fields, NO_FIELDS } from '../exchange/exchange.ts'
 import { cutGlimpse, type RefusedRequest } from '../exchange/refused-request.ts'
+import type { HttpDate } from '../http-date.ts'
+import { ALLOWED_METHODS } from '../middleware/max-forwards.ts'
 import type { Sweeping } from '../sweep.ts'
 import { leavesHttp } from '../upgrade.ts'
 import { Http2Connection } from './connection.ts'
@@ -22,6 +24,7 @@ export type Http2ServerOptions = {
   /** What requests on this connection have, whatever they claim. */
   readonly scheme: 'http' | 'https'
   readonly sweep: Sweeping
+  readonly date: HttpDate
   readonly onExchange: (exchange: Exchange) => void
   /** A request was answered, or reset, without a call of `onExchange`. */
   readonly onRefusal?: (request: RefusedRequest) => void
@@ -37,7 +40,12 @@ export type Http2ServerOptions = {
 const DRAIN_PING = Buffer.from('draining', 'latin1')
 
 /** What is answered without a look at who would serve it, by the rule that was broken. */
-const REFUSALS = { 'fields-too-large': 431, 'method-not-served': 405, 'protocol-not-served': 501 } as const
+const REFUSALS = {
+  'fields-too-large': 431,
+  'method-not-served': 405,
+  'expectation-unsupported': 417,
+  'protocol-not-served': 501,
+} as const
 const CONTENT_OVERDUE = 'content-incomplete-in-time'
 const RESET_RECEIVED = 'reset-received'
 const REFUSAL_PING = Buffer.from('refused!', 'latin1')
@@ -51,6 +59,7 @@ type Drain = { readonly stage: 'none' | 'announced' | 'final'; readonly since: n
 /** HTTP/2 with a client. */
 export class Http2ServerConnection extends Http2Connection<ServerStream> {
   readonly #client: ClientFacts
+  readonly #date: HttpDate
   readonly #onExchange: (exchange: Exchange) => void
   readonly #onRefusal: (request: RefusedRequest) => void
   readonly #requests: RequestReader
@@ -64,13 +73,14 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   readonly #priorities = new Map<number, Priority>()
 
   constructor(options: Http2ServerOptions) {
-    const { socket, client, scheme, sweep, onExchange, onClose = ignore, onStreamError = ignore } = options
+    const { socket, client, scheme, sweep, date, onExchange, onClose = ignore, onStreamError = ignore } = options
     const { limits = SERVER_LIMITS, onRefusal = ignore } = options
     super(
       { socket, sweep, limits, onClose, onStreamError },
       { peer: 'client', settings: serverSettings(limits), credit: 'on-consumption' },
     )
     this.#client = client
+    this.#date = date
     this.#onExchange = onExchange
     this.#onRefusal = onRefusal
     this.#requests = new RequestReader(scheme)
@@ -167,7 +177,7 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
 
   protected sweepStream(stream: ServerStream, now: number): void {
     if (stream.refusedAt === undefined) {
-      if (stream.isContentOverdue(now, this.limits)) stream.timeOut(CONTENT_OVERDUE)
+      if (stream.isContentOverdue(now, this.limits)) stream.timeOut(CONTENT_OVERDUE, this.#date.now())
     } else if (now - stream.refusedAt >= this.limits.declineMs) this.#endRefused(stream)
   }
 
@@ -195,6 +205,7 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
     const request = this.#read(fields, endsStream)
     const { method, upgrade } = request.head
     if (method === 'CONNECT') return this.#refuse(streamId, fields, 'method-not-served', endsStream)
+    if (request.expectation === 'unknown') return this.#refuse(streamId, fields, 'expectation-unsupported', endsStream)
     // As RFC 9220 §3 has it.
     if (upgrade !== undefined && !leavesHttp(upgrade))
       return this.#refuse(streamId, fields, 'protocol-not-served', endsStream)
@@ -248,7 +259,8 @@ export class Http2ServerConnection extends Http2Connection<ServerStream> {
   #refuse(streamId: number, fields: Fields, why: keyof typeof REFUSALS, endsStream: boolean): void {
     const status = REFUSALS[why]
     this.#onRefusal(refusedRequest(fields, status, why))
-    this.answer(streamId, [':status', String(status), 'content-length', '0'])
+    const allow = why === 'method-not-served' ? ['allow', ALLOWED_METHODS] : []
+    this.answer(streamId, [':status', String(status), 'content-length', '0', 'date', this.#date.now(), ...allow])
     if (!endsStream) this.output.frames.rstStream(streamId, ErrorCode.noError)
     this.closedStreams.add(streamId, endsStream ? 'ended' : 'reset-sent')
     this.budgets.charge('resets')

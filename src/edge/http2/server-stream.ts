@@ -68,7 +68,7 @@ export class ServerStream extends Http2Stream implements Exchange {
     super(id, sendWindow)
     this.request = request.head
     this.contentLength = request.contentLength
-    this.expectsContinue = request.expectsContinue && request.contentLength !== 0
+    this.expectsContinue = request.expectation === 'continue' && request.contentLength !== 0
     this.client = client
     this.#host = host
   }
@@ -179,9 +179,13 @@ export class ServerStream extends Http2Stream implements Exchange {
     return false
   }
 
-  /** Answers 408 instead of whoever handles the request, who is told that it is over. */
-  timeOut(why: string): void {
-    this.respond({ status: REQUEST_TIMEOUT, fields: NO_FIELDS }, 0)
+  /**
+   * Answers 408 instead of whoever handles the request, who is told that it is over.
+   *
+   * @param date of its Date field.
+   */
+  timeOut(why: string, date: string): void {
+    this.respond({ status: REQUEST_TIMEOUT, fields: ['date', date] }, 0)
     this.end()
     this.over('aborted', why)
   }

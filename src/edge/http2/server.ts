@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ClientFacts, Exchange } from '../exchange/exchange.ts'
 import type { RefusedRequest } from '../exchange/refused-request.ts'
+import type { HttpDate } from '../http-date.ts'
 import type { Sweeping } from '../sweep.ts'
 import type { Http2Error } from './http2-error.ts'
 import type { Http2Limits } from './limits.ts'
@@ -9,6 +10,7 @@ import { Http2ServerConnection } from './server-connection.ts'
 export type Http2ServerOptions = {
   readonly limits?: Http2Limits
   readonly sweep: Sweeping
+  readonly date: HttpDate
   readonly onExchange: (exchange: Exchange) => void
   /** A request was answered, or reset, without a call of `onExchange`. */
   readonly onRefusal: (request: RefusedRequest, client: ClientFacts) => void
@@ -28,12 +30,13 @@ export class Http2Server {
 
   /** Takes over a connection whose TLS handshake chose `h2`. */
   accept(socket: Socket, client: ClientFacts): void {
-    const { sweep, limits, onExchange, onRefusal, onError } = this.#options
+    const { sweep, date, limits, onExchange, onRefusal, onError } = this.#options
     const connection = new Http2ServerConnection({
       socket,
       client,
       scheme: 'https',
       sweep,
+      date,
       ...(limits !== undefined && { limits }),
       onExchange,
       onRefusal: (request) => onRefusal(request, client),

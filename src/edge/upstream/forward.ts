@@ -122,7 +122,7 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
   #requestFor({ httpVersion }: UpstreamLine, handshake: WebSocketHandshake | undefined): UpstreamRequest {
     const { request, contentLength } = this.#exchange
     const { method, scheme, authority, target, upgrade, takesTrailers } = request
-    const fields = requestFields(request, this.#options.told)
+    const fields = requestFields(this.#exchange, this.#options.told)
     const plain = { method, scheme, authority, target, fields, contentLength, upgrade, takesTrailers }
     if (upgrade === undefined) return plain
     // RFC 8441 §4 has no place for a method: what asks by another than GET goes on without the upgrade.

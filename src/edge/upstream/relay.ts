@@ -9,9 +9,11 @@ import {
 import type { HttpDate } from '../http-date.ts'
 import type { UpstreamLine } from './pool.ts'
 import type { Told } from './request-fields.ts'
-import { chosenProtocol, isDated, responseFields } from './response-fields.ts'
+import { chosenProtocol, isDated, responseFields, upgradeFields } from './response-fields.ts'
 import { viaValue } from './via.ts'
 import { isAccepted, oneProtocol, type WebSocketHandshake } from './websocket.ts'
+
+const UPGRADE_REQUIRED = 426
 
 const NOT_OFFERED: ExchangeFailure = {
   code: 'response-malformed',
@@ -72,6 +74,8 @@ export class Relay implements ResponseReceiver {
     this.#forwarding.responded()
     const { status, reason } = head
     const fields = responseFields(head.fields)
+    if (status === UPGRADE_REQUIRED && this.#exchange.request.version !== '2')
+      fields.push(...upgradeFields(head.fields))
     if (!isDated(fields)) fields.push('Date', this.#options.date.now())
     if (this.#options.told.via) fields.push('Via', viaValue(this.#httpVersion))
     this.#exchange.respond({ status, reason, fields }, contentLength)

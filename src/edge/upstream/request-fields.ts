@@ -1,6 +1,7 @@
-import type { RequestHead } from '../exchange/exchange.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import { type FieldRole, isBelievedOfProxy, keepFields } from '../fields.ts'
 import type { Origin } from '../forwarding.ts'
+import { withOneForwardLess } from '../middleware/max-forwards.ts'
 import { forwardedValue } from './forwarded.ts'
 import { viaValue } from './via.ts'
 
@@ -13,14 +14,18 @@ export type Told = {
   /** Via (RFC 9110 §7.6.3). */
   readonly via: boolean
 }
-
 /**
  * The fields that the upstream gets: what the client sent, without what concerns its own connection or claims to come from
  * a proxy, and with what we know ourselves. Ours come last, so that nothing the client nominates in Connection can remove
  * them. Host and what concerns the upstream's connection are the codec's.
  */
-export function requestFields(request: RequestHead, { origin, requestId, forwarded, via }: Told): string[] {
-  const fields = keepFields(request.fields, origin.isFromProxy ? isPassedOnFromProxy : isPassedOn)
+export function requestFields(
+  { request, expectsContinue }: Pick<Exchange, 'request' | 'expectsContinue'>,
+  { origin, requestId, forwarded, via }: Told,
+): string[] {
+  const fields = keepFields(withOneForwardLess(request), origin.isFromProxy ? isPassedOnFromProxy : isPassedOn)
+  // RFC 9110 §10.1.1: never without content, nor for who cannot wait.
+  if (expectsContinue) fields.push('Expect', '100-continue')
   fields.push('X-Forwarded-For', origin.chain)
   fields.push('X-Forwarded-Proto', origin.scheme)
   fields.push('X-Forwarded-Host', origin.host)
@@ -31,7 +36,7 @@ export function requestFields(request: RequestHead, { origin, requestId, forward
 }
 
 function isPassedOn(role: FieldRole): boolean {
-  return role === 'end-to-end' || role === 'expect' || role === 'date'
+  return role === 'end-to-end' || role === 'date'
 }
 
 function isPassedOnFromProxy(role: FieldRole, name: string): boolean {

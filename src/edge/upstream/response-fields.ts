@@ -23,6 +23,11 @@ export function isDated(fields: Fields): boolean {
   return false
 }
 
+/** What a 426 would serve, which only HTTP/1.1 has a field for (RFC 9110 §15.5.22). */
+export function upgradeFields(fields: Fields): Fields {
+  return fields.filter((_, at) => fieldRole(fields[at - (at % 2)]!) === 'upgrade')
+}
+
 /** The one protocol that a 101 chose of those that were offered; undefined if it named another (RFC 9110 §7.8). */
 export function chosenProtocol(fields: Fields, offered: string): string | undefined {
   const offers = offered.split(',').map((protocol) => protocol.trim().toLowerCase())

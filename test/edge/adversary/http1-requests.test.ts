@@ -177,6 +177,8 @@ for (const [line, rows] of Object.entries(REFUSED))
         const answer = await edge.tell(way, bytes + SMUGGLED)
         assert.deepEqual(statusesIn(answer), [status], `${way}: ${answer}`)
         assert.match(answer, /\r\nConnection: close\r\n/)
+        // RFC 9110 §6.6.1.
+        assert.match(answer, /\r\nDate: \w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT\r\n/)
       }
       assert.deepEqual(witness.testimony(), [])
     })
@@ -238,7 +240,7 @@ const TAKEN: readonly Taken[] = [
   },
   {
     name: 'chunks with extensions, which are dropped (RFC 9112 §7.1.1)',
-    bytes: post(`Transfer-Encoding: CHUNKED\r\n${CLOSE}`, '005;a="b;c"\r\nhello\r\n6;x\r\n world\r\n000\r\n\r\n'),
+    bytes: post(`Transfer-Encoding: CHUNKED\r\n${CLOSE}`, '005;a="b;c"\r\nhello\r\n6 \t; x\r\n world\r\n000\r\n\r\n'),
     method: 'POST',
     content: 'hello world',
   },
@@ -265,6 +267,13 @@ const TAKEN: readonly Taken[] = [
     content: 'hello',
   },
   { name: 'content of GET', bytes: `${get(`${HOST}Content-Length: 5\r\n${CLOSE}`)}hello`, content: 'hello' },
+  {
+    name: '100-continue, in a list (RFC 9110 §5.6.1.2, §10.1.1)',
+    bytes: post(`Content-Length: 5\r\nExpect: ,100-continue, 100-Continue ,\r\n${CLOSE}`, 'hello'),
+    method: 'POST',
+    content: 'hello',
+    fields: ['Expect', '100-continue'],
+  },
   {
     name: '100-continue, answered once',
     bytes: post(`Content-Length: 5\r\nExpect: 100-Continue\r\n${CLOSE}`, 'hello'),
@@ -328,6 +337,21 @@ test('HTTP/1.0 gets no chunks and no 1xx, and is closed unless it asks to be kep
       ['/1', '/2'],
     )
   }
+})
+
+test('nothing is expected of an upstream without content, or for a client of HTTP/1.0 (RFC 9110 §10.1.1)', async () => {
+  const expecting = `Expect: 100-continue\r\n${CLOSE}`
+  for (const bytes of [get(HOST + expecting), `POST / HTTP/1.0\r\n${HOST}${expecting}Content-Length: 5\r\n\r\nhello`]) {
+    assert.deepEqual(statusesIn(await edge.tell('http', bytes)), [200])
+    const [one] = witness.testimony()
+    assert.ok(!one!.fields.includes('Expect'), one!.fields.join())
+  }
+})
+
+test('a trailer that Connection nominates ends here (RFC 9110 §7.6.1)', async () => {
+  const trailers = '1\r\nx\r\n0\r\nX-Hop: 1\r\nX-End: 2\r\n\r\n'
+  await edge.tell('http', post('Connection: close, x-hop\r\nTransfer-Encoding: chunked\r\n', trailers))
+  assert.deepEqual(witness.testimony()[0]?.trailers, ['X-End', '2'])
 })
 
 test('content that was not asked for is never a request (RFC 9110 §10.1.1)', async () => {

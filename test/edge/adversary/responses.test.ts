@@ -250,6 +250,23 @@ test('fields of the connection, and those that it nominates, end here (RFC 9110 
   assert.deepEqual(Object.keys(told.fields).sort(), [':status', 'date', 'x-end'])
 })
 
+test('a trailer that Connection nominates ends here, too', async () => {
+  const chunks = '1\r\nx\r\n0\r\nX-Hop: 1\r\nX-End: 2\r\n\r\n'
+  const target = scripted(says(`${OK}Connection: x-hop\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`))
+  const told = await askHttp2(session, { ':path': target })
+  assert.deepEqual([told.content, Object.keys(told.trailers)], ['x', ['x-end']])
+})
+
+test('426 says what would be served, over HTTP/1.1 alone (RFC 9110 §15.5.22)', async () => {
+  const target = scripted(
+    says('HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n'),
+  )
+  const answer = await edge.tell('http', get(target))
+  assert.match(answer, /^HTTP\/1\.1 426 [\s\S]*\r\nUpgrade: websocket\r\n[\s\S]*\r\nConnection: close, Upgrade\r\n/)
+  const told = await askHttp2(session, { ':path': target })
+  assert.deepEqual([told.status, told.fields['upgrade']], [426, undefined])
+})
+
 test('an upstream that dribbles is waited for, byte by byte', async () => {
   const bytes = `${OK}X: y\r\nTransfer-Encoding: chunked\r\n\r\n2;a=b\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n`
   const target = scripted((socket) => {

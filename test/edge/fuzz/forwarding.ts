@@ -16,7 +16,7 @@ const PATIENCE_MS = 10_000
 /** RFC 9110 §7.6.1, and what else is about the client's own connection or its framing. */
 const NOT_PASSED_ON = new Set([
   ...['connection', 'proxy-connection', 'keep-alive', 'te', 'transfer-encoding', 'upgrade', 'http2-settings'],
-  ...['content-length', 'host'],
+  ...['content-length', 'host', 'expect'],
 ])
 
 /** An edge with an independent parser behind it: what it forwards must be to that parser what it was to the edge. */
@@ -121,6 +121,12 @@ function isForwardedWhole({ head, trailers }: ReadRequest): boolean {
   return trailers !== undefined && isOurs(head.authority) && !head.target.startsWith('/.well-known/acme-challenge/')
 }
 
+/** RFC 9110 §10.1.1. What expects anything else is refused, but in HTTP/1.0 where nothing is expected. */
+function expectsContinue({ version, fields }: ReadRequest['head']): boolean {
+  const said = fields.filter((_, at) => at % 2 === 1 && fields[at - 1]!.toLowerCase() === 'expect').join(',')
+  return version !== '1.0' && /(^|,)[\t ]*100-continue[\t ]*(,|$)/i.test(said)
+}
+
 /** RFC 9110 §10.1.4; HTTP/1.0 has no trailers. */
 function readsTrailers({ version, fields }: ReadRequest['head']): boolean {
   const said = fields.filter((_, at) => at % 2 === 1 && fields[at - 1]!.toLowerCase() === 'te').join(',')
@@ -139,6 +145,7 @@ export function testimonyOf(
     ([name]) => !NOT_PASSED_ON.has(name.toLowerCase()) && !nominated.has(name.toLowerCase()) && !isClaim(name),
   )
   const forwarded = ['X-Forwarded-For', '127.0.0.1', 'X-Forwarded-Proto', scheme, 'X-Forwarded-Host', head.authority]
+  const expected = contentLength !== 0 && expectsContinue(head) ? ['Expect', '100-continue'] : []
   const framing = framingOf(head.method, contentLength)
   const connection =
     head.upgrade !== undefined
@@ -149,9 +156,11 @@ export function testimonyOf(
   return {
     method: head.method,
     target: head.target,
-    fields: ['Host', head.authority, ...kept.flat(), ...forwarded, ...framing, ...connection],
+    fields: ['Host', head.authority, ...kept.flat(), ...expected, ...forwarded, ...framing, ...connection],
     content,
-    trailers: trailers ?? [],
+    trailers: pairs(trailers ?? [])
+      .filter(([name]) => !nominated.has(name.toLowerCase()))
+      .flat(),
   }
 }
 

@@ -68,7 +68,10 @@ for (const [bytes, code] of [
   ['0x5\r\n', 'chunk-size-invalid'],
   ['5_0\r\n', 'chunk-size-invalid'],
   ['5 \r\n', 'chunk-size-invalid'],
-  ['5 ;a\r\n', 'chunk-size-invalid'],
+  ['5 a;\r\n', 'chunk-size-invalid'],
+  ['5 5\r\n', 'chunk-size-invalid'],
+  ['5\t\nhello', 'chunk-size-invalid'],
+  [' ;a\r\n', 'chunk-size-invalid'],
   ['\xb5\r\n', 'chunk-size-invalid'],
   [';a\r\n', 'chunk-size-invalid'],
   ['5\nhello', 'chunk-line-end-invalid'],
@@ -91,6 +94,14 @@ for (const [bytes, code] of [
 ] as const)
   test(`refuses the chunks ${JSON.stringify(bytes)}: ${code} (RFC 9112 §7.1)`, () =>
     assert.equal(readContent(bytes, CHUNKED).refused, code))
+
+test('white space before an extension is taken (RFC 9112 §7.1.1)', () => {
+  assert.deepEqual(
+    readContent('5 \t;a\r\nhello\r\n0 ;b\r\n\r\n', CHUNKED),
+    readContent('5\r\nhello\r\n0\r\n\r\n', CHUNKED),
+  )
+  assert.equal(readContent(`5${' '.repeat(300)};a\r\n`, CHUNKED).refused, 'chunk-line-too-long')
+})
 
 test('what may surround chunks has limits', () => {
   const limits = { ...REQUEST_LIMITS, chunkLineBytes: 10, chunkExtensionBytes: 20, trailerBytes: 20, trailerCount: 2 }

@@ -127,6 +127,7 @@ test('an absolute target and Host name the same place (RFC 9112 §3.2.2)', () =>
   assert.equal(readRequest(requestOf('GET http://a.test:81/ HTTP/1.1')), 'host-contradicted')
   acceptedRequest(requestOf('GET http://A.TEST:80/ HTTP/1.1'))
   assert.equal(acceptedRequest('GET http://b.test/ HTTP/1.0\r\n\r\n').request.authority, 'b.test')
+  assert.equal(readRequest(requestOf('GET http://a.test/ HTTP/1.1', 'Host: a/b\r\n')), 'host-invalid')
 })
 
 test('HTTP/1.0 needs no Host', () => {

@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test'
 import { connect as connectTls, type SecureContext, TLSSocket } from 'node:tls'
 import type { ClientFacts, Exchange, Fields, Outcome, RequestReceiver } from '../../../src/edge/exchange/exchange.ts'
 import type { RefusedRequest } from '../../../src/edge/exchange/refused-request.ts'
+import { HttpDate } from '../../../src/edge/http-date.ts'
 import { SERVER_DEADLINES } from '../../../src/edge/http1/deadlines.ts'
 import { Http1Server } from '../../../src/edge/http1/server.ts'
 import { Sweep } from '../../../src/edge/sweep.ts'
@@ -92,6 +93,7 @@ export async function served(
   let latest: Socket | undefined
   const server = new Http1Server({
     sweep,
+    date: new HttpDate({ now: () => 0 }),
     deadlines: SERVER_DEADLINES,
     onExchange: (exchange) => {
       const one = new Seen(exchange)

@@ -102,6 +102,7 @@ test('head and first content leave in one write', async (t) => {
 for (const [version, fields, isKept, head] of [
   ['1.0', '', false, 'Content-Length: 2\r\nConnection: close\r\n'],
   ['1.0', 'Connection: keep-alive\r\n', true, 'Content-Length: 2\r\nConnection: keep-alive\r\n'],
+  ['1.0', 'Connection: keep-alive, close\r\n', false, 'Content-Length: 2\r\nConnection: close\r\n'],
   ['1.1', '', true, 'Content-Length: 2\r\n'],
   ['1.1', 'Connection: close\r\n', false, 'Content-Length: 2\r\nConnection: close\r\n'],
 ] as const)

@@ -202,6 +202,7 @@ for (const [version, field, isKept] of [
   ['1.1', 'Connection: close\r\n', false],
   ['1.0', '', false],
   ['1.0', 'Connection: keep-alive\r\n', true],
+  ['1.0', 'Connection: keep-alive, close\r\n', false],
 ] as const)
   test(`HTTP/${version} with ${JSON.stringify(field)} ${isKept ? 'is used again' : 'is not'} (RFC 9112 §9.3)`, async (t) => {
     const { ask, peer, events, closed } = await connected(t)

@@ -5,7 +5,7 @@ import { type Http2Limits, SERVER_LIMITS } from '../../../src/edge/http2/limits.
 import { Http2ServerConnection } from '../../../src/edge/http2/server-connection.ts'
 import { FrameTrace, PREFACE, settings, settingsAck } from './frames.ts'
 import { MemorySocket } from './memory-socket.ts'
-import { TestSweep, turn } from './test-sweep.ts'
+import { TestSweep, testDate, turn } from './test-sweep.ts'
 
 /** A request as its handler sees it, with what came for it. */
 export class Served implements RequestReceiver {
@@ -93,6 +93,7 @@ export class ClientScript {
       },
       scheme,
       sweep: this.sweep,
+      date: testDate,
       limits: { ...SERVER_LIMITS, ...limits },
       onExchange: (exchange) => {
         const served = new Served(exchange)

@@ -6,7 +6,7 @@ import { type Http2Limits, SERVER_LIMITS } from '../../../src/edge/http2/limits.
 import { Http2ServerConnection } from '../../../src/edge/http2/server-connection.ts'
 import { Http2UpstreamConnection } from '../../../src/edge/http2/upstream-connection.ts'
 import { Served } from './client-script.ts'
-import { TestSweep } from './test-sweep.ts'
+import { TestSweep, testDate } from './test-sweep.ts'
 
 // Connections in clear text over loopback, with node:http2 (nghttp2) at the other end.
 
@@ -38,6 +38,7 @@ export async function startServer(
       },
       scheme: 'http',
       sweep: new TestSweep(),
+      date: testDate,
       limits,
       onExchange: (exchange) => serve(new Served(exchange)),
     })

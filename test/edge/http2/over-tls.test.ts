@@ -7,7 +7,7 @@ import { Http2ServerConnection } from '../../../src/edge/http2/server-connection
 import { certificate, rootPem, serveTls } from '../tls/served.ts'
 import { Served, serveHello } from './client-script.ts'
 import { ask } from './live.ts'
-import { TestSweep } from './test-sweep.ts'
+import { TestSweep, testDate } from './test-sweep.ts'
 
 // Our server's role behind the TLS acceptor, where a connection comes with what was read ahead of it.
 
@@ -23,7 +23,7 @@ async function connectTls(t: TestContext, serve: (served: Served) => void): Prom
       tls: undefined,
     }
     const onExchange = (exchange: Served['exchange']): void => serve(new Served(exchange))
-    new Http2ServerConnection({ socket, client, scheme: 'https', sweep: new TestSweep(), onExchange })
+    new Http2ServerConnection({ socket, client, scheme: 'https', sweep: new TestSweep(), date: testDate, onExchange })
   })
   const session = connect(`https://127.0.0.1:${tls.port}`, { servername: 'a.test', ca: await rootPem() })
   session.on('error', () => {})

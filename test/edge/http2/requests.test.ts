@@ -152,17 +152,28 @@ test('a client that resets its stream ends the request at once (§5.4.2)', async
   assert.deepEqual(await client.read(), [])
 })
 
+test('what expects something else than 100-continue is answered 417 (RFC 9110 §10.1.1)', async () => {
+  const client = await connectedClient()
+  for (const [at, value] of ['x', '100-continue, x', 'x=1'].entries())
+    assert.match((await client.send(get(2 * at + 1, 'expect', value)))[0]!, /:status=417 .* date=/)
+  assert.equal(client.served.length, 0)
+  await client.send(post(7, 'expect', ', 100-Continue'))
+  assert.equal(client.served[0]?.exchange.expectsContinue, true)
+})
+
 test('fields beyond the limits are answered 431, and the next request is served (§10.5.1)', async () => {
   const client = await connectedClient()
   const large = get(1, 'x', 'y'.repeat(16_000), 'x', 'y'.repeat(300))
   const crumbs = Array.from({ length: 100 }, (_, at) => ['cookie', `c${at}=1`]).flat()
   const client2 = await connectedClient({ limits: { maxHeaderListBytes: 16_000 } })
-  assert.deepEqual(await client2.send(large, get(3)), ['HEADERS 1 ES :status=431 content-length=0'])
+  assert.deepEqual(await client2.send(large, get(3)), [
+    'HEADERS 1 ES :status=431 content-length=0 date=Thu, 01 Jan 1970 00:00:00 GMT',
+  ])
   assert.equal(client2.served.length, 1)
   const [{ status, why, method, authority }] = client2.refused as [RefusedRequest]
   assert.deepEqual([status, why, method, authority], [431, 'fields-too-large', 'GET', 'a.test'])
   assert.deepEqual(await client.send(post(1, ...crumbs), get(3)), [
-    'HEADERS 1 ES :status=431 content-length=0',
+    'HEADERS 1 ES :status=431 content-length=0 date=Thu, 01 Jan 1970 00:00:00 GMT',
     'RST_STREAM 1 NO_ERROR',
   ])
   assert.equal(client.served.length, 1)

@@ -1,4 +1,8 @@
+import { HttpDate } from '../../../src/edge/http-date.ts'
 import type { Sweeping, Swept } from '../../../src/edge/sweep.ts'
+
+/** It is the beginning of 1970 for whoever writes a Date. */
+export const testDate = new HttpDate({ now: () => 0 })
 
 /** A sweep whose time passes when the test says so. */
 export class TestSweep implements Sweeping {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { createServer, type TlsOptions } from 'node:tls'
 import type { UpstreamAddress, UpstreamSnapshot } from '../../../src/edge/snapshot.ts'
@@ -53,6 +53,32 @@ async function ask(t: TestContext, address: UpstreamAddress, tls: Partial<Upstre
   const answer = await exchangeBytes(proxy.port, GET)
   return { status: answer.slice(9, 12), log: proxy.log.of('upstream-broken').map(({ message }) => message)[0] ?? '' }
 }
+
+test('an upstream is told goodbye before its connection closes (RFC 9112 §9.8)', async (t) => {
+  // TLS 1.2 does not hide what is an alert (RFC 5246 §6.2.1).
+  const { port } = await secured(t, { cert: await selfSigned('backend'), key, maxVersion: 'TLSv1.2' })
+  const records: Buffer[] = []
+  const closed = Promise.withResolvers<void>()
+  const wire = createTcpServer((front) => {
+    const behind = connect(port, '127.0.0.1')
+    for (const socket of [front, behind]) socket.on('error', () => {})
+    front.on('data', (bytes: Buffer) => {
+      records.push(bytes)
+      behind.write(bytes)
+    })
+    front.on('close', closed.resolve)
+    behind.pipe(front)
+  })
+  wire.listen(0, '127.0.0.1')
+  await once(wire, 'listening')
+  t.after(() => wire.close())
+  assert.equal((await ask(t, https((wire.address() as AddressInfo).port), { verify: false })).status, '200')
+  await closed.promise
+  const types: number[] = []
+  const sent = Buffer.concat(records)
+  for (let at = 0; at < sent.length; at += 5 + sent.readUInt16BE(at + 3)) types.push(sent[at]!)
+  assert.equal(types.at(-1), 0x15, types.join())
+})
 
 const https = (port: number, host = '127.0.0.1'): UpstreamAddress => ({ scheme: 'https', host, port })
 
