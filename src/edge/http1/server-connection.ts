@@ -55,7 +55,7 @@ export class ServerConnection implements Carrier, Swept {
   #isPersistent = true
   #isDraining = false
   /** The client has closed its sending side, */
-  #hasEnd = false
+  #isEndSeen = false
   /** and all that it had sent by then has had its turn. */
   #isReadEnded = false
   readonly #intake: Intake
@@ -87,7 +87,7 @@ export class ServerConnection implements Carrier, Swept {
     sweep.add(this)
     socket.on('data', (bytes: Buffer) => this.#onData(bytes))
     socket.on('end', () => {
-      this.#hasEnd = true
+      this.#isEndSeen = true
       if (!this.#intake.hasAhead) this.#guard(this.#onReadEnd)
     })
     socket.on('error', () => socket.destroy())
@@ -138,7 +138,7 @@ export class ServerConnection implements Carrier, Swept {
     this.#isPersistent = false
     this.#phase = 'tunnel'
     this.#since = this.#options.sweep.now
-    if (this.#intake.hasAhead || this.#hasEnd) process.nextTick(() => this.#readAhead())
+    if (this.#intake.hasAhead || this.#isEndSeen) process.nextTick(() => this.#readAhead())
   }
 
   responseEnded(): void {
@@ -240,7 +240,7 @@ export class ServerConnection implements Carrier, Swept {
   #readAhead(): void {
     const ahead = this.#intake.take()
     if (ahead !== undefined) this.#onData(ahead)
-    if (this.#hasEnd && !this.#intake.hasAhead) this.#guard(this.#onReadEnd)
+    if (this.#isEndSeen && !this.#intake.hasAhead) this.#guard(this.#onReadEnd)
   }
 
   #onReadEnd(): void {
@@ -262,8 +262,9 @@ export class ServerConnection implements Carrier, Swept {
   }
 
   /**
-   * A client may close its sending side once it has sent its request, and wait for the answer. Closing a page looks the same
-   * from here, until the next piece of the answer is met with a reset. TLS knows no half of a connection here.
+   * A client may close its sending side once it has sent its request, and wait for the answer (RFC 9112 §9.6). Closing a
+   * page looks the same from here, until the next piece of the answer is met with a reset. TLS knows no half of a
+   * connection here.
    */
   #isHalfClosable(): boolean {
     return this.#content.isComplete && (this.#exchange!.hasEnded || this.#socket.allowHalfOpen)

@@ -2,15 +2,12 @@ import type { Answer } from '../exchange/answer.ts'
 import type { Fields, RequestHead } from '../exchange/exchange.ts'
 import { fieldValue } from '../fields.ts'
 
-/** What is asked of a chain of servers, rather than of a resource (RFC 9110 §7.6.2). */
-const ALONG_THE_CHAIN = new Set(['OPTIONS', 'TRACE'])
-
 /** The methods that are known to be served; an application may have more. */
 export const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
-/** To how many more servers the request may go, where it says so in a way that counts; undefined otherwise. */
+/** To how many more servers the request may go (RFC 9110 §7.6.2); undefined where it does not say, or its method ignores it. */
 export function forwardsLeft({ method, fields }: Pick<RequestHead, 'method' | 'fields'>): number | undefined {
-  if (!ALONG_THE_CHAIN.has(method)) return undefined
+  if (method !== 'OPTIONS' && method !== 'TRACE') return undefined
   const value = fieldValue(fields, 'max-forwards')
   return value !== undefined && /^[0-9]{1,15}$/.test(value) ? Number(value) : undefined
 }
