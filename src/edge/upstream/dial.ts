@@ -7,8 +7,17 @@ import type { TrustContexts } from './trust.ts'
 
 type HostAddress = Exclude<UpstreamAddress, { scheme: 'unix' }>
 
+/**
+ * Without a word from the upstream, its system is asked whether it still knows the connection. A reset is sent once and may
+ * be lost, and so may a machine: who only reads would not learn of it before `timeouts.idle` ends, of a tunnel not for an
+ * hour. As in Go.
+ */
+const KEEP_ALIVE_MS = 15_000
+
 const SOCKET_OPTIONS = {
   noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: KEEP_ALIVE_MS,
   allowHalfOpen: true,
   autoSelectFamily: true,
   // RFC 8305 §8 recommends 250 ms, which connectMs has room for with some addresses.
@@ -95,6 +104,8 @@ export class Dialer {
     }
     const socket = tls.connect(options)
     socket.setNoDelay(true)
+    // Node has forgotten the time by then if it is told before.
+    socket.once('connect', () => socket.setKeepAlive(true, KEEP_ALIVE_MS))
     socket.on('session', (session) => {
       this.#session = session
     })

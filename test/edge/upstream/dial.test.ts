@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
@@ -8,7 +9,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls'
 import type { UpstreamAddress } from '../../../src/edge/snapshot.ts'
-import { exchangeBytes, serve, siteOf } from '../serve.ts'
+import { Dialer } from '../../../src/edge/upstream/dial.ts'
+import { lookupUpstream } from '../../../src/edge/upstream/names.ts'
+import { TrustContexts } from '../../../src/edge/upstream/trust.ts'
+import { exchangeBytes, serve, siteOf, upstreamOf } from '../serve.ts'
 import { certificate, rootPem } from '../tls/served.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n'
@@ -95,3 +99,34 @@ test('a name with an address where nothing listens is reached at its other one',
   const { port } = server.address() as AddressInfo
   assert.match((await ask(t, { scheme: 'http', host: 'localhost', port })).answers[0]!, /ok$/)
 })
+
+const TCP_TABLE = '/proc/net/tcp'
+const skip = existsSync(TCP_TABLE) ? false : `needs ${TCP_TABLE}`
+
+/** What the system waits for on a connection from this machine to a port of it: `02` is to ask whether it still lives. */
+async function timerOfConnectionTo(port: number): Promise<string | undefined> {
+  const hex = port.toString(16).padStart(4, '0').toUpperCase()
+  const rows = (await readFile(TCP_TABLE, 'utf8')).split('\n').map((row) => row.trim().split(/\s+/))
+  // Address and port here, those there, the state (01 is established), queues, and the timer with its time.
+  return rows.find((row) => row[2]?.endsWith(`:${hex}`) && row[3] === '01')?.[5]?.slice(0, 2)
+}
+
+for (const [name, { scheme, header }] of Object.entries({
+  'clear text': { scheme: 'http', header: undefined },
+  TLS: { scheme: 'https', header: undefined },
+  'TLS after a PROXY header': { scheme: 'https', header: Buffer.from('PROXY UNKNOWN\r\n') },
+} as const))
+  test(`an upstream that is silent is asked whether it still lives: ${name}`, { skip }, async (t) => {
+    const server = createServer((socket) => socket.on('error', () => {}))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const upstream = upstreamOf({ scheme, host: '127.0.0.1', port })
+    const socket = new Dialer(upstream, new TrustContexts(), lookupUpstream).dial({ header })
+    t.after(() => {
+      socket.destroy()
+      server.close()
+    })
+    socket.on('error', () => {})
+    // What has been sent is acknowledged first, and that has a timer of its own.
+    while ((await timerOfConnectionTo(port)) !== '02') await new Promise((resolve) => setTimeout(resolve, 5))
+  })
