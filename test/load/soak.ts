@@ -20,17 +20,32 @@ export type Tally = {
 export type Figures = {
   readonly tally: Tally
   readonly faults: string[]
-  /** Of the workers, in MiB and descriptors: idle before and after, and at the most. */
-  readonly memory: { readonly before: number; readonly after: number; readonly most: number }
-  readonly descriptors: { readonly before: number; readonly after: number }
-  readonly workersReplaced: number
+  /** Of all workers, without load: before, and after each part of the time. */
+  readonly idle: readonly Idle[]
+  readonly mostMebibytes: number
+  readonly replaced: Readonly<Record<'killed' | 'drained', number>>
 }
 
-export type SoakOptions = { readonly seed: number; readonly workersStay: boolean }
+type Idle = { readonly mebibytes: number; readonly descriptors: number }
 
-/** Longer than the edge takes to give up on anything here. */
+/** What becomes of workers: SIGKILL ends them, SIGTERM lets them finish, and either way the supervisor replaces them. */
+export const WORKER_TROUBLES = ['killed', 'drained', 'both', 'stay'] as const
+
+export type SoakOptions = {
+  readonly seed: number
+  /** What leaks shows only in workers that grow old, so they may stay. */
+  readonly workers: (typeof WORKER_TROUBLES)[number]
+  /** The application never fails. If workers are only drained as well, no request has a reason to fail. */
+  readonly appStays: boolean
+}
+
+/** Without a sign of a request. Longer than the edge takes to give up on anything here. */
 const PATIENCE_MS = 45_000
 const WORKERS = 2
+/** Of the time. After the first, what grows on grows for ever. */
+const PARTS = 4
+/** Drained for 10 s at most, and replaced after 30 at most. */
+const MAX_REPLACING_MS = 45_000
 const MIB = 1024 * 1024
 
 type Outcome = keyof Tally
@@ -41,19 +56,18 @@ export class Soak {
   readonly #loaded: Loaded
   readonly #origin: SoakOrigin
   readonly #random: Dice
-  /** What leaks shows only in workers that grow old. */
-  readonly #workersStay: boolean
+  readonly #options: SoakOptions
   readonly #tally: Tally = { answered: 0, toldFailed: 0, brokenOff: 0, refused: 0, aborted: 0, lost: 0, wrong: 0 }
   readonly #faults: string[] = []
   #number = 0
   #isOver = false
-  #workersReplaced = 0
+  readonly #replaced = { killed: 0, drained: 0 }
 
-  private constructor(loaded: Loaded, origin: SoakOrigin, { seed, workersStay }: SoakOptions) {
-    this.#workersStay = workersStay
+  private constructor(loaded: Loaded, origin: SoakOrigin, options: SoakOptions) {
+    this.#options = options
     this.#loaded = loaded
     this.#origin = origin
-    this.#random = dice(seed)
+    this.#random = dice(options.seed)
   }
 
   static async start(t: Scope, options: SoakOptions): Promise<Soak> {
@@ -64,25 +78,26 @@ export class Soak {
   async run(ms: number, onProgress: (tally: Tally, mebibytes: number) => void): Promise<Figures> {
     // So that what a process needs once is there before it is measured.
     await this.#load(Math.min(10_000, ms / 4))
-    const before = await this.#rest()
-    const until = performance.now() + ms
+    const idle = [await this.#rest()]
     let most = 0
     const watch = setInterval(() => {
       const mebibytes = this.#loaded.workerMemory / MIB
       most = Math.max(most, mebibytes)
       onProgress(this.#tally, Math.round(mebibytes))
     }, 5_000)
-    const trouble = this.#trouble(until)
-    await this.#load(ms)
-    await trouble
+    for (let part = 0; part < PARTS; part++) {
+      const trouble = this.#trouble(performance.now() + ms / PARTS)
+      await this.#load(ms / PARTS)
+      await trouble
+      idle.push(await this.#rest())
+    }
     clearInterval(watch)
-    const after = await this.#rest()
     return {
       tally: this.#tally,
       faults: this.#faults,
-      memory: { before: before.mebibytes, after: after.mebibytes, most: Math.round(most) },
-      descriptors: { before: before.descriptors, after: after.descriptors },
-      workersReplaced: this.#workersReplaced,
+      idle,
+      mostMebibytes: Math.round(most),
+      replaced: this.#replaced,
     }
   }
 
@@ -102,26 +117,30 @@ export class Soak {
 
   /** Resets and absences of the application, and workers that die or are told to end. */
   async #trouble(until: number): Promise<void> {
+    const { workers, appStays } = this.#options
     while (performance.now() < until) {
       await pause(1_000 + this.#random() * 4_000)
-      if (this.#workersStay || this.#random() < 0.6) await this.#origin.fail(this.#random() < 0.5 ? 0 : 300)
-      else await this.#replaceWorker()
+      const isOfApp = workers === 'stay' || (!appStays && this.#random() < 0.6)
+      if (!isOfApp) await this.#replaceWorker(workers === 'both' ? pick(this.#random, ['killed', 'drained']) : workers)
+      else if (!appStays) await this.#origin.fail(this.#random() < 0.5 ? 0 : 300)
     }
   }
 
-  async #replaceWorker(): Promise<void> {
+  async #replaceWorker(how: 'killed' | 'drained'): Promise<void> {
     const { workers } = this.#loaded
     // One of two, and not again before the next is there.
     if (workers.length < WORKERS) return
-    process.kill(pick(this.#random, workers), 'SIGKILL')
-    this.#workersReplaced++
-    const giveUp = performance.now() + 20_000
+    const worker = pick(this.#random, workers)
+    process.kill(worker, how === 'killed' ? 'SIGKILL' : 'SIGTERM')
+    this.#replaced[how]++
+    const giveUp = performance.now() + MAX_REPLACING_MS
+    const isReplaced = (): boolean => this.#loaded.workers.length === WORKERS && !this.#loaded.workers.includes(worker)
     do await pause(200)
-    while (this.#loaded.workers.length < WORKERS && performance.now() < giveUp)
+    while (!isReplaced() && performance.now() < giveUp)
   }
 
   /** Without load, and with no connection to the application that waits for the next request. */
-  async #rest(): Promise<{ mebibytes: number; descriptors: number }> {
+  async #rest(): Promise<Idle> {
     await pause(2_000)
     await this.#origin.fail(0)
     await pause(3_000)
@@ -144,10 +163,10 @@ export class Soak {
     const kind = pick(this.#random, ['get', 'get', 'get', 'upload', 'large', 'slow', 'abort', 'hang'] as const)
     const [method, path] = kind === 'upload' ? ['POST', '/'] : ['GET', pathOf(kind)]
     const make = scheme === 'http' ? requestHttp : requestHttps
-    return this.#bounded(`${scheme} ${kind} ${number}`, (settle) => {
+    return this.#bounded(`${scheme} ${kind} ${number}`, (settle, onSign) => {
       const port = this.#loaded.ports[scheme]
       const to = { port, host: '127.0.0.1', agent, method, path: `${path}?n=${number}`, headers: { host: 'localhost' } }
-      const request = make(to, (response) => this.#read(response, kind, number, settle))
+      const request = make(to, (response) => this.#read(response, kind, number, settle, onSign))
       request.on('error', () => settle('refused'))
       if (kind === 'abort' || kind === 'hang')
         setTimeout(() => {
@@ -158,11 +177,18 @@ export class Soak {
     })
   }
 
-  #read(response: IncomingMessage, kind: string, number: number, settle: (outcome: Outcome) => void): void {
+  #read(
+    response: IncomingMessage,
+    kind: string,
+    number: number,
+    settle: (outcome: Outcome) => void,
+    onSign: () => void,
+  ): void {
     const status = response.statusCode ?? 0
     let bytes = 0
     let text = ''
     response.on('data', (piece: Buffer) => {
+      onSign()
       bytes += piece.length
       if (text.length < 100) text += piece.toString('latin1', 0, 100)
       if (kind !== 'slow' || this.#isOver) return
@@ -204,7 +230,7 @@ export class Soak {
     const number = ++this.#number
     const kind = pick(this.#random, ['get', 'get', 'get', 'upload', 'large', 'abort', 'hang'] as const)
     const [method, path] = kind === 'upload' ? ['POST', '/'] : ['GET', pathOf(kind)]
-    return this.#bounded(`h2 ${kind} ${number}`, (settle) => {
+    return this.#bounded(`h2 ${kind} ${number}`, (settle, onSign) => {
       if (session.closed || session.destroyed) return settle('refused')
       const stream = session.request(
         { ':method': method, ':path': `${path}?n=${number}` },
@@ -220,6 +246,7 @@ export class Soak {
         told = String(headers['x-number'] ?? '')
       })
       stream.on('data', (piece: Buffer) => {
+        onSign()
         bytes += piece.length
         if (text.length < 100) text += piece.toString('latin1', 0, 100)
       })
@@ -269,17 +296,18 @@ export class Soak {
     }
   }
 
-  /** The first outcome that it settles on; lost if none comes. */
-  #bounded(what: string, begin: (settle: (outcome: Outcome) => void) => void): Promise<Outcome> {
+  /** The first outcome that it settles on; lost if none comes, and no sign of one for long. */
+  #bounded(what: string, begin: (settle: (outcome: Outcome) => void, onSign: () => void) => void): Promise<Outcome> {
     return new Promise((resolve) => {
       const giveUp = setTimeout(() => {
         this.#faults.push(`${what}: nothing was heard of it`)
         resolve('lost')
       }, PATIENCE_MS)
-      begin((outcome) => {
+      const settle = (outcome: Outcome): void => {
         clearTimeout(giveUp)
         resolve(outcome)
-      })
+      }
+      begin(settle, () => giveUp.refresh())
     })
   }
 }
