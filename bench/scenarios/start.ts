@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Reading } from '../figures.ts'
 import type { Extras } from '../peers/peer.ts'
 import type { Server } from '../server.ts'
@@ -5,8 +6,10 @@ import { numberedNames } from '../site.ts'
 import type { Scenario } from './scenario.ts'
 
 const SITES = 5_000
+/** One worker may serve while another has not begun, which would look like less memory. */
+const SETTLE_MS = 3_000
 
-/** From the command to the answers of the first and the last site, and the memory that is in use then. */
+/** From the command to the answers of the first and the last site, and the memory that is in use a moment later. */
 function startOf({ name, suffix, extras = {} }: { name: string; suffix: string; extras?: Extras }): Scenario {
   return {
     name,
@@ -23,7 +26,9 @@ function startOf({ name, suffix, extras = {} }: { name: string; suffix: string; 
     fresh: true,
     maxRounds: 3,
     async measure(server: Server): Promise<Reading> {
-      return { seconds: server.startSeconds, cpu: server.cpuSeconds, memory: server.memoryBytes / 1e6 }
+      const cpu = server.cpuSeconds
+      await wait(SETTLE_MS)
+      return { seconds: server.startSeconds, cpu, memory: server.memoryBytes / 1e6 }
     },
   }
 }

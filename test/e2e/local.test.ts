@@ -202,6 +202,34 @@ test('a worker that gets SIGTERM finishes its requests, and is replaced', { skip
   await castellan.until('worker-ready', 2)
 })
 
+test('while the supervisor is held up, names that clients have come for are served, and others wait for it', {
+  skip: missing('curl'),
+}, async (t) => {
+  const place = await makePlace()
+  const site = '{ redirectTo: "https://elsewhere.example" }'
+  await place.configure(`workers: 1\ntimeouts: { handshake: 20s }\nsites: { a.test: ${site}, b.test: ${site} }`)
+  const castellan = new Castellan(place.folder)
+  t.after(async () => {
+    castellan.process.kill('SIGCONT')
+    await castellan.stop()
+    await place.remove()
+  })
+  await castellan.until('certificate-issued', 4)
+  await castellan.until('serving')
+  const visit = (name: string) => curl('--cacert', rootOf(place), `https://${name}:${place.httpsPort}/`)
+  assert.match((await visit('a.test')).output, /^HTTP\/\S+ 308 /)
+  castellan.process.kill('SIGSTOP')
+  let isServed = false
+  const first = visit('b.test').then(({ output }) => {
+    isServed = true
+    return output
+  })
+  for (let visits = 0; visits < 3; visits++) assert.match((await visit('a.test')).output, /^HTTP\/\S+ 308 /)
+  assert.equal(isServed, false)
+  castellan.process.kill('SIGCONT')
+  assert.match(await first, /^HTTP\/\S+ 308 /)
+})
+
 test('sockets that systemd has opened are served', { skip: missing('curl') }, async (t) => {
   const place = await makePlace()
   const host = '127.0.0.1'
