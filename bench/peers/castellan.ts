@@ -19,7 +19,8 @@ export const castellan: Peer = {
     const config = join(setup.folder, 'castellan.yaml')
     await writeFile(config, configText(setup))
     if (setup.storedSites !== undefined) await storeCertificates(join(setup.folder, 'data'), storedNames(setup))
-    return { program: process.execPath, args: [await buildCastellan(), 'run', config] }
+    const { script, node } = await buildCastellan()
+    return { program: node, args: [script, 'run', config] }
   },
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { asSentence, CastellanError, describeError, type Facts } from '../errors.ts'
-import { coversName, formatChain, parseChain } from '../pki/certificate.ts'
+import { coversName, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
@@ -40,12 +40,10 @@ type Pair = {
   content: Content | undefined
 }
 
-/** What is in a pair of files that belong together. */
+/** What is in a pair of files that belong together. What else there is to say of it is read when it is asked for. */
 type Content = {
   readonly packed: PackedCertificate
-  readonly leaf: Leaf
-  /** Of the whole chain: an intermediate that is added later changes no more than that. */
-  readonly digest: string
+  readonly leaf: Pick<Leaf, 'names' | 'keyKind' | 'key' | 'notAfter' | 'fingerprint' | 'ocspUrl' | 'mustStaple'>
 }
 
 type UsablePair = Pair & { content: Content }
@@ -69,7 +67,7 @@ export class OwnCertificates {
     this.#sites = sites.map(({ site, names, files }) => ({
       site,
       names,
-      pairs: files.map((file) => ({ ...file, version: '', fault: undefined, problem: undefined, content: undefined })),
+      pairs: files.map(pairOf),
     }))
     this.#clock = clock
     this.#log = log
@@ -133,7 +131,7 @@ export class OwnCertificates {
     }
     try {
       const content = readPair(pair)
-      const hasChanged = content.digest !== pair.content?.digest
+      const hasChanged = !isSameChain(content.packed, pair.content?.packed)
       pair.version = version
       pair.content = { ...content, packed: this.#issuers.share(content.packed) }
       pair.fault = undefined
@@ -179,6 +177,16 @@ export class OwnCertificates {
   }
 }
 
+/** Not by a spread: V8 gives the fields of such objects a room of its own. */
+function pairOf({ certificate, key }: OwnFiles['files'][number]): Pair {
+  return { certificate, key, version: '', fault: undefined, problem: undefined, content: undefined }
+}
+
+/** Of the whole chain: an intermediate that is added later changes no more than that. */
+function isSameChain(one: PackedCertificate, other: PackedCertificate | undefined): boolean {
+  return one.leaf === other?.leaf && one.issuers.join() === other.issuers.join()
+}
+
 function identityOf(
   { names }: Site,
   { certificate, content }: Pair,
@@ -188,12 +196,12 @@ function identityOf(
 
 function reportOf(site: Site, pair: Pair, isFull: boolean): CertificateReport {
   const { certificate, key, content, problem } = pair
-  const chain = content && isFull ? unpackChain(content.packed) : undefined
+  const chain = content && unpackChain(content.packed)
   return {
     ...identityOf(site, pair),
     site: site.site,
     issuers: [],
-    held: content && heldReport(content.leaf, chain),
+    held: chain && heldReport(leafOf(chain[0]), isFull ? chain : undefined),
     step: { type: 'watch', certificate, key },
     orderedSince: undefined,
     attempts: undefined,
@@ -225,10 +233,11 @@ function covers({ content }: Pair, name: string): boolean {
  * an operator more than none.
  */
 function toHeld({ site, names, pairs }: Site, { content }: UsablePair): ServableCertificate {
-  const { packed, leaf, digest } = content
-  const served = names.filter((name) => coversName(leaf.names, name) || !pairs.some((pair) => covers(pair, name)))
+  const { packed, leaf } = content
+  const isServed = (name: string): boolean => coversName(leaf.names, name) || !pairs.some((pair) => covers(pair, name))
+  const served = names.every(isServed) ? names : names.filter(isServed)
   // With the names: a change of another pair can change which of them are served from this one.
-  const id = sha256(JSON.stringify([digest, site, served]))
+  const id = sha256(JSON.stringify([leaf.fingerprint, packed.issuers, site, served]))
   return { id, names: served, packed, certificate: leaf, ownership: 'own' }
 }
 
@@ -244,7 +253,7 @@ async function versionOf({ certificate, key }: Pair): Promise<string> {
       }
     }),
   )
-  return versions.join('\n')
+  return sha256(versions.join('\n'))
 }
 
 function readPair({ certificate, key }: Pair): Content {
@@ -257,7 +266,9 @@ function readPair({ certificate, key }: Pair): Content {
   if (!isSameKey(leaf.publicKey, privateKey))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
   checkServable(certificates, pem)
-  return { packed: pack(certificates, privateKey), leaf: leafOf(leaf), digest: sha256(formatChain(certificates)) }
+  const { names, keyKind, key: kind, notAfter, fingerprint, ocspUrl, mustStaple } = leafOf(leaf)
+  const kept = { names, keyKind, key: kind, notAfter, fingerprint, ocspUrl, mustStaple }
+  return { packed: pack(certificates, privateKey), leaf: kept }
 }
 
 /**
@@ -278,5 +289,5 @@ function readBounded(path: string): string {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return createHash('sha256').update(text).digest('base64url')
 }

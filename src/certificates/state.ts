@@ -7,7 +7,7 @@ export type ServableCertificate = {
   /** Changes whenever the certificate does, and with nothing else. */
   readonly id: string
   readonly names: readonly string[]
-  readonly certificate: Leaf
+  readonly certificate: Pick<Leaf, 'key' | 'fingerprint' | 'ocspUrl' | 'mustStaple'>
   readonly packed: PackedCertificate
   readonly ownership: Ownership
 }
