@@ -21,6 +21,29 @@ export async function loadWithH2load({ port, name, connections, streams, seconds
   return parseH2load(await runTool(h2load, args, seconds * 1000 + GRACE_MS))
 }
 
+export type H2Transfer = {
+  readonly port: number
+  readonly name: string
+  readonly path: string
+  /** How many bodies, one after another on one connection. */
+  readonly count: number
+  /** What is sent, if it is not fetched. */
+  readonly file?: string
+}
+
+const TRANSFER_TIMEOUT_MS = 60_000
+/** Windows of 2^20-1, so that none of them holds up a body that flows. */
+const WINDOW_BITS = 20
+
+/** Fetches or sends large bodies over HTTP/2. Throws BenchError if any was not whole, or not answered. */
+export async function transferWithH2load({ port, name, path, count, file }: H2Transfer): Promise<void> {
+  const amount = ['-t1', '-c1', '-m1', `-n${count}`, `-w${WINDOW_BITS}`, `-W${WINDOW_BITS}`]
+  const content = file === undefined ? [] : ['-d', file]
+  const args = [...amount, ...content, `--connect-to=127.0.0.1:${port}`, `https://${name}:${port}${path}`]
+  const answered = parseH2load(await runTool(h2load, args, TRANSFER_TIMEOUT_MS))
+  if (answered !== count) throw new BenchError('load-failed', `h2load: ${answered} of ${count} bodies were answered`)
+}
+
 /** The number of requests in what h2load prints. Throws BenchError `load-failed` if it tells of errors. */
 export function parseH2load(output: string): number {
   const [summary, succeeded, ...bad] =

@@ -1,5 +1,6 @@
 import { coldName } from './cold-name.ts'
 import { download } from './download.ts'
+import { downloadHttp2 } from './download-http2.ts'
 import { http1 } from './http1.ts'
 import { http1With128 } from './http1-128.ts'
 import { http1Logged } from './http1-logged.ts'
@@ -14,6 +15,7 @@ import { resumption, resumptionElsewhere } from './resumption.ts'
 import type { Scenario } from './scenario.ts'
 import { start, startTwoWorkers } from './start.ts'
 import { upload } from './upload.ts'
+import { uploadHttp2 } from './upload-http2.ts'
 import { websocket } from './websocket.ts'
 
 /** In the order of the table's rows. */
@@ -29,7 +31,9 @@ export const scenarios: readonly Scenario[] = [
   resumption,
   resumptionElsewhere,
   download,
+  downloadHttp2,
   upload,
+  uploadHttp2,
   websocket,
   idle,
   start,
