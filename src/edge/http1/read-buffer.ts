@@ -1,3 +1,5 @@
+import { countReadBytes } from '../buffer-garbage.ts'
+
 /** What one read can bring. Node's own buffers for reading are as large. */
 const READ_BYTES = 64 * 1024
 /** From here on a buffer that is handed over as a whole costs less than a copy. */
@@ -33,8 +35,9 @@ export class ReadBuffer {
 
   /** Says that a read has brought so many bytes, and gives them: valid only now, unless passed to `own`. */
   take(length: number): Buffer {
-    this.#isBulk = length >= MIN_BULK_BYTES
     const buffer = this.#current
+    if (buffer !== SHARED) countReadBytes(READ_BYTES)
+    this.#isBulk = length >= MIN_BULK_BYTES
     return length === buffer.length ? buffer : buffer.subarray(0, length)
   }
 

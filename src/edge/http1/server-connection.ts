@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { countReadBytes } from '../buffer-garbage.ts'
 import { type ClientFacts, type Exchange, NO_FIELDS } from '../exchange/exchange.ts'
 import type { RefusedRequest } from '../exchange/refused-request.ts'
 import type { HttpDate } from '../http-date.ts'
@@ -168,6 +169,7 @@ export class ServerConnection implements Carrier, Swept {
   }
 
   #onData(bytes: Buffer): void {
+    countReadBytes(bytes.length)
     try {
       if (this.#phase === 'closing') return this.#drop(bytes)
       if (!this.#heads.hasBegun && this.#exchange?.isOver !== true) this.#since = this.#options.sweep.now

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { describeError } from '../../errors.ts'
+import { countReadBytes } from '../buffer-garbage.ts'
 import type { Sweeping, Swept } from '../sweep.ts'
 import { Budgets } from './budgets.ts'
 import { ErrorCode } from './error-code.ts'
@@ -141,6 +142,7 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
   #listen(): void {
     const read = (chunk: Buffer): void => {
       this.receivedAt = this.sweptAt
+      countReadBytes(chunk.length)
       this.guard(() => this.#reader.push(chunk))
     }
     this.#socket.on('data', read)
