@@ -1,5 +1,7 @@
 /** Smaller pieces are gathered: an object for each octet would take a hundred times its memory. */
 const SMALL_BYTES = 1024
+/** So much was taken of a piece that has become small. */
+const MIN_TAKEN_BYTES = 8 * 1024
 /** What small pieces are gathered into. */
 const GATHERED_BYTES = 4096
 
@@ -38,6 +40,17 @@ export class ContentQueue {
       this.#taken = end
       if (end === piece.length) this.#dropFirst()
     }
+    if (this.#taken >= MIN_TAKEN_BYTES && this.#pieces[0]!.length - this.#taken < SMALL_BYTES) this.#keepRest()
+  }
+
+  /** Little that is left of a large piece must not keep its memory until somebody takes it. */
+  #keepRest(): void {
+    const rest = this.#pieces[0]!.subarray(this.#taken)
+    // Not of Node's pool, whose slabs are as large as what is to go.
+    this.#pieces[0] = Buffer.allocUnsafeSlow(rest.length)
+    rest.copy(this.#pieces[0])
+    this.#taken = 0
+    if (this.#pieces.length === 1) this.#room = undefined
   }
 
   /** The first piece, or undefined if nothing waits. */

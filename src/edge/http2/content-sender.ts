@@ -1,5 +1,6 @@
 import type { Fields } from '../exchange/exchange.ts'
-import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES, MAX_WINDOW_BYTES } from './frame.ts'
+import { MAX_BATCH_BYTES } from './batch-rooms.ts'
+import { DEFAULT_MAX_FRAME_BYTES, DEFAULT_WINDOW_BYTES, FRAME_HEADER_BYTES, MAX_WINDOW_BYTES } from './frame.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import type { HpackEncoder } from './hpack/encoder.ts'
 import { connectionError, streamError } from './http2-error.ts'
@@ -7,11 +8,8 @@ import { ProgressWatch } from './progress-watch.ts'
 import { SendSchedule } from './send-schedule.ts'
 import { type Http2Stream, MIN_PROGRESS_BYTES } from './stream.ts'
 
-/**
- * What is written at a time. A peer that takes less in a stall's time counts as stalled, and what is written cannot be
- * overtaken by something more urgent.
- */
-export const MAX_BATCH_BYTES = 32 * 1024
+/** What is left of a batch is not worth a frame of its own. */
+const MIN_FRAME_ROOM_BYTES = 1024
 
 /** A source goes on when no more than this waits, so that there is something to send while it fetches more. */
 const DRAINED_BYTES = 16 * 1024
@@ -48,7 +46,8 @@ export class ContentSender<S extends Http2Stream> {
       stream.queue.push(sent === 0 ? piece : piece.subarray(sent))
       if (stream.state.canSend && stream.sendWindow > 0) this.#schedule.add(stream)
     }
-    if (stream.queue.bytes < this.#maxQueuedBytes) return true
+    const limit = mustWait || this.#room < MIN_FRAME_ROOM_BYTES ? DRAINED_BYTES : this.#maxQueuedBytes
+    if (stream.queue.bytes < limit) return true
     stream.owesDrain = true
     return false
   }
@@ -75,11 +74,17 @@ export class ContentSender<S extends Http2Stream> {
 
   /** Writes what may go, up to a batch. */
   fill(): void {
-    while (this.#frames.pendingBytes < MAX_BATCH_BYTES && this.#window > 0) {
-      const stream = this.#schedule.next()
+    while (this.#window > 0) {
+      const room = this.#room
+      const stream = room < MIN_FRAME_ROOM_BYTES ? undefined : this.#schedule.next()
       if (stream === undefined) return
-      this.#sendQueued(stream)
+      this.#sendQueued(stream, room)
     }
+  }
+
+  /** For the content of one more frame of the batch. */
+  get #room(): number {
+    return MAX_BATCH_BYTES - this.#frames.pendingBytes - FRAME_HEADER_BYTES
   }
 
   /** Octets of content that were sent on the connection. */
@@ -143,8 +148,7 @@ export class ContentSender<S extends Http2Stream> {
   #sendNow(stream: S, piece: Buffer): number {
     let at = 0
     while (at < piece.length) {
-      const room = MAX_BATCH_BYTES - this.#frames.pendingBytes
-      const bytes = Math.min(piece.length - at, DEFAULT_MAX_FRAME_BYTES, stream.sendWindow, this.#window, room)
+      const bytes = Math.min(piece.length - at, DEFAULT_MAX_FRAME_BYTES, stream.sendWindow, this.#window, this.#room)
       if (bytes <= 0) break
       this.#frames.data(stream.id, piece, at, at + bytes)
       at += bytes
@@ -153,8 +157,8 @@ export class ContentSender<S extends Http2Stream> {
     return at
   }
 
-  #sendQueued(stream: S): void {
-    const bytes = Math.min(stream.queue.bytes, DEFAULT_MAX_FRAME_BYTES, stream.sendWindow, this.#window)
+  #sendQueued(stream: S, room: number): void {
+    const bytes = Math.min(stream.queue.bytes, DEFAULT_MAX_FRAME_BYTES, stream.sendWindow, this.#window, room)
     this.#frames.queuedData(stream.id, stream.queue, bytes)
     this.#count(stream, bytes)
     if (stream.sendWindow <= 0 || stream.queue.bytes === 0) this.#schedule.remove(stream)

@@ -113,8 +113,10 @@ export class FrameReader {
     }
     const end = this.#stashUpTo(FRAME_HEADER_BYTES, chunk, at)
     if (this.#stashed < FRAME_HEADER_BYTES) return end
+    const header = this.#stash
+    this.#stash = NOTHING
     this.#stashed = 0
-    this.#begin(this.#stash, 0)
+    this.#begin(header, 0)
     return this.#beginPayload(chunk, end)
   }
 
@@ -176,7 +178,7 @@ export class FrameReader {
     const end = Math.min(chunk.length, at + this.#left)
     const piece = chunk.subarray(at, end)
     this.#left -= piece.length
-    this.#handler.onData(piece.length < chunk.length * MIN_SHARE_KEPT ? Buffer.from(piece) : piece)
+    this.#handler.onData(piece.length < chunk.length * MIN_SHARE_KEPT ? copyOf(piece) : piece)
     if (this.#left === 0 && this.#state !== State.stopped) this.#endContent()
     return end
   }
@@ -218,4 +220,11 @@ export class FrameReader {
     this.#stashed = needed
     return end
   }
+}
+
+/** Not of Node's pool: a slab of it, 64 KiB, lives as long as the smallest piece. */
+function copyOf(piece: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(piece.length)
+  piece.copy(copy)
+  return copy
 }

@@ -1,4 +1,5 @@
 import type { Fields } from '../exchange/exchange.ts'
+import { BATCH_ROOM_BYTES, giveRoomBack, takeRoom } from './batch-rooms.ts'
 import type { ContentQueue } from './content-queue.ts'
 import { DEFAULT_MAX_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, FrameType, PING_BYTES, PREFACE } from './frame.ts'
 import { type HpackEncoder, maxEncodedBytes } from './hpack/encoder.ts'
@@ -7,8 +8,8 @@ export type Setting = readonly [id: number, value: number]
 
 /** Room for one small response. Grows to what the connection sends at a time. */
 const MIN_ROOM_BYTES = 1024
-/** What a connection begins its next batch with at most, whatever the last one took. */
-const MAX_FIRST_ROOM_BYTES = 64 * 1024
+/** From here on it is the room of a batch. */
+const MAX_SMALL_ROOM_BYTES = 8 * 1024
 
 const NO_BUFFER = Buffer.alloc(0)
 
@@ -37,11 +38,11 @@ export class FrameWriter {
     return this.#controlBytes
   }
 
-  /** Hands over what was written. */
+  /** Hands over what was written. Who has no more use for it may give it to `giveRoomBack`. */
   take(): Buffer {
     const bytes = this.#out.subarray(0, this.#at)
     // A connection that sends much at a time need not grow its buffer step by step each time.
-    this.#roomBytes = Math.max(MIN_ROOM_BYTES, Math.min(MAX_FIRST_ROOM_BYTES, 2 ** Math.ceil(Math.log2(this.#at))))
+    this.#roomBytes = Math.max(MIN_ROOM_BYTES, 2 ** Math.ceil(Math.log2(this.#at)))
     this.#out = NO_BUFFER
     this.#at = 0
     this.#controlBytes = 0
@@ -179,8 +180,15 @@ export class FrameWriter {
   #reserve(bytes: number): void {
     const needed = this.#at + bytes
     if (needed <= this.#out.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#roomBytes, this.#out.length * 2))
-    this.#out.copy(larger, 0, 0, this.#at)
-    this.#out = larger
+    const smaller = this.#out
+    this.#out = roomFor(needed, Math.max(this.#roomBytes, smaller.length * 2))
+    smaller.copy(this.#out, 0, 0, this.#at)
+    giveRoomBack(smaller)
   }
+}
+
+/** `wanted` is what will be needed, most likely. */
+function roomFor(needed: number, wanted: number): Buffer {
+  if (needed > BATCH_ROOM_BYTES) return Buffer.allocUnsafe(Math.max(needed, wanted))
+  return Math.max(needed, wanted) > MAX_SMALL_ROOM_BYTES ? takeRoom() : Buffer.allocUnsafe(Math.max(needed, wanted))
 }

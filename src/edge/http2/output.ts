@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { giveRoomBack, isOfRoom } from './batch-rooms.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { ProgressWatch } from './progress-watch.ts'
 
@@ -22,6 +23,8 @@ export class Output<T> {
   readonly #source: OutputSource<T>
   #isScheduled = false
   #isBlocked = false
+  /** A batch of content has not left the socket, and no other follows before it has. */
+  #isBatchUnderWay = false
   #drains = 0
   #ended: T[] = []
   readonly #stall = new ProgressWatch()
@@ -30,9 +33,7 @@ export class Output<T> {
     this.#socket = socket
     this.#source = source
     socket.on('drain', () => {
-      this.#isBlocked = false
-      this.#drains++
-      this.flush()
+      if (!this.#isBatchUnderWay) this.#unblock()
     })
   }
 
@@ -80,14 +81,32 @@ export class Output<T> {
   }
 
   #write(): void {
+    const bytes = this.frames.take()
     const ended = this.#ended
-    if (ended.length === 0) {
-      this.#isBlocked = !this.#socket.write(this.frames.take())
+    const isBatch = isOfRoom(bytes)
+    if (ended.length === 0 && !isBatch) {
+      this.#isBlocked = !this.#socket.write(bytes)
       return
     }
     this.#ended = []
-    this.#isBlocked = !this.#socket.write(this.frames.take(), (error) => {
-      if (!error) this.#source.onDelivered(ended)
+    const takesMore = this.#socket.write(bytes, (error) => {
+      if (error) return
+      if (ended.length > 0) this.#source.onDelivered(ended)
+      if (isBatch) this.#batchTaken(bytes)
     })
+    this.#isBlocked = isBatch || !takesMore
+    this.#isBatchUnderWay ||= isBatch
+  }
+
+  #batchTaken(bytes: Buffer): void {
+    giveRoomBack(bytes)
+    this.#isBatchUnderWay = false
+    if (!this.#socket.writableNeedDrain) this.#unblock()
+  }
+
+  #unblock(): void {
+    this.#isBlocked = false
+    this.#drains++
+    this.flush()
   }
 }

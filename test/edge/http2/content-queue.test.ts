@@ -55,3 +55,17 @@ test('a queue that was cleared is as good as new', () => {
   assert.equal(queue.shift()?.toString(), 'gh')
   assert.equal(queue.shift(), undefined)
 })
+
+test('little that is left of a large piece does not keep its memory', () => {
+  const queue = new ContentQueue()
+  const piece = Buffer.from('0123456789abcdef'.repeat(4096))
+  queue.push(piece)
+  const out = Buffer.alloc(piece.length)
+  queue.takeInto(out, 0, 65_500)
+  assert.equal(queue.bytes, 36)
+  queue.push(Buffer.from('end'))
+  const rest = queue.shift()!
+  assert.equal(rest.buffer.byteLength < 8192, true)
+  assert.equal(rest.toString('latin1'), `${piece.toString('latin1', 65_500)}end`)
+  assert.equal(queue.shift(), undefined)
+})

@@ -40,7 +40,8 @@ export class MemorySocket extends Duplex {
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
     const deliver = (): void => {
       this.#pending = undefined
-      this.#written.push(chunk)
+      // Whoever wrote it uses its buffer again once it has left.
+      this.#written.push(Buffer.from(chunk))
       callback()
     }
     if (this.#isReading) deliver()
