@@ -42,7 +42,7 @@ export type SoakOptions = {
 /** Without a sign of a request. Longer than the edge takes to give up on anything here. */
 const PATIENCE_MS = 45_000
 const WORKERS = 2
-/** Of the time. After the first, what grows on grows for ever. */
+/** Of the time, an even number: what still grows in the second half grows for ever. */
 const PARTS = 4
 /** Drained for 10 s at most, and replaced after 30 at most. */
 const MAX_REPLACING_MS = 45_000
