@@ -17,8 +17,10 @@ const FIRST_HANDSHAKES = 50
 export const coldName: Scenario = {
   name: 'cold-name',
   metrics: [
-    { name: 'p50', title: 'first handshake of 1 in 100,000 names, beyond a second', unit: 'ms' },
-    { name: 'p99', title: 'the same, 99th percentile', unit: 'ms' },
+    { name: 'beyond', title: 'first handshake of 1 in 100,000 names, beyond its second', unit: 'ms' },
+    // Both: what else the machine does shows in the second as well.
+    { name: 'first', title: '99th percentile of the first', unit: 'ms' },
+    { name: 'second', title: '99th percentile of the second', unit: 'ms' },
     { name: 'memory', title: 'memory with those 100,000', unit: 'MB' },
   ],
   protocol: 'http/1.1',
@@ -27,7 +29,9 @@ export const coldName: Scenario = {
   extras: { storedSites: STORED },
   fresh: true,
   maxRounds: 1,
-  async measure({ port, memoryBytes }: Server): Promise<Reading> {
+  async measure(server: Server): Promise<Reading> {
+    const { port } = server
+    const memory = server.memoryBytes / 1e6
     for (let count = 0; count < FIRST_HANDSHAKES; count++) await handshakeMs(port, SITE_NAME)
     const names = numberedNames(STORED)
     const first: number[] = []
@@ -37,10 +41,17 @@ export const coldName: Scenario = {
       first.push(await handshakeMs(port, name))
       second.push(await handshakeMs(port, name))
     }
-    const usual = median(second)
-    const late = first.toSorted((a, b) => a - b)[Math.floor(0.99 * ASKED)]!
-    return { p50: median(first) - usual, p99: late - usual, memory: memoryBytes / 1e6 }
+    return {
+      beyond: median(first) - median(second),
+      first: ninetyNinth(first),
+      second: ninetyNinth(second),
+      memory,
+    }
   },
+}
+
+function ninetyNinth(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(0.99 * values.length)]!
 }
 
 async function handshakeMs(port: number, name: string): Promise<number> {
