@@ -1,41 +1,23 @@
 import { describeError } from '../errors.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
-import { jittered, type Random } from '../system/random.ts'
+import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
+import {
+  type Attempt,
+  recalled as asRecalled,
+  begun,
+  failed,
+  hurried,
+  isInsistent,
+  latestTryAt,
+  noAttempt,
+  postponed,
+} from './attempt.ts'
 import { setAside } from './set-aside.ts'
 
-/** What is remembered of a certificate's tries, until one succeeds. Times in ms since 1970. */
-export type Attempt = {
-  /** In a row, ended by the CA or by us. */
-  readonly failures: number
-  /** Begun in a row without an end: the process ended first. */
-  readonly unfinished: number
-  /** Looks in a row after which nobody was asked. */
-  readonly looks: number
-  readonly lastAt: number
-  /** No try before this. */
-  readonly nextAt: number
-  /** The last failure, in words. */
-  readonly reason: string
-  /** Who was asked, and as what: with other issuers or settings, the tries begin anew. */
-  readonly circumstances: string
-}
-
-const MINUTE_MS = 60 * 1000
-const DAY_MS = 24 * 60 * MINUTE_MS
-/** Let's Encrypt's Integration Guide: after 1, 10 and 100 minutes, and then daily. */
-const LADDER_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_MS]
-/** What costs the CA nothing is looked at again soon: somebody may be at work on it. */
-const LOOK_AGAIN_MS = 5 * MINUTE_MS
-/** An hour of looking. What this machine sees is not what a CA sees everywhere: after that it is asked all the same. */
-const MAX_LOOKS = 12
-/** Of each wait, up or down: what failed together does not come back together. */
-const JITTER = 0.1
 /** Where the storage has them. */
 const ATTEMPTS = 'attempts'
-/** A CA's own word is waited for up to this; beyond it, it is asked again. */
-const MAX_WAIT_MS = DAY_MS * (1 + JITTER)
 
 type Surroundings = { readonly storage: Storage; readonly clock: Clock; readonly random: Random; readonly log: Log }
 
@@ -90,7 +72,7 @@ export class Attempts {
   /** No try before this; undefined if none has failed. */
   nextAt(id: string): number | undefined {
     const attempt = this.#attempts.get(id)
-    const latest = this.#surroundings.clock.now() + MAX_WAIT_MS
+    const latest = latestTryAt(this.#surroundings.clock.now())
     if (attempt === undefined || attempt.nextAt <= latest) return attempt?.nextAt
     // The clock was set back meanwhile. What is past all waits counts from now on, and from no later look.
     this.#attempts.set(id, { ...attempt, nextAt: latest })
@@ -107,42 +89,36 @@ export class Attempts {
     return this.#attempts.get(id)
   }
 
-  /** An operator wants no waiting. What was counted stays: if the next try fails too, the wait after it is the longer one. */
+  /** An operator wants no waiting. */
   async hurry(id: string): Promise<void> {
     const attempt = this.#attempts.get(id)
-    if (attempt !== undefined) await this.#save(id, { ...attempt, unfinished: 0, nextAt: 0 })
+    if (attempt !== undefined) await this.#save(id, hurried(attempt))
   }
 
   /** To be called before the CA is asked. */
   begin(id: string): Promise<void> {
-    const before = this.#get(id)
-    return this.#save(id, { ...before, unfinished: before.unfinished + 1, lastAt: this.#surroundings.clock.now() })
+    return this.#save(id, begun(this.#get(id), this.#surroundings.clock.now()))
   }
 
-  /** Notes a failure. `retryAfterMs` is the CA's own word, which wins if it is longer. Gives the time of the next try. */
+  /** Notes a failure. Gives the time of the next try. */
   async fail(id: string, reason: string, retryAfterMs: number): Promise<number> {
-    const before = this.#get(id)
-    const failures = before.failures + 1
-    const lastAt = this.#surroundings.clock.now()
-    const nextAt = Math.round(
-      lastAt + Math.min(Math.max(waitAfter(failures, this.#surroundings.random), retryAfterMs), MAX_WAIT_MS),
-    )
-    await this.#save(id, { ...before, failures, unfinished: 0, lastAt, nextAt, reason })
-    return nextAt
+    const { clock, random } = this.#surroundings
+    const attempt = failed(this.#get(id), reason, retryAfterMs, clock.now(), random)
+    await this.#save(id, attempt)
+    return attempt.nextAt
   }
 
-  /** Notes that it was not tried, as that was plainly in vain: no failure is counted. Gives the time of the next look. */
+  /** Notes that it was not tried, as that was plainly in vain. Gives the time of the next look. */
   async postpone(id: string, reason: string): Promise<number> {
-    const lastAt = this.#surroundings.clock.now()
-    const nextAt = Math.round(lastAt + jittered(LOOK_AGAIN_MS, JITTER, this.#surroundings.random))
-    const before = this.#get(id)
-    await this.#save(id, { ...before, unfinished: 0, looks: before.looks + 1, lastAt, nextAt, reason })
-    return nextAt
+    const { clock, random } = this.#surroundings
+    const attempt = postponed(this.#get(id), reason, clock.now(), random)
+    await this.#save(id, attempt)
+    return attempt.nextAt
   }
 
   /** The CA should be asked whatever a look before it says: that has been said often enough. */
   isInsistent(id: string): boolean {
-    return this.#get(id).looks >= MAX_LOOKS
+    return isInsistent(this.#get(id))
   }
 
   /** Notes the last failure of one certificate for another too, which would have met the same. */
@@ -161,9 +137,7 @@ export class Attempts {
   }
 
   #get(id: string): Attempt {
-    const circumstances = this.#circumstances.get(id) ?? ''
-    const none = { failures: 0, unfinished: 0, looks: 0, lastAt: 0, nextAt: 0, reason: '', circumstances }
-    return this.#attempts.get(id) ?? none
+    return this.#attempts.get(id) ?? noAttempt(this.#circumstances.get(id) ?? '')
   }
 
   async #forget(id: string): Promise<void> {
@@ -217,17 +191,9 @@ export async function recallAttempt(
   const attempt = parseAttempt(value)
   if (attempt === undefined) return { type: 'damaged' }
   if (attempt.circumstances !== circumstances) return { type: 'outdated' }
-  // A clock that was once far ahead left times that never come.
-  const lastAt = Math.min(attempt.lastAt, clock.now())
-  const cutShort = attempt.unfinished > 1 ? lastAt + waitAfter(attempt.unfinished - 1, random) : 0
-  const nextAt = Math.min(Math.max(attempt.nextAt, cutShort), clock.now() + MAX_WAIT_MS)
-  const isCorrected = nextAt < attempt.nextAt || lastAt < attempt.lastAt
-  return { type: 'attempt', attempt: { ...attempt, lastAt, nextAt }, isCorrected }
-}
-
-function waitAfter(failures: number, random: Random): number {
-  const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
-  return jittered(step, JITTER, random)
+  const corrected = asRecalled(attempt, clock.now(), random)
+  const isCorrected = corrected.nextAt < attempt.nextAt || corrected.lastAt < attempt.lastAt
+  return { type: 'attempt', attempt: corrected, isCorrected }
 }
 
 function keyOf(id: string): string {

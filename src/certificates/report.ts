@@ -1,12 +1,12 @@
 import type { CertificateChain } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
-import type { Attempt } from './attempts.ts'
+import type { Attempt } from './attempt.ts'
 import type { Leaf } from './leaf.ts'
 import { unpackChain } from './packed-certificate.ts'
 import type { Step } from './plan.ts'
 import type { StoredCertificate } from './record.ts'
 import type { StandIn } from './stand-ins.ts'
-import type { Suggestion } from './suggestions.ts'
+import type { Suggestion } from './suggestion.ts'
 import type { WantedCertificate } from './wanted.ts'
 
 /** How it stands with one certificate: what an operator may know. Plain JSON without secrets; times in ms since 1970. */

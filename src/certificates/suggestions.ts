@@ -2,36 +2,16 @@ import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
-import { jittered, type Random } from '../system/random.ts'
+import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { unpackChain } from './packed-certificate.ts'
 import type { StoredCertificate } from './record.ts'
 import { spokenTime } from './spoken-time.ts'
+import { answered, askAtOf, type Suggestion, unanswered, unsaid } from './suggestion.ts'
 import type { WantedCertificate } from './wanted.ts'
 
-/** What a CA said of the renewal of one certificate (RFC 9773), and when it is asked again. Times in ms since 1970. */
-export type Suggestion = {
-  /** Of the certificate that it is about. */
-  readonly fingerprint: string
-  readonly askAt: number
-  readonly window?: { readonly start: number; readonly end: number } | undefined
-  /** The instant within the window that was drawn for us. */
-  readonly renewAt?: number | undefined
-  readonly explanationUrl?: string | undefined
-}
-
-const MINUTE_MS = 60 * 1000
-const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
-/** RFC 9773 §4.3.2: how often to ask is the CA's to say, within these. */
-const MIN_INTERVAL_MS = MINUTE_MS
-const MAX_INTERVAL_MS = DAY_MS
-/** Without its word, or without an answer (RFC 9773 §4.3.3): so that a revocation is known within half a day. */
-const INTERVAL_MS = 6 * HOUR_MS
 /** Where the storage has them. */
 const SUGGESTIONS = 'renewal-info'
-/** Of each interval, up or down. */
-const JITTER = 0.1
 
 type Surroundings = { readonly storage: Storage; readonly clock: Clock; readonly random: Random; readonly log: Log }
 
@@ -69,11 +49,8 @@ export class Suggestions {
 
   /** When to ask for it next; never for what has expired (RFC 9773 §4.3.4). */
   askAt(id: string, { certificate }: StoredCertificate): number {
-    const now = this.#surroundings.clock.now()
-    if (certificate.notAfter <= now) return Number.POSITIVE_INFINITY
-    const askAt = this.#of(id, certificate.fingerprint)?.askAt ?? 0
-    // The clock was set back meanwhile: no interval is longer.
-    return askAt > now + MAX_INTERVAL_MS * (1 + JITTER) ? now : askAt
+    const suggestion = this.#of(id, certificate.fingerprint)
+    return askAtOf(suggestion, certificate.notAfter, this.#surroundings.clock.now())
   }
 
   /** Asks the CA, and says whether the time to renew has changed. A failure is noted, and asked again later. */
@@ -89,21 +66,20 @@ export class Suggestions {
     try {
       const info = await issuer.renewalInfo?.(unpackChain(packed)[0], signal)
       if (info === undefined) {
-        await this.#remember(id, { fingerprint, askAt: this.#next(undefined) })
+        await this.#remember(id, unsaid(fingerprint, this.#dice))
         return before?.renewAt !== undefined
       }
-      const window = { start: info.windowStart, end: info.windowEnd }
-      const renewAt = this.#draw(window, before)
-      const { explanationUrl } = info
-      await this.#remember(id, { fingerprint, askAt: this.#next(info.retryAfterMs), window, renewAt, explanationUrl })
-      if (renewAt === before?.renewAt && explanationUrl === before.explanationUrl) return false
+      const suggestion = answered(fingerprint, info, before, this.#dice)
+      await this.#remember(id, suggestion)
+      const { renewAt, explanationUrl } = suggestion
+      if (renewAt === before?.renewAt && explanationUrl === before?.explanationUrl) return false
       const why = explanationUrl === undefined ? '' : ` It says why at ${explanationUrl}`
-      const message = `${issuer.name} would like the ${keyKind} certificate for ${names[0]} to be renewed between ${spokenTime(window.start)} and ${spokenTime(window.end)}; it will be at ${spokenTime(renewAt)}.${why}`
-      log.info('renewal-suggested', message, { certificate: id, renewAt: spokenTime(renewAt), explanationUrl })
+      const message = `${issuer.name} would like the ${keyKind} certificate for ${names[0]} to be renewed between ${spokenTime(info.windowStart)} and ${spokenTime(info.windowEnd)}; it will be at ${spokenTime(renewAt!)}.${why}`
+      log.info('renewal-suggested', message, { certificate: id, renewAt: spokenTime(renewAt!), explanationUrl })
       return renewAt !== before?.renewAt
     } catch (error) {
       if (signal.aborted) return false
-      await this.#remember(id, { fingerprint, ...before, askAt: this.#next(undefined) })
+      await this.#remember(id, unanswered(fingerprint, before, this.#dice))
       log.debug('renewal-info-failed', `${issuer.name} did not say when to renew: ${describeError(error)}`, {
         certificate: id,
       })
@@ -116,17 +92,8 @@ export class Suggestions {
     return known?.fingerprint === fingerprint ? known : undefined
   }
 
-  /** RFC 9773 §4.2: uniformly within the window, and once: an instant that was drawn stands while the window has it. */
-  #draw({ start, end }: { start: number; end: number }, before: Suggestion | undefined): number {
-    const { renewAt } = before ?? {}
-    if (renewAt !== undefined && renewAt >= start && renewAt <= end) return renewAt
-    return Math.round(start + this.#surroundings.random() * (end - start))
-  }
-
-  #next(retryAfterMs: number | undefined): number {
-    const interval = Math.min(Math.max(retryAfterMs ?? INTERVAL_MS, MIN_INTERVAL_MS), MAX_INTERVAL_MS)
-    const { clock, random } = this.#surroundings
-    return Math.round(clock.now() + jittered(interval, JITTER, random))
+  get #dice(): { readonly now: number; readonly random: Random } {
+    return { now: this.#surroundings.clock.now(), random: this.#surroundings.random }
   }
 
   /** Not worth a word if it cannot be stored: it is asked again after a restart. */
