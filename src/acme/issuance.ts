@@ -16,6 +16,8 @@ export type Issuance = {
   readonly profile: string | undefined
   /** See NewOrder. */
   readonly replaces?: string | undefined
+  /** See NewOrder. */
+  readonly announce?: ((isReplacement: boolean) => Promise<void>) | undefined
   /** DER. */
   readonly csr: Uint8Array
   readonly prover: Prover

@@ -31,6 +31,8 @@ export type NewOrder = {
   readonly profile?: string | undefined
   /** The certificate that this one will replace, as RFC 9773 §4.1 identifies it. */
   readonly replaces?: string | undefined
+  /** Told before each request whether it says what is replaced; the request waits for it. */
+  readonly announce?: ((isReplacement: boolean) => Promise<void>) | undefined
 }
 
 /**
@@ -57,7 +59,7 @@ export async function newOrder(
 async function placeOrder(
   client: AcmeClient,
   account: Account,
-  { names, profile, replaces }: NewOrder,
+  { names, profile, replaces, announce }: NewOrder,
   signal: AbortSignal,
 ): Promise<Order> {
   const payload = {
@@ -66,6 +68,7 @@ async function placeOrder(
     ...(replaces !== undefined && { replaces }),
   }
   const what = `a certificate for ${names.join(', ')}`
+  await announce?.(replaces !== undefined)
   const response = await client.post(client.directory.newOrder, payload, account, { what, signal })
   return parseOrder(client, client.url(response.location ?? ''), response)
 }

@@ -38,6 +38,8 @@ export type AccountsOptions = {
   /** Of keys made from now on: an account keeps its key. */
   readonly keyKind: KeyKind
   readonly registration: Registration
+  /** Called with the place of each account that was made. */
+  readonly onRegistered?: (place: string) => void
 }
 
 /**
@@ -116,6 +118,7 @@ export class AcmeAccounts {
   async #register(client: AcmeClient, place: string, key: AccountKey): Promise<Account> {
     const { log, storage, registration } = this.#options
     const account = await newAccount(client, key, registration, FOR_ALL)
+    this.#options.onRegistered?.(place)
     await this.#write(client, place, key, { url: account.url, contact: registration.contact })
     const facts = { account: account.url, stored: storage.locate(place) }
     log.info('account-registered', `Registered the account ${account.url} at ${client.server}.`, facts)

@@ -44,7 +44,8 @@ export function externalAccountOf({ name, externalAccount }: AcmeIssuerConfig): 
 
 /** What the issuer of this config is. */
 export function acmeIdentity(config: AcmeIssuerConfig): IssuerIdentity {
-  return { name: config.name, authority: config.directory, settings: settingsDigest(config) }
+  const accountFor = (site: string): string => accountPlace(config, site)
+  return { name: config.name, authority: config.directory, settings: settingsDigest(config), accountFor }
 }
 
 /**

@@ -24,7 +24,7 @@ import { castellanVersion } from '../version.ts'
 import { AcmeAccounts } from './acme-account.ts'
 import { type AcmeIssuerConfig, accountPlace, acmeIdentity, externalAccountOf } from './acme-config.ts'
 import { ChallengeProver } from './acme-prover.ts'
-import type { CertificateRequest, IssuedCertificate, Issuer } from './issuer.ts'
+import type { CertificateRequest, IssuedCertificate, Issuer, Spending } from './issuer.ts'
 import { NameQueue } from './name-queue.ts'
 
 /** Boulder takes seconds, slow private CAs a minute or two. Who needs longer than this is asked anew, later. */
@@ -58,6 +58,7 @@ class AcmeIssuer implements Issuer {
   readonly name: string
   readonly authority: string
   readonly settings: string
+  readonly accountFor: (site: string) => string
   readonly #config: AcmeIssuerConfig
   readonly #surroundings: AcmeIssuerSurroundings
   readonly #transport: Transport
@@ -65,11 +66,15 @@ class AcmeIssuer implements Issuer {
   readonly #accounts: AcmeAccounts
   readonly #nonces = new NoncePool()
   readonly #queue = new NameQueue()
+  /** The places of accounts that were used, and of those that were made and not yet told of. */
+  readonly #known = new Set<string>()
+  readonly #made = new Set<string>()
 
   constructor(config: AcmeIssuerConfig, surroundings: AcmeIssuerSurroundings) {
     const { acceptTerms, contact, accountKey: keyKind } = config
     const { storage, log, clock } = surroundings
     const { name, authority, settings } = acmeIdentity(config)
+    this.accountFor = (site) => accountPlace(config, site)
     this.name = name
     this.authority = authority
     this.settings = settings
@@ -78,7 +83,13 @@ class AcmeIssuer implements Issuer {
     this.#transport = surroundings.transport ?? createTransport({ clock, trust: config.trust })
     this.#generateKey = surroundings.generateKey ?? generateKey
     const registration = { acceptTerms, contact, externalAccount: externalAccountOf(config) }
-    this.#accounts = new AcmeAccounts({ storage, log, keyKind, registration, generateKey: this.#generateKey })
+    const onRegistered = (place: string): void => void this.#made.add(place)
+    const keys = { keyKind, generateKey: this.#generateKey }
+    this.#accounts = new AcmeAccounts({ storage, log, ...keys, registration, onRegistered })
+  }
+
+  hasAccount(site: string): boolean {
+    return this.#known.has(this.accountFor(site))
   }
 
   /**
@@ -98,13 +109,15 @@ class AcmeIssuer implements Issuer {
   }
 
   async #issue(
-    { names, keyKind, site, predecessor, isInsistent = false, mustStaple = false }: CertificateRequest,
+    { names, keyKind, site, predecessor, isInsistent = false, mustStaple = false, spending }: CertificateRequest,
     signal: AbortSignal,
   ): Promise<IssuedCertificate> {
     const client = await this.#connect(signal)
     const profile = this.#chooseProfile(client)
     const place = accountPlace(this.#config, site ?? names[0]!)
     const account = await this.#accounts.get(client, place, signal)
+    this.#known.add(place)
+    if (this.#made.delete(place)) spending?.accountMade()
     if (!isInsistent) await this.#lookBefore(names, client, account)
     const { privateKey } = await this.#generateKey(keyKind)
     if (isSameKey(privateKey, account.key.privateKey)) throw accountKeyReused(names)
@@ -122,10 +135,13 @@ class AcmeIssuer implements Issuer {
       check: (chain: IssuedChain['certificates']) =>
         checkIssued(chain, { privateKey, names, now: this.#surroundings.clock.now() }),
       deadlineMs: ORDER_DEADLINE_MS,
+      announce: spending && ((isReplacement: boolean) => spending.ordering(isReplacement)),
     }
-    const chain = await this.#obtain(client, account, order, signal).catch(async (error) => {
+    const chain = await this.#obtain(client, account, order, spending, signal).catch(async (error) => {
       if (!isProblem(error, 'accountDoesNotExist')) throw error
-      return this.#obtain(client, await this.#accounts.replace(client, place, account, signal), order, signal)
+      const anew = await this.#accounts.replace(client, place, account, signal)
+      if (this.#made.delete(place)) spending?.accountMade()
+      return this.#obtain(client, anew, order, spending, signal)
     })
     this.#logReceived(client, names, chain)
     return { chain: chain.pem, privateKey: exportPrivateKey(privateKey) }
@@ -148,6 +164,7 @@ class AcmeIssuer implements Issuer {
     client: AcmeClient,
     account: Account,
     order: Omit<Issuance, 'prover'>,
+    spending: Spending | undefined,
     signal: AbortSignal,
   ): Promise<IssuedChain> {
     const { challenges } = this.#config
@@ -159,6 +176,7 @@ class AcmeIssuer implements Issuer {
       } catch (error) {
         if (!(error instanceof AuthorizationError)) throw error
         failures.push(...error.failures)
+        spending?.authorizationsFailed(error.failures.filter(wasTried).map(({ name }) => name))
         const hopeless = !prover.learn(error.failures) || orders === challenges.length
         if (hopeless) throw new AuthorizationError(client.server, failures)
         this.#surroundings.log.warn('challenge-failed', `${error.message} The next type is tried.`, error.facts)
@@ -193,6 +211,11 @@ class AcmeIssuer implements Issuer {
     const message = `Received a certificate for ${names.join(', ')} from ${server}, good until ${notAfter}.`
     log.info('certificate-received', message, { names, issuer, serial, notAfter })
   }
+}
+
+/** Not what could not be used to begin with: a CA counts its own looks alone. */
+function wasTried({ challengeType }: AuthorizationFailure): boolean {
+  return challengeType !== undefined
 }
 
 /** RFC 8555 §11.1: whoever can misuse one key must not have the other. */

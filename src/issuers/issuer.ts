@@ -14,6 +14,18 @@ export type CertificateRequest = {
   readonly predecessor?: Certificate | undefined
   /** The CA is to be asked even if it looks as if it could not validate the names. */
   readonly isInsistent?: boolean
+  /** Told of all that the CA counts, as it happens. */
+  readonly spending?: Spending
+}
+
+/** What CAs limit, noted while an issuer asks one. */
+export interface Spending {
+  /** An order is about to be placed, with the word that it replaces a certificate or without; it waits for this. */
+  ordering(isReplacement: boolean): Promise<void>
+  /** The CA tried to validate these names, and could not. */
+  authorizationsFailed(names: readonly string[]): void
+  /** An account was made for it. */
+  accountMade(): void
 }
 
 export type IssuedCertificate = {
@@ -31,6 +43,10 @@ export interface Issuer {
   readonly authority: string
   /** Changes whenever this issuer would ask for certificates in another way than before. Holds no secret. */
   readonly settings: string
+  /** Where the account is kept that a site's certificates are asked for with; undefined for an issuer that has none. */
+  readonly accountFor?: (site: string) => string
+  /** Whether that account is known to be there. */
+  hasAccount?(site: string): boolean
   /**
    * Gets one certificate, with a new key. Rejects with a CastellanError whose message and facts keep the CA's own words;
    * nothing needs to be cleaned up after a rejection. An error with `concernsNames: true` would meet any certificate of the
@@ -45,4 +61,4 @@ export interface Issuer {
 }
 
 /** What an issuer is, whether or not one asks anything of it. */
-export type IssuerIdentity = Pick<Issuer, 'name' | 'authority' | 'settings'>
+export type IssuerIdentity = Pick<Issuer, 'name' | 'authority' | 'settings' | 'accountFor'>
