@@ -11,6 +11,7 @@ const commands = new Map<string, Command>([
   ['run', async (args) => (await import('./cli/run.ts')).run(args)],
   ['validate', async (args) => (await import('./cli/validate.ts')).validate(args)],
   ['certs', async (args) => (await import('./cli/certs.ts')).certs(args)],
+  ['limits', async (args) => (await import('./cli/limits.ts')).limits(args)],
   ['help', help],
   ['--help', help],
   ['-h', help],

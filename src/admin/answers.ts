@@ -6,7 +6,10 @@ import type { ControlReply, ControlRequest } from './protocol.ts'
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
 
 /** Answers for the certificates of a program. What is asked to be done is logged. */
-export function certificateAnswers(certificates: Pick<Certificates, 'report' | 'retry' | 'renew'>, log: Log): Answer {
+export function certificateAnswers(
+  certificates: Pick<Certificates, 'report' | 'retry' | 'renew' | 'spread' | 'limits'>,
+  log: Log,
+): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report':
@@ -19,6 +22,16 @@ export function certificateAnswers(certificates: Pick<Certificates, 'report' | '
       }
       case 'renew':
         yield* outcomesOf(await certificates.renew(request.name), 'renew', log)
+        return
+      case 'spread': {
+        const spread = await certificates.spread()
+        const message = `Asked by hand to spread out renewals: ${spread.moved} of ${spread.renewals} come earlier.`
+        log.info('asked-by-hand', message)
+        yield { type: 'spread', spread }
+        return
+      }
+      case 'limits':
+        for (const balance of certificates.limits) yield { type: 'limit', balance }
         return
       default:
         request satisfies never

@@ -1,5 +1,7 @@
+import type { Balance } from '../certificates/ledger/order-facts.ts'
 import type { Asked } from '../certificates/renewal.ts'
 import type { CertificateReport } from '../certificates/report.ts'
+import type { Spread } from '../certificates/spread-renewals.ts'
 import type { Outcome } from '../certificates/wish.ts'
 import { CastellanError } from '../errors.ts'
 
@@ -22,6 +24,10 @@ export type ControlRequest =
   | { readonly ask: 'retry'; readonly name?: string | undefined }
   /** Order what a name means, due or not. */
   | { readonly ask: 'renew'; readonly name: string }
+  /** Renew some of what is due on crowded days earlier. */
+  | { readonly ask: 'spread' }
+  /** What the rate limits of CAs leave. */
+  | { readonly ask: 'limits' }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -30,6 +36,8 @@ export type ControlReply =
   /** So many outcomes will follow, each when it is known. */
   | { readonly type: 'begun'; readonly count: number }
   | { readonly type: 'outcome'; readonly certificate: Omit<Asked, 'outcome'>; readonly outcome: Outcome }
+  | { readonly type: 'spread'; readonly spread: Spread }
+  | { readonly type: 'limit'; readonly balance: Balance }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -66,6 +74,9 @@ export function parseRequest(line: string): ControlRequest {
     case 'report':
     case 'retry':
       return { ask, name }
+    case 'spread':
+    case 'limits':
+      return { ask }
     case 'renew':
       if (name === undefined) throw invalidRequest('it names nothing to renew')
       return { ask, name }
@@ -75,10 +86,16 @@ export function parseRequest(line: string): ControlRequest {
 }
 
 const REPLY_TYPES: ReadonlySet<unknown> = new Set(
-  Object.keys({ hello: 0, certificate: 0, begun: 0, outcome: 0, error: 0, end: 0 } satisfies Record<
-    ControlReply['type'],
-    0
-  >),
+  Object.keys({
+    hello: 0,
+    certificate: 0,
+    begun: 0,
+    outcome: 0,
+    spread: 0,
+    limit: 0,
+    error: 0,
+    end: 0,
+  } satisfies Record<ControlReply['type'], 0>),
 )
 
 /** The socket is the operator's own, so that it is believed what a reply of a known type holds. Throws ControlError. */

@@ -4,13 +4,20 @@ import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type Entry, newEntry } from './agenda.ts'
 import { Attempts } from './attempts.ts'
+import type { Placed } from './heap.ts'
 import type { Leaf } from './leaf.ts'
+import { Ledger } from './ledger/ledger.ts'
+import type { Limits } from './ledger/limits.ts'
+import type { Balance, OrderFacts, Wait } from './ledger/order-facts.ts'
+import { type Former, orderOf, waitOfAll } from './ledger/order-of.ts'
 import { SharedIssuers } from './packed-certificate.ts'
-import { planAsked, planStep, type Step } from './plan.ts'
+import { type HeldFacts, planNext, type Step } from './plan.ts'
 import { factsOfStored, loadCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
 import { spokenTime } from './spoken-time.ts'
+import { EarlyRenewals } from './spread.ts'
 import { findStandIns, type StandIn } from './stand-ins.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Suggestions } from './suggestions.ts'
@@ -25,13 +32,15 @@ export type InventoryOptions = {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** The rate limits that a CA publishes, by its directory; those that are known unless given. */
+  readonly limitsOf?: ((authority: string) => Limits) | undefined
 }
 
 /** When a certificate was revoked and why, as `at …`; undefined if it was not, as far as is known. */
 export type RevocationOf = (certificate: Leaf) => string | undefined
 
 /** One certificate that should exist, and how it stands with it. */
-export type Item = {
+export type Item = Entry & {
   readonly wanted: WantedCertificate
   /** Equal for certificates of the same names. */
   readonly names: string
@@ -42,18 +51,24 @@ export type Item = {
   saveAgainAt: number | undefined
   /** Since when it is being ordered. */
   orderedSince: number | undefined
-  /** Its CA is being asked when to renew it. */
-  isAsking: boolean
+  /** When its CA is asked next when to renew it; nowhere while that is being asked. */
+  readonly question: Question
   /** What an operator has asked for it, until that has come to its end. */
   wish: Wish | undefined
 }
+
+export type Question = Placed & { readonly item: Item; at: number }
 
 /** Every certificate that should exist, what there is of it, and what follows from that. */
 export class Inventory {
   readonly items: readonly Item[]
   readonly attempts: Attempts
   readonly suggestions: Suggestions
+  readonly ledger: Ledger
+  readonly early: EarlyRenewals
   readonly #options: InventoryOptions
+  /** By their names. */
+  readonly #siblings = new Map<string, Item[]>()
   readonly #revocationOf: RevocationOf
   readonly #issuers = new SharedIssuers()
 
@@ -63,11 +78,20 @@ export class Inventory {
     this.items = options.wanted.map(itemFor)
     this.attempts = new Attempts(options)
     this.suggestions = new Suggestions(options)
+    this.ledger = new Ledger(options)
+    this.early = new EarlyRenewals(options)
+    for (const item of this.items) {
+      const siblings = this.#siblings.get(item.names)
+      if (siblings === undefined) this.#siblings.set(item.names, [item])
+      else siblings.push(item)
+    }
   }
 
   /** Takes up what the storage holds. Throws StorageError `storage-unreadable`. */
   async load(): Promise<void> {
     const { storage, issuers, log } = this.#options
+    await this.ledger.load()
+    await this.early.load()
     for (const item of this.items) {
       const stored = await loadCertificate(storage, item.wanted.id, log)
       if (stored !== undefined) this.hold(item, stored)
@@ -92,12 +116,49 @@ export class Inventory {
 
   /** What is to be done about it, now or later. */
   stepFor(item: Item, now: number): Step {
-    const { wanted, held, wish } = item
+    const { wanted, wish } = item
     const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
-    const revoked = held && this.#revocationOf(held.certificate)
-    const facts = held && factsOfStored(held, this.suggestions.renewAt(wanted.id, held), revoked)
-    const step = planStep(wanted, facts, authorityOf, this.attempts.nextAt(wanted.id), now)
-    return wish?.isRenewal === true ? planAsked(step, wish.at) : step
+    const askedAt = wish?.isRenewal === true ? wish.at : undefined
+    const limit = (): Wait | undefined => this.#waitOf(item, now)
+    const notBefore = this.attempts.nextAt(wanted.id)
+    return planNext({ wanted, held: this.factsOf(item), authorityOf, notBefore, askedAt, limit }, now)
+  }
+
+  /** What the plan looks at of what is held. */
+  factsOf({ wanted: { id }, held }: Item): HeldFacts | undefined {
+    if (held === undefined) return undefined
+    const { certificate } = held
+    const spreadAt = this.early.of(id, certificate.fingerprint)
+    return { ...factsOfStored(held, this.suggestions.renewAt(id, held), this.#revocationOf(certificate)), spreadAt }
+  }
+
+  /** The others of the same names. */
+  siblingsOf(item: Item): readonly Item[] {
+    return this.#siblings.get(item.names)!.filter((other) => other !== item)
+  }
+
+  /** How this issuer's CA would count an order of it now. */
+  orderOf(item: Item, issuer: Issuer, now: number): OrderFacts {
+    const others = this.siblingsOf(item).flatMap((other) => this.#formerOf(other) ?? [])
+    return orderOf(item.wanted, issuer, this.#formerOf(item), others, now)
+  }
+
+  /** What the rate limits leave for it at the issuer that is asked first. */
+  leftFor(item: Item, now: number): Balance[] {
+    const issuer = this.#options.issuers.get(item.wanted.issuers[0]!)
+    return issuer === undefined ? [] : this.ledger.limits.leftFor(this.orderOf(item, issuer, now), now)
+  }
+
+  #formerOf({ wanted: { id }, held }: Item): Former | undefined {
+    return held && { ...held, window: this.suggestions.of(id, held)?.window }
+  }
+
+  #waitOf(item: Item, now: number): Wait | undefined {
+    const waits = item.wanted.issuers.map((name) => {
+      const issuer = this.#options.issuers.get(name)
+      return issuer && this.ledger.limits.wait(this.orderOf(item, issuer, now), now)
+    })
+    return waitOfAll(waits, now)
   }
 
   /** What is served. */
@@ -124,31 +185,46 @@ export class Inventory {
     return reportOf(findings, isFull)
   }
 
-  #reasonOf({ wanted, orderedSince }: Item): string {
+  #reasonOf(item: Item): string {
+    const { wanted, orderedSince } = item
     const issuers = wanted.issuers.join(' or ')
     const failure = this.attempts.reason(wanted.id)
     if (orderedSince !== undefined) {
       const before = failure === undefined ? '' : `, after the last try failed (${failure})`
       return `it is being ordered from ${issuers} since ${spokenTime(orderedSince)}${before}`
     }
+    const now = this.#options.clock.now()
     const nextAt = this.attempts.nextAt(wanted.id) ?? 0
-    if (nextAt <= this.#options.clock.now()) return `it is about to be ordered from ${issuers}`
+    if (nextAt <= now) {
+      const step = this.stepFor(item, now)
+      return step.type !== 'keep' && step.limit !== undefined
+        ? `it ${step.because}`
+        : `it is about to be ordered from ${issuers}`
+    }
     const last = failure === undefined ? 'the last tries were cut short' : `the last try failed (${failure})`
     return `${last} and the next is at ${spokenTime(nextAt)}`
   }
 }
 
 function itemFor(wanted: WantedCertificate): Item {
-  return {
+  const item: Item = {
+    ...newEntry(),
     wanted,
     names: [...wanted.names].sort().join(),
     held: undefined,
     standIns: [],
     saveAgainAt: undefined,
     orderedSince: undefined,
-    isAsking: false,
+    question: {
+      place: -1,
+      at: 0,
+      get item() {
+        return item
+      },
+    },
     wish: undefined,
   }
+  return item
 }
 
 /** What serves for it: itself, for those of the wanted names that it is good for, or else what stands in. */

@@ -1,6 +1,7 @@
 import { asSentence, CastellanError, describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Tab } from './ledger/tab.ts'
 import { unpackChain } from './packed-certificate.ts'
 import type { Progress } from './progress.ts'
 import { acceptIssued, type StoredCertificate } from './record.ts'
@@ -26,14 +27,20 @@ export class IssuanceError extends CastellanError {
   }
 }
 
+type Terms = {
+  readonly held: StoredCertificate | undefined
+  readonly isInsistent: boolean
+  /** Where it is noted what an issuer spends. Throws LimitError if its CA would refuse an order now. */
+  readonly openTab: (issuer: Issuer) => Tab
+}
+
 /**
  * Gets a certificate, to replace the one that is held if there is one, from the first issuer, in order of preference, that
- * gives one which can be served. Throws
- * IssuanceError, or the signal's reason if that aborts it.
+ * gives one which can be served. Throws IssuanceError, or the signal's reason if that aborts it.
  */
 export async function issueFromAny(
   wanted: WantedCertificate,
-  { held, isInsistent }: { readonly held: StoredCertificate | undefined; readonly isInsistent: boolean },
+  { held, isInsistent, openTab }: Terms,
   issuers: ReadonlyMap<string, Issuer>,
   { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
   signal: AbortSignal,
@@ -43,12 +50,17 @@ export async function issueFromAny(
   for (const [index, name] of wanted.issuers.entries()) {
     signal.throwIfAborted()
     const issuer = issuers.get(name)!
+    let tab: Tab | undefined
     try {
+      tab = openTab(issuer)
       const predecessor = isFrom(issuer, held) ? unpackChain(held.packed)[0] : undefined
-      const issued = await issuer.issue({ names, keyKind, mustStaple, site, predecessor, isInsistent }, signal)
+      const request = { names, keyKind, mustStaple, site, predecessor, isInsistent, spending: tab }
+      const issued = await issuer.issue(request, signal)
+      await tab.issued()
       return acceptIssued(issued, wanted, issuer, clock.now())
     } catch (error) {
       signal.throwIfAborted()
+      await tab?.failed(error)
       failures.push({ issuer: name, error })
       const next = wanted.issuers[index + 1]
       if (next !== undefined) progress.passedOn(wanted, name, error, next)

@@ -1,4 +1,5 @@
 import type { KeyKind } from '../pki/key-kind.ts'
+import type { Wait } from './ledger/order-facts.ts'
 import { spokenTime } from './spoken-time.ts'
 import type { WantedCertificate } from './wanted.ts'
 
@@ -16,6 +17,8 @@ export type HeldFacts = {
   readonly obtainedAt: number
   /** When its CA would like it to be renewed (RFC 9773); undefined if that does not say. */
   readonly suggestedAt?: number | undefined
+  /** When it is to be renewed although that is early, as too many others are due with it; undefined if it is not. */
+  readonly spreadAt?: number | undefined
   /** When its CA revoked it and why, as `at …`; undefined if it did not, as far as we know. */
   readonly revoked?: string | undefined
   /** It took the place of one that was revoked. */
@@ -29,8 +32,30 @@ export type HeldFacts = {
 /** What is to be done about one certificate that should exist, from when on, and why in words. Times in ms since 1970. */
 export type Step =
   | { readonly type: 'keep'; readonly renewAt: number; readonly because: string }
-  | { readonly type: 'issue'; readonly at: number; readonly because: string }
-  | { readonly type: 'renew'; readonly at: number; readonly because: string }
+  | { readonly type: 'issue'; readonly at: number; readonly because: string; readonly limit?: Wait }
+  | { readonly type: 'renew'; readonly at: number; readonly because: string; readonly limit?: Wait }
+
+/** What all is decided from. */
+export type Circumstances = {
+  readonly wanted: WantedCertificate
+  /** What we have in its place, if anything. */
+  readonly held: HeldFacts | undefined
+  /** Which CA an issuer is now. */
+  readonly authorityOf: (issuer: string) => string | undefined
+  /** When the next try is allowed after a failure, if one failed. */
+  readonly notBefore: number | undefined
+  /** When an operator has asked for it to be renewed although it is not due, if one has. */
+  readonly askedAt?: number | undefined
+  /** Which rate limit its CA would refuse it for now, if any. Only asked of what is due. */
+  readonly limit?: ((step: Step) => Wait | undefined) | undefined
+}
+
+/** What to do about a certificate: the plan. Depends on nothing but what it is given. */
+export function planNext({ wanted, held, authorityOf, notBefore, askedAt, limit }: Circumstances, now: number): Step {
+  const step = planStep(wanted, held, authorityOf, notBefore, now)
+  const asked = askedAt === undefined ? step : planAsked(step, askedAt)
+  return limit === undefined ? asked : planLimited(asked, limit, now)
+}
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Let's Encrypt's Integration Guide: at a third of the lifetime left, or at half if the whole is under 10 days. */
@@ -51,7 +76,7 @@ const CLOCK_TOLERANCE_MS = 60 * 60 * 1000
 const SPREAD = 1 / 20
 
 /**
- * What to do about a certificate. Depends on nothing but what it is given.
+ * What to do about a certificate, whatever its CA's limits are.
  *
  * @param held what we have in its place, if anything.
  * @param authorityOf which CA an issuer is now.
@@ -88,6 +113,15 @@ export function planAsked(step: Step, askedAt: number): Step {
   return step.type === 'keep' ? { type: 'renew', at: askedAt, because: 'it was asked for by hand' } : step
 }
 
+/** The same, unless it is due and its CA would refuse it: then it waits for the limit. */
+function planLimited(step: Step, limit: (step: Step) => Wait | undefined, now: number): Step {
+  if (step.type === 'keep' || step.at > now) return step
+  const wait = limit(step)
+  if (wait === undefined) return step
+  const because = `waits for a rate limit: ${wait.limit}; next at ${spokenTime(wait.at)}`
+  return { type: step.type, at: wait.at, because, limit: wait }
+}
+
 /** When something is to be done. */
 export function timeOf(step: Step): number {
   return step.type === 'keep' ? step.renewAt : step.at
@@ -100,7 +134,9 @@ export function renewalTime(held: HeldFacts): number {
 
 /** When a certificate is due, and why then: when its CA suggests, which knows what it can bear and what it will revoke. */
 function renewal(held: HeldFacts): { readonly at: number; readonly because: string } {
-  return held.suggestedAt === undefined ? renewalByAge(held) : renewalBySuggestion(held, held.suggestedAt)
+  const due = held.suggestedAt === undefined ? renewalByAge(held) : renewalBySuggestion(held, held.suggestedAt)
+  if (held.spreadAt === undefined || held.spreadAt >= due.at) return due
+  return { at: held.spreadAt, because: 'it was spread out by hand, away from others that are due with it' }
 }
 
 function renewalBySuggestion({ notBefore, notAfter, obtainedAt }: HeldFacts, suggestedAt: number) {

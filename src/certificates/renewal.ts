@@ -2,18 +2,23 @@ import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import { pause } from '../system/clock.ts'
+import { Agenda, type Order } from './agenda.ts'
 import { Inventory, type InventoryOptions, type Item, servedBy } from './inventory.ts'
-import { IssuanceError, isFrom, issueFromAny } from './issuance.ts'
+import { IssuanceError, issueFromAny } from './issuance.ts'
+import type { Balance } from './ledger/order-facts.ts'
+import { openTab, type Tab } from './ledger/tab.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { type Step, timeOf } from './plan.ts'
 import { Progress } from './progress.ts'
-import { type StoredCertificate, storeCertificate } from './record.ts'
+import { Questions } from './questions.ts'
+import type { StoredCertificate } from './record.ts'
 import type { CertificateReport } from './report.ts'
 import type { AskResponder } from './responder.ts'
 import { selectByName } from './selection.ts'
+import { type Spread, spreadRenewals } from './spread-renewals.ts'
 import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
-import type { WantedCertificate } from './wanted.ts'
+import { Unsaved } from './unsaved.ts'
 import { addWish, type Outcome } from './wish.ts'
 
 export type CertificatesOptions = InventoryOptions & {
@@ -23,8 +28,6 @@ export type CertificatesOptions = InventoryOptions & {
   /** Called whenever the state has changed, but not for the first one. The state is put together when it is asked for. */
   readonly onChange: (state: () => CertificatesState) => void
 }
-
-type Order = Extract<Step, { type: 'issue' | 'renew' }>
 
 /** What is known by a name, with an item if Castellan orders it. */
 type Known = Pick<Asked, 'id' | 'names' | 'keyKind'> & {
@@ -40,21 +43,17 @@ export type Asked = {
   readonly id: string
   readonly names: readonly string[]
   readonly keyKind: KeyKind | undefined
+  /** What the rate limits of its CA leave. */
+  readonly left: readonly Balance[]
   readonly outcome: Promise<Outcome>
 }
 
-/** An order under way. */
-type Running = { readonly issuer: string; readonly done: Promise<void> }
+/** The issuer that is asked first, and what it spends. */
+type First = { readonly issuer: Issuer; readonly tab: Tab }
 
-/**
- * Orders at a time from one issuer: enough to hide a CA's slowness, and far below the 10 connections an address may have at
- * some. A CA that hangs takes none from another.
- */
-const MAX_CONCURRENT = 5
 /** Even with nothing due it looks this often, as clocks are set and machines sleep. */
 const MAX_SLEEP_MS = 60 * 60 * 1000
 const OWN_FILES_INTERVAL_MS = 10_000
-const SAVE_AGAIN_MS = 60_000
 
 /**
  * Loads what the storage holds, and from then on sees to it that every wanted certificate exists and is renewed in time.
@@ -71,13 +70,15 @@ export async function startCertificates(options: CertificatesOptions): Promise<C
 export class Certificates {
   readonly #options: CertificatesOptions
   readonly #inventory: Inventory
-  readonly #asking = new Set<Promise<void>>()
+  readonly #agenda: Agenda<Item>
+  readonly #questions: Questions
+  readonly #unsaved: Unsaved
   readonly #own: OwnCertificates
   readonly #staples: Staples
   readonly #progress: Progress
   readonly #stopping = new AbortController()
-  /** By their names: a CA that is asked for the same names twice at once may give the same order twice. */
-  readonly #busy = new Map<string, Running>()
+  readonly #ordering = new Set<Promise<void>>()
+  #lookedAt = Number.NEGATIVE_INFINITY
   #running: Promise<unknown> = Promise.resolve()
   /** Aborted when it is time to look again. */
   #wake = new AbortController()
@@ -86,8 +87,25 @@ export class Certificates {
     const { ownFiles, clock, log } = options
     this.#options = options
     this.#inventory = new Inventory(options, (certificate) => this.#staples.revocation(certificate)?.when)
+    this.#agenda = new Agenda<Item>({
+      plan: (item, now) => this.#inventory.stepFor(item, now),
+      goodUntil: ({ held }) => held?.certificate.notAfter,
+      deskOf: ({ wanted }) => wanted.issuers[0]!,
+      // A CA that is asked for the same names twice at once may give the same order twice.
+      namesOf: ({ names }) => names,
+      maxAtOnce: () => ordersAtOnce(options.wanted.length),
+      deferred: concludeDeferred,
+    })
+    this.#questions = new Questions({
+      ...options,
+      suggestions: this.#inventory.suggestions,
+      signal: this.#stopping.signal,
+      atOnce: ordersAtOnce(options.wanted.length),
+      onAnswer: (item, isNews) => this.#takeAnswer(item, isNews),
+    })
     this.#own = new OwnCertificates(ownFiles, clock, log)
     this.#progress = new Progress(log, clock)
+    this.#unsaved = new Unsaved({ ...options, progress: this.#progress })
     this.#staples = new Staples({
       ...options,
       onChange: () => options.onChange(() => this.state),
@@ -128,6 +146,22 @@ export class Certificates {
     return this.#askFor(selectByName(this.#known(), name), true)
   }
 
+  /** What the rate limits of the CAs leave, of all of which something was spent. */
+  get limits(): Balance[] {
+    return this.#inventory.ledger.limits.balances(this.#options.clock.now())
+  }
+
+  /**
+   * Renews some of what is due on crowded days earlier than that, once: some by a day, some by two, and so on, so that each
+   * day has its share.
+   */
+  async spread(): Promise<Spread> {
+    const spread = await spreadRenewals(this.#inventory, this.#options)
+    this.#lookAtAll()
+    this.#wake.abort()
+    return spread
+  }
+
   #known(): Known[] {
     const own = this.#own.known.map((known) => ({ ...known, item: undefined }))
     return [...this.#inventory.items.map((item) => this.#know(item)), ...own]
@@ -149,10 +183,12 @@ export class Certificates {
     const asked: Asked[] = []
     const written: Promise<void>[] = []
     for (const { id, names, keyKind, item } of known) {
+      const left = item === undefined ? [] : this.#inventory.leftFor(item, now)
       // In one go with the wish: no look at the plan comes between.
       if (item !== undefined && item.orderedSince === undefined) written.push(this.#inventory.attempts.hurry(id))
       if (item !== undefined) item.wish = addWish(item.wish, isRenewal, now)
-      asked.push({ id, names, keyKind, outcome: item?.wish?.outcome ?? Promise.resolve({ status: 'own-files' }) })
+      if (item !== undefined) this.#agenda.changed(item)
+      asked.push({ id, names, keyKind, left, outcome: item?.wish?.outcome ?? Promise.resolve({ status: 'own-files' }) })
     }
     await Promise.all(written)
     this.#wake.abort()
@@ -178,6 +214,7 @@ export class Certificates {
   }
 
   start(): void {
+    this.#lookAtAll()
     this.#staples.start()
     this.#running = Promise.all([this.#keepWanted(), this.#keepOwn()])
   }
@@ -186,16 +223,22 @@ export class Certificates {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await Promise.all([this.#running, this.#staples.stop()])
-    await Promise.all([...[...this.#busy.values()].map(({ done }) => done), ...this.#asking])
+    await Promise.all([...this.#ordering, this.#questions.settled()])
     for (const item of this.#inventory.items) conclude(item, { status: 'stopped' })
   }
 
   async #keepWanted(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       this.#wake = new AbortController()
-      await this.#saveAgain()
-      const ms = Math.min(this.#startWhatIsDue(), this.#askWhatIsDue())
-      await pause(this.#options.clock, ms, this.#wake.signal, this.#stopping.signal)
+      const savedUntil = await this.#unsaved.saveWhatIsDue()
+      const now = this.#options.clock.now()
+      // What was to come at a time of a clock that has been set back.
+      if (now < this.#lookedAt) this.#lookAtAll()
+      this.#lookedAt = now
+      this.#beginWhatIsDue(now)
+      this.#questions.askWhatIsDue(now)
+      const next = Math.min(savedUntil, this.#agenda.next, this.#questions.next, now + MAX_SLEEP_MS)
+      await pause(this.#options.clock, Math.max(0, next - now), this.#wake.signal, this.#stopping.signal)
     }
   }
 
@@ -210,75 +253,57 @@ export class Certificates {
     }
   }
 
-  /** Begins with what has been due for longest. Gives the time until something else is due. */
-  #startWhatIsDue(): number {
-    const now = this.#options.clock.now()
-    let next = now + MAX_SLEEP_MS
-    const due: { item: Item; step: Order }[] = []
+  /** All that there is, as if it had just been taken up. */
+  #lookAtAll(): void {
     for (const item of this.#inventory.items) {
-      if (item.orderedSince !== undefined) continue
-      next = Math.min(next, item.saveAgainAt ?? next)
-      const step = this.#inventory.stepFor(item, now)
-      if (step.type !== 'keep' && step.at <= now) {
-        due.push({ item, step })
-        continue
-      }
-      const [at, because] = [timeOf(step), step.because]
-      next = Math.min(next, at)
-      conclude(item, { status: 'not-due', renewAt: at, because })
+      this.#agenda.changed(item)
+      this.#questions.changed(item)
     }
-    due.sort((a, b) => a.step.at - b.step.at)
-    const begun = due.filter(({ item, step }) => this.#begin(item, step))
+  }
+
+  #beginWhatIsDue(now: number): void {
+    let isFirst = false
+    this.#agenda.begin(now, (item, step) => {
+      isFirst ||= item.held === undefined
+      this.#begin(item, step, now)
+    })
     // What its names wait for is another thing now.
-    if (begun.some(({ item }) => item.held === undefined)) this.#options.onChange(() => this.state)
-    return next - now
+    if (isFirst) this.#options.onChange(() => this.state)
   }
 
-  /** Asks CAs when to renew what they gave. Gives the time until the next is to be asked. */
-  #askWhatIsDue(): number {
-    const now = this.#options.clock.now()
-    let next = now + MAX_SLEEP_MS
-    for (const item of this.#inventory.items) {
-      const { wanted, held, isAsking } = item
-      const issuer = held && this.#options.issuers.get(held.issuer)
-      if (held === undefined || isAsking || issuer?.renewalInfo === undefined || !isFrom(issuer, held)) continue
-      const askAt = this.#inventory.suggestions.askAt(wanted.id, held)
-      if (askAt > now) next = Math.min(next, askAt)
-      else if (this.#asking.size < MAX_CONCURRENT) this.#ask(item, held, issuer)
-    }
-    return next - now
+  #takeAnswer(item: Item, isNews: boolean): void {
+    if (isNews) this.#agenda.changed(item)
+    this.#wake.abort()
   }
 
-  #ask(item: Item, held: StoredCertificate, issuer: Issuer): void {
-    item.isAsking = true
-    const asking = this.#inventory.suggestions
-      .ask(item.wanted, held, issuer, this.#stopping.signal)
-      .then(() => {})
-      .finally(() => {
-        item.isAsking = false
-        this.#asking.delete(asking)
-        this.#wake.abort()
-      })
-    this.#asking.add(asking)
-  }
-
-  /** Unless others of the same names, or too many, are at it: whoever ends wakes the loop, which comes back to this one. */
-  #begin(item: Item, step: Order): boolean {
-    const { names, wanted } = item
-    const issuer = wanted.issuers[0]!
-    const isFull = [...this.#busy.values()].filter((running) => running.issuer === issuer).length >= MAX_CONCURRENT
-    if (isFull || this.#busy.has(names)) return false
-    item.orderedSince = this.#options.clock.now()
-    const done = this.#order(item, step).finally(() => {
+  #begin(item: Item, step: Order, now: number): void {
+    item.orderedSince = now
+    const tab = this.#openFirst(item, now)
+    const done = this.#order(item, step, tab).finally(() => {
       item.orderedSince = undefined
-      this.#busy.delete(names)
+      this.#ordering.delete(done)
+      this.#agenda.ended(item)
+      this.#questions.changed(item)
       this.#wake.abort()
     })
-    this.#busy.set(names, { issuer, done })
-    return true
+    this.#ordering.add(done)
   }
 
-  async #order(item: Item, step: Order): Promise<void> {
+  /** What the first issuer spends that will be asked is noted at once, before another order is looked at. */
+  #openFirst(item: Item, now: number): First | undefined {
+    const { ledger } = this.#inventory
+    const issuer = item.wanted.issuers
+      .map((name) => this.#options.issuers.get(name)!)
+      .find((each) => ledger.limits.wait(this.#inventory.orderOf(item, each, now), now) === undefined)
+    return issuer && { issuer, tab: this.#openTab(item, issuer) }
+  }
+
+  #openTab(item: Item, issuer: Issuer): Tab {
+    const { clock } = this.#options
+    return openTab(this.#inventory.ledger, this.#inventory.orderOf(item, issuer, clock.now()), clock)
+  }
+
+  async #order(item: Item, step: Order, first: First | undefined): Promise<void> {
     const { wanted } = item
     const { issuers, clock } = this.#options
     const { signal } = this.#stopping
@@ -286,9 +311,11 @@ export class Certificates {
     await this.#inventory.attempts.begin(wanted.id)
     try {
       const replacesRevoked = item.held !== undefined && this.#staples.revocation(item.held.certificate) !== undefined
+      const isInsistent = this.#inventory.attempts.isInsistent(wanted.id)
+      const openTabAt = (issuer: Issuer): Tab => (issuer === first?.issuer ? first.tab : this.#openTab(item, issuer))
       const issued = await issueFromAny(
         wanted,
-        { held: item.held, isInsistent: this.#inventory.attempts.isInsistent(wanted.id) },
+        { held: item.held, isInsistent, openTab: openTabAt },
         issuers,
         { clock, progress: this.#progress },
         signal,
@@ -296,7 +323,9 @@ export class Certificates {
       await this.#swapIn(item, { ...issued, replacesRevoked }, step.type)
     } catch (error) {
       // Given up as the program stops, it stays noted as begun, as after a crash.
-      if (!signal.aborted) await this.#fail(item, step.type, error)
+      if (signal.aborted) return
+      await first?.tab.failed(error)
+      await this.#fail(item, step.type, error)
     }
   }
 
@@ -305,7 +334,7 @@ export class Certificates {
     const { wanted } = item
     const { certificate } = issued
     const former = servedBy(item)
-    item.saveAgainAt = await this.#save(wanted, issued)
+    await this.#unsaved.save(item, issued)
     await this.#staples.add([{ ...issued, ownership: 'issued' }])
     if (certificate.mustStaple) await this.#staples.first(certificate)
     this.#inventory.hold(item, issued)
@@ -321,8 +350,13 @@ export class Certificates {
 
   /** Whatever its last tries met, they were not about this: the next is now. */
   async #replaceRevoked(fingerprint: string): Promise<void> {
-    for (const { wanted, held } of this.#inventory.items)
-      if (held?.certificate.fingerprint === fingerprint) await this.#inventory.attempts.startAnew(wanted.id)
+    for (const item of this.#inventory.items) {
+      const { wanted, held } = item
+      if (held?.certificate.fingerprint === fingerprint) {
+        await this.#inventory.attempts.startAnew(wanted.id)
+        this.#agenda.changed(item)
+      }
+    }
     this.#wake.abort()
   }
 
@@ -336,7 +370,10 @@ export class Certificates {
     else await attempts.fail(wanted.id, reason, retryAfterMs)
     // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
     const siblings = concernsNames ? this.#dueSiblingsOf(item) : []
-    for (const sibling of siblings) await attempts.share(wanted.id, sibling.wanted.id)
+    for (const sibling of siblings) {
+      await attempts.share(wanted.id, sibling.wanted.id)
+      this.#agenda.changed(sibling)
+    }
     for (const each of [item, ...siblings]) this.#concludeFailed(each, reason)
     const alsoWaiting = siblings.map((sibling) => sibling.wanted.keyKind)
     const nextAt = timeOf(this.#inventory.stepFor(item, this.#options.clock.now()))
@@ -364,37 +401,28 @@ export class Certificates {
       const step = this.#inventory.stepFor(other, now)
       return step.type !== 'keep' && step.at <= now
     }
-    return this.#inventory.items.filter(
-      (other) =>
-        other !== item &&
-        other.names === item.names &&
-        other.wanted.issuers.join() === item.wanted.issuers.join() &&
-        isDue(other),
-    )
+    const issuers = item.wanted.issuers.join()
+    return this.#inventory.siblingsOf(item).filter((other) => other.wanted.issuers.join() === issuers && isDue(other))
   }
+}
 
-  /** Not what is being renewed: its successor is stored soon, and must not be overwritten by it. */
-  async #saveAgain(): Promise<void> {
-    for (const item of this.#inventory.items) {
-      const { wanted, held, saveAgainAt, orderedSince } = item
-      if (held === undefined || saveAgainAt === undefined || orderedSince !== undefined) continue
-      const wait = saveAgainAt - this.#options.clock.now()
-      // Further ahead than it was ever set: the clock was set back.
-      if (wait <= 0 || wait > SAVE_AGAIN_MS) item.saveAgainAt = await this.#save(wanted, held)
-    }
-  }
+/** Enough to hide a CA's slowness, and far below the 10 connections an address may have at some. */
+const FEW_AT_ONCE = 5
+/** One more for each so many certificates: a million, all revoked, are to be replaced within days. */
+const CERTIFICATES_PER_ORDER = 20_000
+const MANY_AT_ONCE = 50
 
-  /** Gives the time at which to try again, or undefined if it is stored. */
-  async #save(wanted: WantedCertificate, stored: StoredCertificate): Promise<number | undefined> {
-    const { storage, clock } = this.#options
-    try {
-      await storeCertificate(storage, wanted.id, stored)
-      return undefined
-    } catch (error) {
-      this.#progress.notStored(wanted, error)
-      return clock.now() + SAVE_AGAIN_MS
-    }
-  }
+/** Orders at a time from one issuer, and questions at a time. A CA that hangs takes none from another. */
+export function ordersAtOnce(certificates: number): number {
+  return Math.min(FEW_AT_ONCE + Math.floor(certificates / CERTIFICATES_PER_ORDER), MANY_AT_ONCE)
+}
+
+/** Whoever asked for what is not ordered now is told when it will be. */
+function concludeDeferred(item: Item, step: Step): void {
+  const { because } = step
+  if (step.type === 'keep') conclude(item, { status: 'not-due', renewAt: step.renewAt, because })
+  else if (step.limit !== undefined) conclude(item, { status: 'limited', at: step.at, because })
+  else conclude(item, { status: 'not-due', renewAt: step.at, because })
 }
 
 /** Tells whoever asked for it how that has ended. */

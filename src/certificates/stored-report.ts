@@ -6,10 +6,14 @@ import type { Clock } from '../system/clock.ts'
 import { silentLog } from '../telemetry/log.ts'
 import { recallAttempt } from './attempts.ts'
 import { circumstancesOf } from './inventory.ts'
+import { recallLimits } from './ledger/ledger.ts'
+import { orderOf, waitOfAll } from './ledger/order-of.ts'
+import type { RateLimits } from './ledger/rate-limits.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
-import { planStep } from './plan.ts'
+import { planNext } from './plan.ts'
 import { factsOfStored, locateCertificate, readCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
+import { recallEarly } from './spread.ts'
 import { findStandIns } from './stand-ins.ts'
 import { recallSuggestion } from './suggestions.ts'
 import type { WantedCertificate } from './wanted.ts'
@@ -37,9 +41,10 @@ export async function reportStored(options: StoredReportOptions): Promise<Certif
   for (const { id } of wanted) readings.set(id, await read(storage, id))
   const isThere = (id: string): boolean => readings.get(id)?.held !== undefined
   const standIns = await findStandIns(storage, wanted, isThere, { log: silentLog, now: clock.now() })
+  const limits = await recallLimits(storage, clock.now())
   const reports: CertificateReport[] = []
   for (const each of wanted) {
-    const findings = await findingsOf(each, readings.get(each.id) ?? {}, options)
+    const findings = await findingsOf(each, readings.get(each.id) ?? {}, options, limits)
     reports.push(reportOf({ ...findings, standIns: standIns.get(each.id) ?? [] }, isFull))
   }
   const own = new OwnCertificates(ownFiles, clock, silentLog)
@@ -60,15 +65,26 @@ async function findingsOf(
   wanted: WantedCertificate,
   { held, fault }: Reading,
   { storage, issuers, clock }: StoredReportOptions,
+  limits: RateLimits,
 ) {
   const surroundings = { clock, random: () => MIDDLE }
   const recalled = await recallAttempt(storage, wanted.id, circumstancesOf(wanted, issuers), surroundings)
   const attempt = recalled.type === 'attempt' ? recalled.attempt : undefined
   const known = await recallSuggestion(storage, wanted.id)
   const suggestion = known?.fingerprint === held?.certificate.fingerprint ? known : undefined
-  const facts = held && factsOfStored(held, suggestion?.renewAt)
+  const spreadAt = held && (await recallEarly(storage, wanted.id, held.certificate.fingerprint))
+  const facts = held && { ...factsOfStored(held, suggestion?.renewAt), spreadAt }
+  const now = clock.now()
+  const limit = () =>
+    waitOfAll(
+      wanted.issuers.map((name) => {
+        const former = held && { ...held, window: suggestion?.window }
+        return limits.wait(orderOf(wanted, issuers.get(name)!, former, [], now), now)
+      }),
+      now,
+    )
   const authorityOf = (name: string): string | undefined => issuers.get(name)?.authority
-  const step = planStep(wanted, facts, authorityOf, attempt?.nextAt, clock.now())
+  const step = planNext({ wanted, held: facts, authorityOf, notBefore: attempt?.nextAt, limit }, now)
   return { wanted, held, isUnstored: false, step, orderedSince: undefined, attempt, suggestion, fault }
 }
 

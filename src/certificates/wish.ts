@@ -4,6 +4,8 @@ export type Outcome =
   | { readonly status: 'failed'; readonly reason: string; readonly nextAt: number }
   /** There is nothing to try: it is good until its time has come. */
   | { readonly status: 'not-due'; readonly renewAt: number; readonly because: string }
+  /** Its CA would refuse it, because of a rate limit: it is ordered by itself when there is something left. */
+  | { readonly status: 'limited'; readonly at: number; readonly because: string }
   /** An operator brings it, so that nobody orders it. */
   | { readonly status: 'own-files' }
   /** The program ended first. */

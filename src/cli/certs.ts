@@ -5,6 +5,7 @@ import { list } from './certs/list.ts'
 import { renew, retry } from './certs/order.ts'
 import { plan } from './certs/plan.ts'
 import { show } from './certs/show.ts'
+import { spread } from './certs/spread.ts'
 import { tellFailure } from './failure.ts'
 
 type CertsCommand = { readonly takes: Takes; readonly run: (given: CertsArguments) => Promise<number> }
@@ -15,6 +16,7 @@ const commands = new Map<string, CertsCommand>([
   ['plan', { takes: 'nothing', run: plan }],
   ['retry', { takes: 'name-or-all', run: retry }],
   ['renew', { takes: 'name', run: renew }],
+  ['spread', { takes: 'nothing', run: spread }],
   ['export', { takes: 'name-and-folder', run: exportFiles }],
 ])
 
@@ -23,7 +25,7 @@ export async function certs(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args
   const command = commands.get(name ?? '')
   if (command === undefined) return refuse(name)
-  const given = readArguments(name!, command.takes, rest)
+  const given = readArguments(`certs ${name}`, command.takes, rest)
   if ('mistake' in given) {
     process.stderr.write(`castellan: ${given.mistake}; usage: ${given.usage}\n`)
     return 2

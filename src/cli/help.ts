@@ -7,8 +7,10 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan certs plan          what is done next, when and why, for all of them
   castellan certs retry NAME    try at once what failed and waits (--all: all of it)
   castellan certs renew NAME    order anew, due or not
+  castellan certs spread        renew some early, once, so that no day has too many
   castellan certs export NAME --to FOLDER
                                 copy certificates and keys into PEM files
+  castellan limits              what the rate limits of the CAs leave, and when more comes
   castellan version             print the version
   castellan help                print this
 
@@ -17,7 +19,7 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
   sites:
     example.com: http://localhost:3000
 
-"certs" asks the program that runs, and where none does it reads the storage. It takes --config FILE
+"certs" and "limits" ask the program that runs, and where none does they read the storage. They take --config FILE
 and, for programs that read it, --json.
 
 A public CA wants its terms accepted (acceptTerms: true). config.example.yaml shows every key.

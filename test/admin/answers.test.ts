@@ -8,8 +8,18 @@ import { RecordingLog } from '../fakes/recording-log.ts'
 const STOPPED: Outcome = { status: 'stopped' }
 
 function asked(id: string, outcome: Promise<Outcome>): Asked {
-  return { id, names: [`${id}.test`], keyKind: 'rsa-2048', outcome }
+  return { id, names: [`${id}.test`], keyKind: 'rsa-2048', left: [], outcome }
 }
+
+const SPREAD = { renewals: 9, moved: 5, days: 30, most: 1, mostBefore: 9 }
+const BALANCE = {
+  authority: 'https://ca.test/directory',
+  kind: 'orders',
+  subject: 'issuers/ca/account',
+  limit: { count: 300, periodMs: 10_800_000 },
+  left: 12,
+  moreAt: 1,
+} as const
 
 /** Certificates that give what they are told to, and note what is asked of them. */
 function certificates(given: readonly Asked[]) {
@@ -28,6 +38,14 @@ function certificates(given: readonly Asked[]) {
       calls.push(['renew', name])
       return [...given]
     },
+    spread: async () => {
+      calls.push(['spread'])
+      return SPREAD
+    },
+    get limits() {
+      calls.push(['limits'])
+      return [BALANCE]
+    },
   }
 }
 
@@ -40,6 +58,8 @@ test('each request goes where it belongs', async () => {
     { ask: 'retry' },
     { ask: 'retry', name: 'a' },
     { ask: 'renew', name: 'a' },
+    { ask: 'spread' },
+    { ask: 'limits' },
   ] as const)
     await Array.fromAsync(answer(request))
   assert.deepEqual(subject.calls, [
@@ -48,6 +68,8 @@ test('each request goes where it belongs', async () => {
     ['retry', 'all'],
     ['retry', { name: 'a' }],
     ['renew', 'a'],
+    ['spread'],
+    ['limits'],
   ])
 })
 
@@ -57,12 +79,20 @@ test('outcomes are told as they come, after their number, and what was asked is 
   const subject = certificates([asked('slow', slow.promise), asked('fast', Promise.resolve(STOPPED))])
   const replies = certificateAnswers(subject, log)({ ask: 'retry' })[Symbol.asyncIterator]()
   assert.deepEqual((await replies.next()).value, { type: 'begun', count: 2 })
-  const certificate = { id: 'fast', names: ['fast.test'], keyKind: 'rsa-2048' }
+  const certificate = { id: 'fast', names: ['fast.test'], keyKind: 'rsa-2048', left: [] }
   assert.deepEqual((await replies.next()).value, { type: 'outcome', certificate, outcome: STOPPED })
   slow.resolve(STOPPED)
   assert.equal((await replies.next()).value.certificate.id, 'slow')
   assert.equal((await replies.next()).done, true)
   assert.equal(log.of('asked-by-hand')[0]!.message, 'Asked by hand to retry slow, fast.')
+})
+
+test('what was spread out is told and logged, and limits are told', async () => {
+  const log = new RecordingLog()
+  const answer = certificateAnswers(certificates([]), log)
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'spread' })), [{ type: 'spread', spread: SPREAD }])
+  assert.match(log.of('asked-by-hand')[0]!.message, /5 of 9 come earlier/)
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'limits' })), [{ type: 'limit', balance: BALANCE }])
 })
 
 test('where nothing waits, nothing is logged', async () => {

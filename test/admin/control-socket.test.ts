@@ -15,7 +15,7 @@ import { RecordingLog } from '../fakes/recording-log.ts'
 
 const OUTCOME: ControlReply = {
   type: 'outcome',
-  certificate: { id: 'a', names: ['a.test'], keyKind: 'rsa-2048' },
+  certificate: { id: 'a', names: ['a.test'], keyKind: 'rsa-2048', left: [] },
   outcome: { status: 'stopped' },
 }
 const WHOLE = '{"version":1,"ask":"report"}\n'

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Limits } from '../../src/certificates/ledger/limits.ts'
 import type { OwnFiles } from '../../src/certificates/own-files.ts'
 import { type Certificates, startCertificates } from '../../src/certificates/renewal.ts'
 import type { AskResponder } from '../../src/certificates/responder.ts'
@@ -31,6 +32,8 @@ export class Machine {
   ownFiles: readonly OwnFiles[] = []
   /** Asked for no certificate of the fake issuers, as those name no responder. */
   askResponder: AskResponder = async (url) => assert.fail(`${url} is asked`)
+  /** What the CAs publish. */
+  limitsOf: (authority: string) => Limits = () => ({})
   log = new RecordingLog()
   random = 0.5
   #certificates: Certificates | undefined
@@ -62,6 +65,7 @@ export class Machine {
       clock: this.localClock,
       random: () => this.random,
       log: this.log,
+      limitsOf: (authority) => this.limitsOf(authority),
       onChange: (state) => this.states.push(state()),
     })
   }

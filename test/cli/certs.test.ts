@@ -3,9 +3,10 @@ import { test } from 'node:test'
 import type { CertificateReport, HeldReport } from '../../src/certificates/report.ts'
 import { readArguments, type Takes } from '../../src/cli/certs/arguments.ts'
 import { formatList } from '../../src/cli/certs/list.ts'
-import { formatOutcome } from '../../src/cli/certs/order.ts'
+import { formatLeft, formatOutcome } from '../../src/cli/certs/order.ts'
 import { formatPlan } from '../../src/cli/certs/plan.ts'
 import { formatWhole } from '../../src/cli/certs/show.ts'
+import { formatSpread } from '../../src/cli/certs/spread.ts'
 
 const DAY = 86_400_000
 const NOW = Date.parse('2026-11-26T17:00:00Z')
@@ -149,7 +150,7 @@ test('the whole of one: chain, origin, suggestion with its explanation, tries', 
 })
 
 test('each outcome is a sentence that says what is next', () => {
-  const certificate = { id: 'a.test.rsa-2048', names: ['a.test'], keyKind: 'rsa-2048' } as const
+  const certificate = { id: 'a.test.rsa-2048', names: ['a.test'], keyKind: 'rsa-2048', left: [] } as const
   const say = (outcome: Parameters<typeof formatOutcome>[0]['outcome']): string =>
     formatOutcome({ type: 'outcome', certificate, outcome })
   assert.equal(
@@ -161,6 +162,10 @@ test('each outcome is a sentence that says what is next', () => {
     'a.test (rsa-2048): got one from ca, good until 2026-11-26 17:00Z.',
   )
   assert.match(say({ status: 'not-due', renewAt: NOW, because: 'x' }), /to be renewed at 2026-11-26 17:00Z: x\.$/)
+  assert.match(
+    say({ status: 'limited', at: NOW, because: 'waits for a rate limit: 5 x in 7 days; next at y' }),
+    /^a\.test \(rsa-2048\): not asked for now, it waits for a rate limit: 5 x in 7 days; next at y\.$/,
+  )
   assert.match(say({ status: 'own-files' }), /not ordered/)
   assert.match(say({ status: 'stopped' }), /stopped/)
 })
@@ -176,7 +181,7 @@ for (const [takes, args, expected] of [
   ['name-and-folder', ['a.test', '--to', 'out'], { name: 'a.test', folder: 'out' }],
 ] as const)
   test(`${takes}: ${args.join(' ') || 'no arguments'}`, () => {
-    const given: object = readArguments('x', takes as Takes, args)
+    const given: object = readArguments('certs x', takes as Takes, args)
     assert.deepEqual({ ...given, ...expected }, given)
     assert.ok(!('mistake' in given))
   })
@@ -195,8 +200,35 @@ for (const [takes, args, mistake] of [
   ['name', ['a', '--config'], /--config/],
 ] as const)
   test(`${takes} is used wrongly: ${args.join(' ')}`, () => {
-    const given = readArguments('x', takes, args)
+    const given = readArguments('certs x', takes, args)
     assert.ok('mistake' in given)
     assert.match(given.mistake, mistake)
     assert.match(given.usage, /^castellan certs x/)
   })
+
+test('a retry says what the limits leave, where something was spent of them', () => {
+  const authority = 'https://ca.test/dir'
+  const failures = {
+    authority,
+    kind: 'failures',
+    subject: 'a.com',
+    moreAt: NOW,
+    limit: { count: 5, periodMs: 1 },
+  } as const
+  assert.equal(formatLeft([{ ...failures, left: 5 }]), '')
+  assert.equal(
+    formatLeft([
+      { ...failures, left: 3 },
+      { authority, kind: 'orders', subject: 'x', moreAt: NOW, limit: undefined, left: 0 },
+    ]),
+    " Before it, the CA's rate limits left 3 of 5 failed authorizations of a.com, 0 orders of one account.",
+  )
+})
+
+test('what was spread out is a sentence', () => {
+  assert.equal(
+    formatSpread({ renewals: 600, moved: 590, days: 60, most: 10, mostBefore: 600 }),
+    '590 of 600 renewals come earlier: within the next 60 days no day has more than 10, where one had 600.',
+  )
+  assert.match(formatSpread({ renewals: 3, moved: 0, days: 60, most: 1, mostBefore: 1 }), /^Nothing to spread out/)
+})

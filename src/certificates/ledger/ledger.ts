@@ -1,4 +1,5 @@
 import { describeError } from '../../errors.ts'
+import { pageFor } from '../../storage/page.ts'
 import { segmentFor } from '../../storage/segment.ts'
 import type { Storage, StorageReader } from '../../storage/storage.ts'
 import type { Clock } from '../../system/clock.ts'
@@ -118,20 +119,12 @@ type Page = { readonly key: string; readonly authority: string }
 type PageRecord = { readonly authority: string; readonly entries: Readonly<Record<string, Entry>> }
 
 function pageOf(authority: string, key: string): Page {
-  const page = (hashOf(key) % PAGES).toString(16).padStart(2, '0')
-  return { key: `${FOLDER}/${folderOf(authority)}/${page}`, authority }
+  return { key: `${FOLDER}/${folderOf(authority)}/${pageFor(key, PAGES)}`, authority }
 }
 
 /** Readable, and a hash of all of it. */
 function folderOf(authority: string): string {
   return segmentFor(URL.parse(authority)?.host ?? 'issuer', authority)
-}
-
-/** FNV-1a: spreads evenly, which is all that is asked of it. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return hash >>> 0
 }
 
 /** What the storage remembers of all CAs, for a look without a program that runs. Changes nothing. Throws StorageError. */

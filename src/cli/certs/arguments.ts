@@ -25,9 +25,9 @@ const USAGE: Record<Takes, string> = {
   'name-and-folder': ' NAME --to FOLDER',
 }
 
-/** The arguments behind `castellan certs COMMAND`, or what is wrong with them. */
+/** The arguments behind `castellan COMMAND`, or what is wrong with them. */
 export function readArguments(command: string, takes: Takes, args: readonly string[]): CertsArguments | Misuse {
-  const usage = `castellan certs ${command}${USAGE[takes]} [--config FILE] [--json]`
+  const usage = `castellan ${command}${USAGE[takes]} [--config FILE] [--json]`
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -41,7 +41,7 @@ export function readArguments(command: string, takes: Takes, args: readonly stri
     })
     const { config, json, all = false, to = '' } = values as Values
     const mistake = mistakeIn({ takes, names: positionals, all, folder: to })
-    if (mistake !== undefined) return { mistake: `"certs ${command}" ${mistake}`, usage }
+    if (mistake !== undefined) return { mistake: `"${command}" ${mistake}`, usage }
     return { config, json, name: canonical(positionals[0] ?? ''), all, folder: to }
   } catch (error) {
     // What follows explains the parser rather than the mistake.

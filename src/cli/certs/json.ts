@@ -12,6 +12,7 @@ const TIMES: ReadonlySet<string> = new Set([
   'nextAt',
   'start',
   'end',
+  'moreAt',
 ])
 
 /** One line of JSON for programs: times as ISO 8601, and null for `at once`. */

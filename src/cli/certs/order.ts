@@ -1,5 +1,7 @@
 import { askProgram } from '../../admin/client.ts'
 import type { ControlReply, ControlRequest } from '../../admin/protocol.ts'
+import { countedAs } from '../../certificates/ledger/limits.ts'
+import type { Balance } from '../../certificates/ledger/order-facts.ts'
 import type { Outcome } from '../../certificates/wish.ts'
 import { loadConfig } from '../../config/load.ts'
 import { asSentence } from '../../errors.ts'
@@ -36,7 +38,8 @@ async function order(configFile: string, json: boolean, request: ControlRequest)
     if (reply.type === 'begun' && !json) process.stdout.write(begun(reply.count))
     if (reply.type !== 'outcome') continue
     outcomes.push(reply)
-    if (!json) process.stdout.write(`${escapeControls(formatOutcome(reply))}\n`)
+    if (!json)
+      process.stdout.write(`${escapeControls(`${formatOutcome(reply)}${formatLeft(reply.certificate.left)}`)}\n`)
   }
   if (json) printJson({ outcomes: outcomes.map(({ certificate, outcome }) => ({ ...certificate, ...outcome })) })
   return outcomes.every(({ outcome }) => isWell(outcome)) ? 0 : 1
@@ -51,6 +54,17 @@ function isWell({ status }: Outcome): boolean {
   return status === 'obtained' || status === 'not-due'
 }
 
+/** What the limits left before this try, where that is not all. */
+export function formatLeft(left: readonly Balance[]): string {
+  const spent = left.filter((balance) => balance.limit === undefined || balance.left < balance.limit.count)
+  if (spent.length === 0) return ''
+  const words = spent.map(
+    (balance) =>
+      `${balance.left}${balance.limit === undefined ? '' : ` of ${balance.limit.count}`} ${countedAs[balance.kind](balance.subject)}`,
+  )
+  return ` Before it, the CA's rate limits left ${words.join(', ')}.`
+}
+
 export function formatOutcome({ certificate: { names, keyKind }, outcome }: OutcomeReply): string {
   const what = `${names[0]}${keyKind === undefined ? '' : ` (${keyKind})`}`
   switch (outcome.status) {
@@ -60,6 +74,8 @@ export function formatOutcome({ certificate: { names, keyKind }, outcome }: Outc
       return `${what}: failed. ${asSentence(outcome.reason)} The next try is at ${minuteOf(outcome.nextAt)}.`
     case 'not-due':
       return `${what}: nothing to try again, it is to be renewed at ${minuteOf(outcome.renewAt)}: ${outcome.because}.`
+    case 'limited':
+      return `${what}: not asked for now, it ${outcome.because}.`
     case 'own-files':
       return `${what}: you bring this one yourself, so that it is not ordered. Put a new one into its files.`
     case 'stopped':

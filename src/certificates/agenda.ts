@@ -1,0 +1,223 @@
+import { Heap, type Placed } from './heap.ts'
+import { type Step, timeOf } from './plan.ts'
+
+/** What an agenda keeps of a thing to plan. */
+export type Entry = Placed & {
+  /** When it is looked at again: in ms since 1970, and no later than something is to be done about it. */
+  at: number
+  /** What comes first of what is due: see urgencyOf. */
+  urgency: number
+  /** Where it stands: on the calendar, in a line, or nowhere while it is being ordered. */
+  line: Heap<never> | undefined
+  isRunning: boolean
+}
+
+/** An entry that stands nowhere yet. */
+export function newEntry(): Entry {
+  return { place: -1, at: 0, urgency: 0, line: undefined, isRunning: false }
+}
+
+/** What an agenda asks about its entries; the answers change nothing that it knows. */
+export type Rules<T extends Entry> = {
+  readonly plan: (entry: T, now: number) => Step
+  /** Until when what serves in its place is good; undefined if nothing does. */
+  readonly goodUntil: (entry: T) => number | undefined
+  /** Who is asked for it. */
+  readonly deskOf: (entry: T) => string
+  /** Equal for what must not be ordered at the same time. */
+  readonly namesOf: (entry: T) => string
+  /** How many are ordered at a desk at a time. */
+  readonly maxAtOnce: (desk: string) => number
+  /** Told of what was looked at and is not to begin yet. */
+  readonly deferred?: (entry: T, step: Step) => void
+}
+
+export type Order = Extract<Step, { type: 'issue' | 'renew' }>
+
+/** Begins with what was taken from the agenda, at once: what it spends is known before the next is looked at. */
+type Begin<T> = (entry: T, step: Order) => void
+
+/** Those that wait for the same token of a rate limit. */
+type Line<T extends Entry> = Placed & { readonly key: string; readonly entries: Heap<T>; at: number }
+
+/** One CA: what is under way there, and what waits for it. */
+type Desk<T extends Entry> = {
+  running: number
+  readonly due: Heap<T>
+  readonly lines: Map<string, Line<T>>
+  readonly openings: Heap<Line<T>>
+}
+
+/**
+ * What is to be done, by time. Nothing is scanned: an entry is planned anew when its time has come, when it has been told
+ * that something about it changed, and before it begins. What is due stands in a line of its CA, what a rate limit holds back
+ * in a line of that limit, of which one at a time is let through: renewals ahead of first orders, and of those whatever
+ * expires first.
+ */
+export class Agenda<T extends Entry> {
+  readonly #rules: Rules<T>
+  readonly #calendar = new Heap<T>((a, b) => a.at < b.at)
+  readonly #desks = new Map<string, Desk<T>>()
+  /** By names: those that wait for another of the same names to come to its end. */
+  readonly #busy = new Map<string, T[]>()
+
+  constructor(rules: Rules<T>) {
+    this.#rules = rules
+  }
+
+  /** Something about it has changed, or it is new: it is looked at with the next `begin`. */
+  changed(entry: T): void {
+    if (entry.isRunning) return
+    this.#leave(entry)
+    this.#enter(entry, 0)
+  }
+
+  /** Takes it off. */
+  remove(entry: T): void {
+    this.#leave(entry)
+  }
+
+  /** Begins what is due, as far as CAs and limits let it. */
+  begin(now: number, begin: Begin<T>): void {
+    this.#sortDue(now)
+    for (const [name, desk] of this.#desks) this.#serve(name, desk, now, begin)
+  }
+
+  /** An order has come to its end. */
+  ended(entry: T): void {
+    const desk = this.#desks.get(this.#rules.deskOf(entry))
+    if (!entry.isRunning || desk === undefined) return
+    entry.isRunning = false
+    desk.running--
+    const names = this.#rules.namesOf(entry)
+    const waiting = this.#busy.get(names) ?? []
+    this.#busy.delete(names)
+    for (const each of [entry, ...waiting]) this.changed(each)
+  }
+
+  /** When to come back; Infinity if there is nothing to wait for. */
+  get next(): number {
+    let next = this.#calendar.first?.at ?? Number.POSITIVE_INFINITY
+    for (const [name, desk] of this.#desks)
+      if (desk.running < this.#rules.maxAtOnce(name))
+        next = Math.min(next, desk.openings.first?.at ?? Number.POSITIVE_INFINITY)
+    return next
+  }
+
+  /** Off the calendar and into the line of its CA, or of a limit, or back to another day. */
+  #sortDue(now: number): void {
+    for (let entry = this.#calendar.first; entry !== undefined && entry.at <= now; entry = this.#calendar.first) {
+      this.#leave(entry)
+      this.#sort(entry, this.#rules.plan(entry, now), now)
+    }
+  }
+
+  #sort(entry: T, step: Step, now: number): void {
+    const at = timeOf(step)
+    if (step.type === 'keep' || at > now) this.#rules.deferred?.(entry, step)
+    if (step.type === 'keep' || (at > now && step.limit === undefined)) return this.#enter(entry, at)
+    entry.at = at
+    entry.urgency = urgencyOf(step, this.#rules.goodUntil(entry))
+    const desk = this.#deskOf(entry)
+    if (step.limit === undefined || at <= now) this.#stand(entry, desk.due)
+    else this.#hold(entry, desk, step.limit)
+  }
+
+  #serve(name: string, desk: Desk<T>, now: number, begin: Begin<T>): void {
+    const { maxAtOnce, plan, namesOf } = this.#rules
+    while (desk.running < maxAtOnce(name)) {
+      const entry = this.#nextAt(desk, now)
+      if (entry === undefined) return
+      const step = plan(entry, now)
+      if (step.type === 'keep' || step.at > now) {
+        this.#sort(entry, step, now)
+        continue
+      }
+      const waiting = this.#busy.get(namesOf(entry))
+      if (waiting !== undefined) {
+        waiting.push(entry)
+        continue
+      }
+      this.#busy.set(namesOf(entry), [])
+      entry.isRunning = true
+      desk.running++
+      begin(entry, step)
+    }
+  }
+
+  /** The most urgent of those that are due and of those of whose limits there is something left. */
+  #nextAt(desk: Desk<T>, now: number): T | undefined {
+    const held = this.#opened(desk, now)?.entries.first
+    const due = desk.due.first
+    const next = held === undefined || (due !== undefined && isMoreUrgent(due, held)) ? due : held
+    if (next !== undefined) this.#leave(next)
+    return next
+  }
+
+  /** A line of whose limit there is something left. Lines that all have left are given up. */
+  #opened({ lines, openings }: Desk<T>, now: number): Line<T> | undefined {
+    for (let line = openings.first; line !== undefined && line.at <= now; line = openings.first) {
+      if (line.entries.size > 0) return line
+      openings.remove(line)
+      lines.delete(line.key)
+    }
+    return undefined
+  }
+
+  #hold(entry: T, desk: Desk<T>, { key, at }: { readonly key: string; readonly at: number }): void {
+    let line = desk.lines.get(key)
+    if (line === undefined) {
+      line = { place: -1, key, at, entries: new Heap<T>(isMoreUrgent) }
+      desk.lines.set(key, line)
+      desk.openings.add(line)
+    } else if (line.at !== at) {
+      line.at = at
+      desk.openings.move(line)
+    }
+    this.#stand(entry, line.entries)
+  }
+
+  #deskOf(entry: T): Desk<T> {
+    const name = this.#rules.deskOf(entry)
+    const known = this.#desks.get(name)
+    if (known !== undefined) return known
+    const openings = new Heap<Line<T>>((a, b) => a.at < b.at)
+    const desk = { running: 0, due: new Heap<T>(isMoreUrgent), lines: new Map(), openings }
+    this.#desks.set(name, desk)
+    return desk
+  }
+
+  #enter(entry: T, at: number): void {
+    entry.at = at
+    if (Number.isFinite(at)) this.#stand(entry, this.#calendar)
+  }
+
+  #stand(entry: T, line: Heap<T>): void {
+    entry.line = line as unknown as Heap<never>
+    line.add(entry)
+  }
+
+  #leave(entry: T): void {
+    const line = entry.line as unknown as Heap<T> | undefined
+    entry.line = undefined
+    line?.remove(entry)
+  }
+}
+
+/** Ahead of everything that can expire. */
+const AT_ONCE = 0
+/** Behind everything that can expire. */
+const FIRST_ORDER = Number.MAX_SAFE_INTEGER
+
+/**
+ * The smaller is the more urgent: what was revoked or must be replaced as it is unfit, then renewals by the time at which
+ * what they replace expires, then first orders.
+ */
+function urgencyOf(step: Order, goodUntil: number | undefined): number {
+  if (step.type === 'renew') return goodUntil ?? AT_ONCE
+  return goodUntil === undefined ? FIRST_ORDER : AT_ONCE
+}
+
+function isMoreUrgent(a: Entry, b: Entry): boolean {
+  return a.urgency < b.urgency || (a.urgency === b.urgency && a.at < b.at)
+}

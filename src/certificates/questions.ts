@@ -1,0 +1,77 @@
+import type { Issuer } from '../issuers/issuer.ts'
+import type { Clock } from '../system/clock.ts'
+import { Heap } from './heap.ts'
+import type { Item, Question } from './inventory.ts'
+import { isFrom } from './issuance.ts'
+import type { Suggestions } from './suggestions.ts'
+
+type QuestionsOptions = {
+  readonly suggestions: Suggestions
+  readonly issuers: ReadonlyMap<string, Issuer>
+  readonly clock: Clock
+  /** Aborted when the program stops. */
+  readonly signal: AbortSignal
+  readonly atOnce: number
+  /** Called after each answer, with whether it says another time than before. */
+  readonly onAnswer: (item: Item, isNews: boolean) => void
+}
+
+/** When CAs are asked when to renew what they gave, by time. */
+export class Questions {
+  readonly #options: QuestionsOptions
+  readonly #calendar = new Heap<Question>((a, b) => a.at < b.at)
+  readonly #asking = new Set<Promise<void>>()
+
+  constructor(options: QuestionsOptions) {
+    this.#options = options
+  }
+
+  /** When to come back; Infinity if nothing is to be asked before an answer comes. */
+  get next(): number {
+    const isFull = this.#asking.size >= this.#options.atOnce
+    return isFull ? Number.POSITIVE_INFINITY : (this.#calendar.first?.at ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** What is held has changed, or what its CA said of it. */
+  changed(item: Item): void {
+    const { question, wanted, held } = item
+    if (this.#calendar.has(question)) this.#calendar.remove(question)
+    if (held === undefined || this.#askedFor(item) === undefined) return
+    question.at = this.#options.suggestions.askAt(wanted.id, held)
+    if (Number.isFinite(question.at)) this.#calendar.add(question)
+  }
+
+  askWhatIsDue(now: number): void {
+    while (this.#asking.size < this.#options.atOnce) {
+      const question = this.#calendar.first
+      if (question === undefined || question.at > now) return
+      this.#calendar.remove(question)
+      this.#ask(question.item, now)
+    }
+  }
+
+  /** Resolves when nobody is being asked any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#asking)
+  }
+
+  #ask(item: Item, now: number): void {
+    const { held, wanted } = item
+    const issuer = this.#askedFor(item)
+    const { suggestions, signal, onAnswer } = this.#options
+    if (held === undefined || issuer === undefined) return
+    if (suggestions.askAt(wanted.id, held) > now) return this.changed(item)
+    const asking = suggestions.ask(wanted, held, issuer, signal).then((isNews) => {
+      this.#asking.delete(asking)
+      this.changed(item)
+      onAnswer(item, isNews)
+    })
+    this.#asking.add(asking)
+  }
+
+  /** Nobody, if its CA says no such thing or is another one now. */
+  #askedFor({ held }: Item): Issuer | undefined {
+    const issuer = held && this.#options.issuers.get(held.issuer)
+    return issuer?.renewalInfo !== undefined && isFrom(issuer, held) ? issuer : undefined
+  }
+}
