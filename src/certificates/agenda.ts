@@ -22,6 +22,8 @@ export type Rules<T extends Entry> = {
   readonly plan: (entry: T, now: number) => Step
   /** Until when what serves in its place is good; undefined if nothing does. */
   readonly goodUntil: (entry: T) => number | undefined
+  /** How often in a row it was tried in vain. */
+  readonly failures: (entry: T) => number
   /** Who is asked for it. */
   readonly deskOf: (entry: T) => string
   /** Equal for what must not be ordered at the same time. */
@@ -117,7 +119,7 @@ export class Agenda<T extends Entry> {
     if (step.type === 'keep' || at > now) this.#rules.deferred?.(entry, step)
     if (step.type === 'keep' || (at > now && step.limit === undefined)) return this.#enter(entry, at)
     entry.at = at
-    entry.urgency = urgencyOf(step, this.#rules.goodUntil(entry))
+    entry.urgency = urgencyOf(step, this.#rules.goodUntil(entry), this.#rules.failures(entry))
     const desk = this.#deskOf(entry)
     if (step.limit === undefined || at <= now) this.#stand(entry, desk.due)
     else this.#hold(entry, desk, step.limit)
@@ -207,15 +209,15 @@ export class Agenda<T extends Entry> {
 /** Ahead of everything that can expire. */
 const AT_ONCE = 0
 /** Behind everything that can expire. */
-const FIRST_ORDER = Number.MAX_SAFE_INTEGER
+const FIRST_ORDER = 2 ** 50
 
 /**
  * The smaller is the more urgent: what was revoked or must be replaced as it is unfit, then renewals by the time at which
- * what they replace expires, then first orders.
+ * what they replace expires, then first orders, of those what has failed least: names that are hopeless hold up no others.
  */
-function urgencyOf(step: Order, goodUntil: number | undefined): number {
+function urgencyOf(step: Order, goodUntil: number | undefined, failures: number): number {
   if (step.type === 'renew') return goodUntil ?? AT_ONCE
-  return goodUntil === undefined ? FIRST_ORDER : AT_ONCE
+  return goodUntil === undefined ? FIRST_ORDER + failures : AT_ONCE
 }
 
 function isMoreUrgent(a: Entry, b: Entry): boolean {

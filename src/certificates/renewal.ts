@@ -90,6 +90,7 @@ export class Certificates {
     this.#agenda = new Agenda<Item>({
       plan: (item, now) => this.#inventory.stepFor(item, now),
       goodUntil: ({ held }) => held?.certificate.notAfter,
+      failures: ({ wanted }) => this.#inventory.attempts.of(wanted.id)?.failures ?? 0,
       deskOf: ({ wanted }) => wanted.issuers[0]!,
       // A CA that is asked for the same names twice at once may give the same order twice.
       namesOf: ({ names }) => names,

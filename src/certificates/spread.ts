@@ -16,9 +16,9 @@ const DAY_MS = 24 * 60 * 60 * 1000
  */
 export function spreadOut(dueAt: readonly number[], now: number, random: Random): number[] {
   const days = dueAt.reduce((last, at) => Math.max(last, dayOf(at, now)), 0) + 1
-  const share = Math.ceil(dueAt.length / days)
   const byDay = Array.from({ length: days }, (): number[] => [])
   for (const [index, at] of dueAt.entries()) byDay[dayOf(at, now)]!.push(index)
+  const share = shareOf(byDay)
   const spread = [...dueAt]
   let moved: number[] = []
   for (let day = days - 1; day > 0; day--) {
@@ -31,6 +31,17 @@ export function spreadOut(dueAt: readonly number[], now: number, random: Random)
   for (const [place, index] of moved.entries())
     spread[index] = Math.min(dueAt[index]!, Math.floor(now + ((place + random()) / moved.length) * DAY_MS))
   return spread
+}
+
+/** The least that each day must do: all that is due up to some day is to be done by then. */
+function shareOf(byDay: readonly (readonly number[])[]): number {
+  let sum = 0
+  let share = 0
+  for (const [day, { length }] of byDay.entries()) {
+    sum += length
+    share = Math.max(share, Math.ceil(sum / (day + 1)))
+  }
+  return share
 }
 
 function dayOf(at: number, now: number): number {

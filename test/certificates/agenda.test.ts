@@ -12,7 +12,12 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const DIRECTORY = 'https://ca.test/directory'
 
-type Item = Entry & { readonly wanted: WantedCertificate; held: HeldFacts | undefined; notBefore: number | undefined }
+type Item = Entry & {
+  readonly wanted: WantedCertificate
+  held: HeldFacts | undefined
+  notBefore: number | undefined
+  failures?: number
+}
 
 function item(name: string, held?: Partial<HeldFacts>): Item {
   const wanted: WantedCertificate = {
@@ -59,6 +64,7 @@ class Desk {
         return planNext({ wanted, held, authorityOf: () => DIRECTORY, notBefore, limit }, now)
       },
       goodUntil: ({ held }) => held?.notAfter,
+      failures: ({ failures }) => failures ?? 0,
       deskOf: ({ wanted }) => wanted.issuers[0]!,
       namesOf: ({ wanted }) => wanted.names.join(),
       maxAtOnce: () => this.atOnce,
@@ -105,6 +111,16 @@ test('renewals go ahead of first orders, and of those what expires first; what w
     item('revoked.com', { notAfter: NOW + 80 * DAY, revoked: 'today' }),
   )
   assert.deepEqual(desk.at(NOW), ['revoked.com', 'expired.com', 'soon.com', 'late.com', 'new.com'])
+})
+
+test('first orders that have failed hold up none that was not tried yet', () => {
+  const desk = new Desk(1000)
+  const [hopeless, fresh] = [item('hopeless.com'), item('new.com')]
+  hopeless.failures = 3
+  hopeless.notBefore = NOW - DAY
+  fresh.notBefore = NOW - HOUR
+  desk.add(hopeless, fresh)
+  assert.deepEqual(desk.at(NOW), ['new.com', 'hopeless.com'])
 })
 
 test('no more than so many are under way, and the next begins when one ends', () => {

@@ -25,6 +25,12 @@ test('what is even already stays where it is', () => {
   assert.ok(after.every((at, index) => Math.abs(at - before[index]!) < DAY))
 })
 
+test('a straggler far behind the others does not bring them all to the first day', () => {
+  const bulk = Array.from({ length: 300 }, () => NOW + 29 * DAY + HOUR)
+  const after = spreadOut([...bulk, NOW + 99 * DAY], NOW, seededRandom(6))
+  assert.equal(busiestDay(after, NOW).most, 10)
+})
+
 test('only what is too much goes earlier', () => {
   const early = Array.from({ length: 10 }, () => NOW + 2 * DAY + HOUR)
   const late = Array.from({ length: 110 }, () => NOW + 11 * DAY + HOUR)
