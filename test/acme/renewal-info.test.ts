@@ -82,6 +82,20 @@ for (const type of ['alreadyReplaced', 'malformed', 'unauthorized'])
     assert.match(fixture.log.of('replaces-refused')[0]!.message, /not that one.* ordered as a new one/)
   })
 
+test('each request is announced with whether it replaces anything, before it is made', async () => {
+  fixture.ca.scripts.set('/new-order', (request, normal) =>
+    request.payload?.replaces === undefined ? normal() : { ...problem('alreadyReplaced', 'no'), status: 409 },
+  )
+  const announced: [boolean, number][] = []
+  const announce = async (isReplacement: boolean) =>
+    void announced.push([isReplacement, fixture.ca.to('/new-order').length])
+  await newOrder(fixture.client, fixture.account, { names, replaces: ID, announce }, forever)
+  assert.deepEqual(announced, [
+    [true, 0],
+    [false, 1],
+  ])
+})
+
 for (const [type, status] of [
   ['rateLimited', 429],
   ['rejectedIdentifier', 400],

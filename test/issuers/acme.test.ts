@@ -6,7 +6,7 @@ import { createTransport } from '../../src/acme/transport.ts'
 import type { ChallengeAnswer, ChallengePublisher } from '../../src/challenges/challenge.ts'
 import { createAcmeIssuer } from '../../src/issuers/acme.ts'
 import type { AcmeIssuerConfig } from '../../src/issuers/acme-config.ts'
-import type { IssuedCertificate, Issuer } from '../../src/issuers/issuer.ts'
+import type { IssuedCertificate, Issuer, Spending } from '../../src/issuers/issuer.ts'
 import { generateKey, importPrivateKey, type KeyPair } from '../../src/pki/keys.ts'
 import type { NameResolver } from '../../src/preflight/name-resolver.ts'
 import { problem, type ScriptedAnswer, ScriptedCa } from '../acme/scripted-ca.ts'
@@ -580,4 +580,55 @@ test('CAA records are read for the CA by the name that it gives itself, and for 
   await asked(`ca.example; accounturi=${ca.origin}/account/1`)
   await assert.rejects(asked('ca.example; accounturi=https://elsewhere/1'), { code: 'names-hopeless' })
   await assert.rejects(asked('other.example'), { code: 'names-hopeless' })
+})
+
+/** Notes what an issuer says that it spends. */
+function spendingNotes(before = async (): Promise<void> => {}) {
+  const notes: string[] = []
+  const spending: Spending = {
+    ordering: async (isReplacement) => {
+      notes.push(`order${isReplacement ? ' of a replacement' : ''}, the ${ca.to('/new-order').length + 1}. request`)
+      await before()
+    },
+    authorizationsFailed: (names) => void notes.push(`failed: ${names.join()}`),
+    accountMade: () => void notes.push('account'),
+  }
+  return { notes, spending }
+}
+
+test('all that a CA counts is told as it happens: accounts, orders, failed authorizations', async () => {
+  validate(refused)
+  const issuer = open()
+  assert.equal(issuer.hasAccount?.('a.example'), false)
+  const { notes, spending } = spendingNotes()
+  const request = { names: ['a.example'], keyKind: 'ecdsa-p256', spending } as const
+  await assert.rejects(asTimePasses(clock, issuer.issue(request, forever)), { code: 'authorization-failed' })
+  assert.equal(issuer.hasAccount?.('a.example'), true)
+  const orders = ['order, the 1. request', 'failed: a.example', 'order, the 2. request', 'failed: a.example']
+  assert.deepEqual(notes, ['account', ...orders])
+  await assert.rejects(asTimePasses(clock, issuer.issue(request, forever)))
+  assert.equal(notes.filter((note) => note === 'account').length, 1)
+})
+
+test('an authorization that no challenge was tried for is no failure that the CA counts', async () => {
+  validate(refused, ['dns-01'])
+  const { notes, spending } = spendingNotes()
+  const request = { names: ['a.example'], keyKind: 'ecdsa-p256', spending } as const
+  await assert.rejects(asTimePasses(clock, open().issue(request, forever)), { code: 'challenge-not-offered' })
+  assert.deepEqual(notes, ['account', 'order, the 1. request'])
+})
+
+test('an order that could not be noted is not placed', async () => {
+  const { spending } = spendingNotes(async () => {
+    throw new Error('not noted')
+  })
+  const request = { names: ['a.example'], keyKind: 'ecdsa-p256', spending } as const
+  await assert.rejects(asTimePasses(clock, open().issue(request, forever)), /not noted/)
+  assert.equal(ca.to('/new-order').length, 0)
+})
+
+test('sites share an account or have their own, as the config says', () => {
+  assert.equal(open().accountFor?.('a.example'), open().accountFor?.('b.example'))
+  const perSite = open({ account: 'perSite' })
+  assert.notEqual(perSite.accountFor?.('a.example'), perSite.accountFor?.('b.example'))
 })
