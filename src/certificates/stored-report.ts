@@ -7,6 +7,7 @@ import { silentLog } from '../telemetry/log.ts'
 import { recallAttempt } from './attempts.ts'
 import { circumstancesOf } from './inventory.ts'
 import { recallLimits } from './ledger/ledger.ts'
+import type { Limits } from './ledger/limits.ts'
 import { orderOf, waitOfAll } from './ledger/order-of.ts'
 import type { RateLimits } from './ledger/rate-limits.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
@@ -24,6 +25,7 @@ export type StoredReportOptions = {
   /** Every issuer that a wanted certificate names. */
   readonly issuers: ReadonlyMap<string, IssuerIdentity>
   readonly storage: StorageReader
+  readonly limitsOf?: ((authority: string) => Limits) | undefined
   readonly clock: Clock
   /** With the chains. */
   readonly isFull: boolean
@@ -41,7 +43,7 @@ export async function reportStored(options: StoredReportOptions): Promise<Certif
   for (const { id } of wanted) readings.set(id, await read(storage, id))
   const isThere = (id: string): boolean => readings.get(id)?.held !== undefined
   const standIns = await findStandIns(storage, wanted, isThere, { log: silentLog, now: clock.now() })
-  const limits = await recallLimits(storage, clock.now())
+  const limits = await recallLimits(storage, clock.now(), options.limitsOf)
   const reports: CertificateReport[] = []
   for (const each of wanted) {
     const findings = await findingsOf(each, readings.get(each.id) ?? {}, options, limits)

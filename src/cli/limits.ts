@@ -6,6 +6,7 @@ import { spokenDuration } from '../certificates/spoken-time.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { FileReader } from '../storage/file-reader.ts'
+import { limitsOf } from '../supervisor/issuers.ts'
 import { systemClock } from '../system/clock.ts'
 import { readArguments } from './certs/arguments.ts'
 import { printJson } from './certs/json.ts'
@@ -41,10 +42,11 @@ async function tell(folder: string): Promise<Balance[] | undefined> {
   return balances
 }
 
-async function readBalances({ storage: { folder } }: Config): Promise<Balance[]> {
+async function readBalances(config: Config): Promise<Balance[]> {
+  const { folder } = config.storage
   process.stderr.write(`${noneRuns(folder)}: this is what the storage holds.\n`)
   const now = systemClock.now()
-  return (await recallLimits(new FileReader(folder), now)).balances(now)
+  return (await recallLimits(new FileReader(folder), now, limitsOf(config))).balances(now)
 }
 
 /** The fewest first. */

@@ -84,6 +84,18 @@ export type AcmeIssuerConfig = {
   readonly challenges: readonly AcmeChallengeType[]
   readonly accountKey: KeyKind
   readonly account: 'perIssuer' | 'perSite'
+  /** Where these are other than what the CA publishes. */
+  readonly rateLimits?: RateLimitsConfig | undefined
+}
+
+export type Rate = { readonly count: number; readonly periodMs: number }
+
+export type RateLimitsConfig = {
+  readonly orders?: Rate | undefined
+  readonly certificates?: Rate | undefined
+  readonly sameNames?: Rate | undefined
+  readonly failures?: Rate | undefined
+  readonly accounts?: Rate | undefined
 }
 
 export type AcmeChallengeType = 'tls-alpn-01' | 'http-01'

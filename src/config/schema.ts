@@ -15,6 +15,7 @@ import {
   workersFormat,
 } from './plain-formats.ts'
 import { Refusal } from './problem.ts'
+import { rateFormat } from './rate.ts'
 import { redirectTargetFormat } from './redirect-target.ts'
 import { count, distinctList, list, mapping, onOff, refuse, text } from './schema-elements.ts'
 import { siteNameFormat } from './site-name.ts'
@@ -199,6 +200,15 @@ const issuer = mapping('issuer', {
   account: text(choiceFormat(['perIssuer', 'perSite']))
     .prefault('perIssuer')
     .describe('One account, or one for each site, for those who host others.'),
+  rateLimits: mapping('rateLimits', {
+    orders: text(rateFormat).optional().describe('Orders of an account.'),
+    certificates: text(rateFormat).optional().describe('Certificates of a registered domain.'),
+    sameNames: text(rateFormat).optional().describe('Certificates for exactly the same names.'),
+    failures: text(rateFormat).optional().describe('Failed authorizations of a name, of an account.'),
+    accounts: text(rateFormat).optional().describe('New accounts from one address.'),
+  })
+    .optional()
+    .describe('What the CA lets you do, where that is known to be other than what it publishes.'),
 })
 
 /** What a custom issuer is made of, or what refines a built-in one. */

@@ -1,3 +1,4 @@
+import { type Limits, publishedLimits } from '../certificates/ledger/limits.ts'
 import type { ChallengePublisher } from '../challenges/challenge.ts'
 import type { AcmeIssuerConfig, Config } from '../config/config.ts'
 import { builtInDirectories } from '../config/issuers.ts'
@@ -31,11 +32,28 @@ export function createIssuers(
     byName.set(
       name,
       createAcmeIssuer(
-        { ...issuer, contact, acceptTerms },
+        { ...withoutLimits(issuer), contact, acceptTerms },
         { ...surroundings, resolver: isPublic(issuer) ? resolver : undefined },
       ),
     )
   return byName
+}
+
+/** The ledger's part: an issuer asks in the same way whatever they are. */
+function withoutLimits({ rateLimits: _, ...issuer }: AcmeIssuerConfig): AcmeIssuerConfig {
+  return issuer
+}
+
+/** The rate limits of the CA behind a directory: what it publishes, and what the config says instead. */
+export function limitsOf({ issuers }: Pick<Config, 'issuers'>): (directory: string) => Limits {
+  const byDirectory = new Map<string, Limits>()
+  for (const { directory, rateLimits } of issuers.values()) {
+    if (rateLimits === undefined) continue
+    const { sameNames, ...others } = rateLimits
+    const said = Object.entries({ ...others, sets: sameNames }).filter(([, limit]) => limit !== undefined)
+    byDirectory.set(directory, { ...publishedLimits(directory), ...Object.fromEntries(said) })
+  }
+  return (directory) => byDirectory.get(directory) ?? publishedLimits(directory)
 }
 
 /** A CA of one's own may know names that nobody else does. */
@@ -46,6 +64,7 @@ function isPublic({ name, directory }: AcmeIssuerConfig): boolean {
 /** The same issuers, as far as they can be known without the storage and the network. */
 export function issuerIdentities({ issuers, contact, acceptTerms }: Config): ReadonlyMap<string, IssuerIdentity> {
   const byName = new Map([[internalIdentity.name, internalIdentity]])
-  for (const [name, issuer] of issuers) byName.set(name, acmeIdentity({ ...issuer, contact, acceptTerms }))
+  for (const [name, issuer] of issuers)
+    byName.set(name, acmeIdentity({ ...withoutLimits(issuer), contact, acceptTerms }))
   return byName
 }

@@ -19,7 +19,7 @@ import type { Log, LogFormat } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
 import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot } from './edge-config.ts'
-import { createIssuers } from './issuers.ts'
+import { createIssuers, limitsOf } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { changeInParts, inParts } from './message-parts.ts'
 import { certificateMetrics, workerMetrics } from './metrics.ts'
@@ -90,6 +90,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const certificates = await startCertificates({
     ...want,
     issuers: createIssuers(config, internal, { storage, publisher: pool, clock, random, log }),
+    limitsOf: limitsOf(config),
     askResponder: createResponderClient({ clock }),
     storage,
     clock,

@@ -133,6 +133,7 @@ issuers:
     challenges: http-01
     accountKey: rsa-4096
     account: perSite
+    rateLimits: { orders: 5000 in 3h, sameNames: 6 in 7d }
   zerossl:
     externalAccount: { kid: def, hmacKey: file:pki/eab }
     profile: classic
@@ -149,6 +150,7 @@ issuers:
     challenges: ['http-01'],
     accountKey: 'rsa-4096',
     account: 'perSite',
+    rateLimits: { orders: { count: 5000, periodMs: 10_800_000 }, sameNames: { count: 6, periodMs: 604_800_000 } },
   })
   const zerossl = issuers.get('zerossl')
   assert.equal(zerossl?.directory, 'https://acme.zerossl.com/v2/DV90')

@@ -326,6 +326,13 @@ const issuers: Case[] = [
     issuer('profile: { required: true }'),
     '5:5: issuers.corp.profile.name: found nothing; allowed: the name of a profile',
   ],
+  ...['300', '300 per 3h', '0 in 3h', '300 in 10s', '300 in 31d', '99999999 in 3h', '1.5 in 1h'].map(
+    (rate): Case => [
+      `a rate limit of ${rate}`,
+      issuer(`rateLimits: { orders: "${rate}" }`),
+      `5:27: issuers.corp.rateLimits.orders: found "${rate}"; allowed: a number of 1 or more in minutes, hours or days, such as "300 in 3h", of 30 days at most`,
+    ],
+  ),
 ]
 
 testRefusals(issuers)

@@ -3,6 +3,10 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { Ledger } from '../../src/certificates/ledger/ledger.ts'
+import { openFileStorage } from '../../src/storage/file.ts'
+import { systemClock } from '../../src/system/clock.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
 import { missing } from '../programs.ts'
 import { Castellan, makePlace, type Place } from './castellan.ts'
 import { startPebble } from './peers/pebble.ts'
@@ -32,6 +36,12 @@ async function certsJson(place: Place, ...args: string[]) {
   assert.equal(command.lines.length, 1, command.text)
   // biome-ignore lint/suspicious/noExplicitAny: what a program gets, with no types
   return { code, ...(command.lines[0] as any) }
+}
+
+async function limits(place: Place): Promise<string> {
+  const command = new Castellan(place.folder, ['limits'])
+  assert.equal((await command.exited).code, 0)
+  return command.text
 }
 
 async function run(t: TestContext, place: Place, issued: number): Promise<Castellan> {
@@ -71,6 +81,11 @@ test('list, show, plan and renew over the running program; then the same from th
   const { chain: after } = await sClient(place.httpsPort, ['-servername', 'a.test'])
   assert.notEqual(after[0]!.serialNumber, chain[0]!.serialNumber)
 
+  const { spread } = await certsJson(place, 'spread')
+  assert.equal(spread.renewals, 2)
+  assert.match(castellan.of('asked-by-hand')[1]!.message, /spread out renewals/)
+  assert.match(await limits(place), /^Nothing was spent of any rate limit that is known\.$/m)
+
   const before = await certsJson(place, 'list')
   assert.equal(await castellan.stop(), 0)
   assert.deepEqual(
@@ -84,14 +99,28 @@ test('list, show, plan and renew over the running program; then the same from th
     (await certs(place, 'list')).text,
     /No Castellan is running with the storage .*: this is what the storage holds\./,
   )
-  for (const args of [
-    ['renew', 'a.test'],
-    ['retry', '--all'],
-  ]) {
+  for (const args of [['renew', 'a.test'], ['retry', '--all'], ['spread']]) {
     const { code, text } = await certs(place, ...args)
     assert.equal(code, 1)
     assert.match(text, /so there is none to do it/)
   }
+})
+
+test('what is left of rate limits is known from the storage too', async (t) => {
+  const place = await makePlaceFor(t, `sites: { a.test: { ${REDIRECT} } }`)
+  const log = new RecordingLog()
+  const storage = await openFileStorage({ folder: join(place.folder, 'data'), clock: systemClock, log })
+  const ledger = new Ledger({ storage, clock: systemClock, log })
+  const authority = 'https://acme-v02.api.letsencrypt.org/directory'
+  const order = { authority, account: 'x', needsAccount: false, names: ['www.example.com'] }
+  ledger.limits
+    .charge({ ...order, isSuggested: false, isRenewal: false }, systemClock.now())
+    .close(true, systemClock.now())
+  await ledger.save()
+  await storage.close()
+  const text = await limits(place)
+  assert.match(text, /^letsencrypt +4 +\S+ \S+ +5 certificates for exactly www\.example\.com in 7 days$/m)
+  assert.match(text, /^letsencrypt +49 +\S+ \S+ +50 certificates of example\.com in 7 days$/m)
 })
 
 test('where nothing was ever stored, looking leaves no trace', async (t) => {
@@ -146,7 +175,7 @@ test('wrong names and wrong uses are told with what was meant', async (t) => {
   }
   for (const [args, message] of [
     [['lsit'], /did you mean "list"\?/],
-    [[], /there are list, show, plan, retry, renew, export/],
+    [[], /there are list, show, plan, retry, renew, spread, export/],
     [['show'], /needs a name; usage: castellan certs show NAME/],
     [['list', '--jsn'], /Unknown option '--jsn'; usage: castellan certs list/],
   ] as const) {

@@ -128,8 +128,12 @@ function folderOf(authority: string): string {
 }
 
 /** What the storage remembers of all CAs, for a look without a program that runs. Changes nothing. Throws StorageError. */
-export async function recallLimits(storage: StorageReader, now: number): Promise<RateLimits> {
-  const limits = new RateLimits(publishedLimits)
+export async function recallLimits(
+  storage: StorageReader,
+  now: number,
+  limitsOf: (authority: string) => Limits = publishedLimits,
+): Promise<RateLimits> {
+  const limits = new RateLimits(limitsOf)
   for (const key of await storage.list(FOLDER)) {
     const record = await recallPage(storage, key)
     if (record === undefined || record === 'damaged') continue

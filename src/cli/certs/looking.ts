@@ -5,7 +5,7 @@ import { reportStored } from '../../certificates/stored-report.ts'
 import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load.ts'
 import { FileReader } from '../../storage/file-reader.ts'
-import { issuerIdentities } from '../../supervisor/issuers.ts'
+import { issuerIdentities, limitsOf } from '../../supervisor/issuers.ts'
 import { siteCertificates } from '../../supervisor/site-certificates.ts'
 import { systemClock } from '../../system/clock.ts'
 import { escapeControls } from '../../telemetry/line-log.ts'
@@ -48,6 +48,7 @@ async function readReports(config: Config, name: string | undefined): Promise<Ce
   const reports = await reportStored({
     ...siteCertificates(config),
     issuers: issuerIdentities(config),
+    limitsOf: limitsOf(config),
     storage: new FileReader(config.storage.folder),
     clock: systemClock,
     isFull: name !== undefined,
