@@ -17,12 +17,13 @@ const LEFT = 70
 const RIGHT = 20
 const TOP = 56
 const BOTTOM = 46
-const TICKS = 5
+const TICKS = 4
 
 /** A chart as SVG, for light and dark pages alike. */
 export function drawChart({ title, xLabel, xStep, lines, spans }: Chart): string {
   const steps = Math.max(1, ...lines.map(({ values }) => values.length - 1))
-  const most = niceCeiling(Math.max(1, ...lines.flatMap(({ values }) => values)))
+  const tick = niceCeiling(Math.max(1, ...lines.flatMap(({ values }) => values)) / TICKS)
+  const most = tick * TICKS
   const x = (step: number): number => LEFT + (step / steps) * (WIDTH - LEFT - RIGHT)
   const y = (value: number): number => HEIGHT - BOTTOM - (value / most) * (HEIGHT - TOP - BOTTOM)
   return [
@@ -30,11 +31,11 @@ export function drawChart({ title, xLabel, xStep, lines, spans }: Chart): string
     `<title>${escapeText(title)}</title>`,
     `<text x="${LEFT}" y="20" font-size="15" fill="#555">${escapeText(title)}</text>`,
     ...spans.flatMap((span) => drawSpan(span, x)),
-    ...ticksTo(most).flatMap((value) => [
+    ...ticksTo(most, tick).flatMap((value) => [
       `<path d="M${LEFT} ${round(y(value))}H${WIDTH - RIGHT}" stroke="#777" stroke-opacity=".25"/>`,
       `<text x="${LEFT - 8}" y="${round(y(value) + 4)}" text-anchor="end">${short(value)}</text>`,
     ]),
-    ...ticksTo(steps).map((step) => {
+    ...ticksTo(steps, niceCeiling(steps / (2 * TICKS))).map((step) => {
       const label = short(Math.round(step * xStep * 10) / 10)
       return `<text x="${round(x(step))}" y="${HEIGHT - BOTTOM + 18}" text-anchor="middle">${label}</text>`
     }),
@@ -65,14 +66,14 @@ function drawLegend(lines: readonly Line[]): string[] {
   })
 }
 
-/** The next of 1, 2, 2.5, 5 and 10 times a power of ten. */
+/** The next of 1, 1.5, 2, 3, 4, 5 and so on, times a power of ten: what a person counts in. */
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value))
-  return power * [1, 2, 2.5, 5, 10].find((each) => each * power >= value)!
+  return power * [1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((each) => each * power >= value)!
 }
 
-function ticksTo(most: number): number[] {
-  return Array.from({ length: TICKS + 1 }, (_, tick) => (most * tick) / TICKS)
+function ticksTo(most: number, tick: number): number[] {
+  return Array.from({ length: Math.floor(most / tick) + 1 }, (_, index) => index * tick)
 }
 
 /** `40k`, `1.2M` */

@@ -189,3 +189,36 @@ test('a renewal that its CA asks for waits for nothing while now lies within the
   )
   await machine.certificates.stop()
 })
+
+test('where each site has an account, no more are made than one address may', async () => {
+  const machine = limited({ accounts: { count: 2, periodMs: 2 * HOUR } })
+  const accounts = new Set<string>()
+  const perSite = { accountFor: (site: string) => site, hasAccount: (site: string) => accounts.has(site) }
+  Object.assign(machine.ca, perSite)
+  machine.ca.before = async (request) => {
+    if (!accounts.has(request.site!)) request.spending!.accountMade()
+    accounts.add(request.site!)
+    await announce(request)
+  }
+  await machine.start(...['a.com', 'b.com', 'c.com', 'd.com'].map((name) => ({ names: [name] })))
+  await machine.untilLogged('certificate-issued', 1)
+  await machine.live(MINUTE)
+  await machine.untilLogged('certificate-issued', 2)
+  const waiting = machine.certificates.report().find(({ held }) => held === undefined)!
+  assert.ok('because' in waiting.step)
+  assert.match(waiting.step.because, /2 new accounts from one address in 2 hours; next at 2026-11-24T13:01:00Z/)
+  await machine.live(HOUR - 1)
+  assert.equal(accounts.size, 2)
+  await machine.live(1)
+  await machine.untilLogged('certificate-issued', 3)
+  await machine.certificates.stop()
+})
+
+test('many that wait for the same account take it from the limit once, and give it back if it was there', async () => {
+  const machine = limited({ accounts: { count: 2, periodMs: 2 * HOUR } })
+  Object.assign(machine.ca, { accountFor: () => 'shared', hasAccount: () => false })
+  await machine.start(...sites(4))
+  await machine.untilLogged('certificate-issued', 4)
+  assert.deepEqual(machine.certificates.limits, [])
+  await machine.certificates.stop()
+})

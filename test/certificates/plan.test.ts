@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  type Circumstances,
   type HeldFacts,
   planStep as plan,
   planAsked,
+  planNext,
   renewalTime,
   type Step,
   timeOf,
@@ -187,4 +189,42 @@ test('a certificate is ordered anew if must-staple is wanted now, or is not any 
   assert.equal(planStep(insisting, held(90 * DAY), undefined, NOW).type, 'issue')
   assert.equal(planStep(insisting, held(90 * DAY, { mustStaple: true }), undefined, NOW).type, 'keep')
   assert.equal(planStep(wanted!, held(90 * DAY, { mustStaple: true }), undefined, NOW).type, 'issue')
+})
+
+/** The plan of a certificate whose CA would refuse it until then. */
+function planLimited(facts: HeldFacts | undefined, now: number, more: Partial<Circumstances> = {}): Step {
+  const limit = () => ({ key: 'x', at: NOW + 365 * DAY, limit: '50 certificates of a.test in 7 days' })
+  return planNext({ wanted: wanted!, held: facts, authorityOf, notBefore: undefined, limit, ...more }, now)
+}
+
+test('what its CA would refuse waits for the limit, by time and reason', () => {
+  const because = 'waits for a rate limit: 50 certificates of a.test in 7 days; next at 2027-11-24T12:00:00Z'
+  for (const [facts, now, type, more] of [
+    [undefined, NOW, 'issue', {}],
+    [held(90 * DAY), NOW + 80 * DAY, 'renew', {}],
+    [held(90 * DAY), NOW, 'renew', { askedAt: NOW }],
+  ] as const) {
+    const step = planLimited(facts, now, more)
+    assert.equal(step.type, type)
+    assert.equal(timeOf(step), NOW + 365 * DAY)
+    assert.equal(step.because, because)
+  }
+})
+
+test('a limit is not looked at before the time has come', () => {
+  const limit = () => assert.fail('it is looked at')
+  assert.equal(planLimited(held(90 * DAY), NOW, { limit }).type, 'keep')
+  assert.equal(timeOf(planLimited(undefined, NOW, { limit, notBefore: NOW + DAY })), NOW + DAY)
+})
+
+test('what was spread out is renewed early, and nothing is renewed late because of it', () => {
+  const early = held(90 * DAY, { spreadAt: NOW + 10 * DAY })
+  assert.deepEqual(planStep(wanted!, early, undefined, NOW), {
+    type: 'keep',
+    renewAt: NOW + 10 * DAY,
+    because: 'it was spread out by hand, away from others that are due with it',
+  })
+  assert.equal(planStep(wanted!, early, undefined, NOW + 11 * DAY).type, 'renew')
+  const late = held(90 * DAY, { spreadAt: NOW + 80 * DAY, suggestedAt: NOW + 50 * DAY })
+  assert.equal(renewalTime(late), NOW + 50 * DAY)
 })

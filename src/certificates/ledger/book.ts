@@ -15,6 +15,8 @@ export type Counted = readonly [kind: LimitKind, subject: string]
 export class Book {
   readonly authority: string
   readonly entries = new Map<string, Entry>()
+  /** Accounts that are being made, and whether they were: the first order that needs one takes it for all. */
+  readonly opening = new Map<string, boolean>()
   readonly #limits: Limits
   readonly #onChange: (key: string) => void
   #sizeThen = 0
@@ -32,11 +34,11 @@ export class Book {
 
   /** What an order is refused for, if there is nothing left of it. */
   checkedOf(order: OrderFacts): Counted[] {
-    const { names, needsAccount } = order
+    const { names, account, needsAccount } = order
     return [
       ...this.countedOf(order),
       ...names.map((name): Counted => ['failures', bare(name)]),
-      ...(needsAccount ? [['accounts', ''] as const] : []),
+      ...(needsAccount && !this.opening.has(account) ? [['accounts', ''] as const] : []),
     ]
   }
 

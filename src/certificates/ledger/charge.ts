@@ -14,12 +14,17 @@ export class Charge {
   readonly #taken: { readonly kind: LimitKind; readonly subject: string; readonly amount: number }[] = []
   #isSuggested: boolean
   #placed = 0
+  #isOpening = false
 
   constructor(book: Book, order: OrderFacts, now: number) {
     this.#book = book
     this.#order = order
     this.#isSuggested = order.isSuggested
     for (const counted of book.countedOf(order)) this.#take(counted, now)
+    if (!order.needsAccount || book.opening.has(order.account)) return
+    this.#isOpening = true
+    book.opening.set(order.account, false)
+    this.#take(['accounts', ''], now)
   }
 
   /** An order is about to be placed. Each but the first is one more; one that names no predecessor is not exempt. */
@@ -39,7 +44,9 @@ export class Charge {
 
   /** An account was made. */
   registered(now: number): void {
-    this.#book.spend('accounts', '', '', now)
+    const { account } = this.#order
+    if (this.#book.opening.has(account)) this.#book.opening.set(account, true)
+    else this.#book.spend('accounts', '', account, now)
   }
 
   /** The CA said that a limit was reached. What it says of others than those of this order is taken for being about its names. */
@@ -55,8 +62,13 @@ export class Charge {
   /** The try has come to its end. */
   close(isIssued: boolean, now: number): void {
     const { account } = this.#order
+    const isAccountMade = this.#book.opening.get(account) === true
+    if (this.#isOpening) this.#book.opening.delete(account)
+    this.#isOpening = false
     for (const { kind, subject, amount } of this.#taken) {
-      if (isIssued) this.#book.settle(kind, subject, account, now)
+      if (kind === 'accounts') {
+        if (!isAccountMade) this.#book.refund(kind, subject, account, amount, now)
+      } else if (isIssued) this.#book.settle(kind, subject, account, now)
       else if (kind !== 'orders' || this.#placed === 0) this.#book.refund(kind, subject, account, amount, now)
     }
     this.#taken.length = 0
