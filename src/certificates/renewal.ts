@@ -54,6 +54,8 @@ type First = { readonly issuer: Issuer; readonly tab: Tab }
 /** Even with nothing due it looks this often, as clocks are set and machines sleep. */
 const MAX_SLEEP_MS = 60 * 60 * 1000
 const OWN_FILES_INTERVAL_MS = 10_000
+/** A clock that is corrected by less makes no certificate late. */
+const CLOCK_STEP_MS = 60_000
 
 /**
  * Loads what the storage holds, and from then on sees to it that every wanted certificate exists and is renewed in time.
@@ -234,7 +236,7 @@ export class Certificates {
       const savedUntil = await this.#unsaved.saveWhatIsDue()
       const now = this.#options.clock.now()
       // What was to come at a time of a clock that has been set back.
-      if (now < this.#lookedAt) this.#lookAtAll()
+      if (now < this.#lookedAt - CLOCK_STEP_MS) this.#lookAtAll()
       this.#lookedAt = now
       this.#beginWhatIsDue(now)
       this.#questions.askWhatIsDue(now)
@@ -321,11 +323,12 @@ export class Certificates {
         { clock, progress: this.#progress },
         signal,
       )
+      first?.tab.leave()
       await this.#swapIn(item, { ...issued, replacesRevoked }, step.type)
     } catch (error) {
       // Given up as the program stops, it stays noted as begun, as after a crash.
       if (signal.aborted) return
-      await first?.tab.failed(error)
+      first?.tab.leave()
       await this.#fail(item, step.type, error)
     }
   }

@@ -58,6 +58,11 @@ export class Tab implements Spending {
     await this.#ledger.save()
   }
 
+  /** Another issuer was asked after all: nothing was spent. Does nothing where the end is known. */
+  leave(): void {
+    this.#charge.close(false, this.#clock.now())
+  }
+
   /** None did. A refusal because of a limit tells what others have spent. */
   async failed(error: unknown): Promise<void> {
     const now = this.#clock.now()

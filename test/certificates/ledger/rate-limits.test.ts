@@ -146,6 +146,17 @@ test('one that is never placed takes nothing', () => {
   assert.deepEqual(limits.balances(NOW), [])
 })
 
+test('an end that is told twice counts once', () => {
+  const limits = new RateLimits(publishedLimits)
+  const facts = order(['a.com'])
+  const charge = limits.charge(facts, NOW)
+  charge.placing(false, NOW)
+  charge.close(true, NOW)
+  charge.close(false, NOW)
+  const left = limits.leftFor(facts, NOW).map(({ left }) => left)
+  assert.deepEqual(left, [299, 49, 4, 5])
+})
+
 test('what is under way is counted before it has come to its end', () => {
   const limits = new RateLimits(publishedLimits)
   const charges = Array.from({ length: 4 }, () => limits.charge(order(['a.com']), NOW))
