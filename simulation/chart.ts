@@ -30,7 +30,7 @@ export function drawChart({ title, xLabel, xStep, lines, spans }: Chart): string
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#777">`,
     `<title>${escapeText(title)}</title>`,
     `<text x="${LEFT}" y="20" font-size="15" fill="#555">${escapeText(title)}</text>`,
-    ...spans.flatMap((span) => drawSpan(span, x)),
+    ...spans.flatMap((span, index) => drawSpan(span, index, x)),
     ...ticksTo(most, tick).flatMap((value) => [
       `<path d="M${LEFT} ${round(y(value))}H${WIDTH - RIGHT}" stroke="#777" stroke-opacity=".25"/>`,
       `<text x="${LEFT - 8}" y="${round(y(value) + 4)}" text-anchor="end">${short(value)}</text>`,
@@ -49,11 +49,12 @@ export function drawChart({ title, xLabel, xStep, lines, spans }: Chart): string
   ].join('\n')
 }
 
-function drawSpan({ label, from, length }: Chart['spans'][number], x: (step: number) => number): string[] {
+/** Labels of neighbours stand on two rows. */
+function drawSpan({ label, from, length }: Chart['spans'][number], index: number, x: (step: number) => number) {
   const width = Math.max(2, x(from + length) - x(from))
   return [
     `<rect x="${round(x(from))}" y="${TOP}" width="${round(width)}" height="${HEIGHT - TOP - BOTTOM}" fill="#c60" fill-opacity=".18"/>`,
-    `<text x="${round(x(from) + 3)}" y="${TOP + 12}" font-size="11">${escapeText(label)}</text>`,
+    `<text x="${round(x(from) + 3)}" y="${TOP + 12 + 14 * (index % 2)}" font-size="11">${escapeText(label)}</text>`,
   ]
 }
 

@@ -33,6 +33,7 @@ const year: Scenario = {
 
 const sixDays: Scenario = {
   ...year,
+  names: 200_000,
   days: 30,
   lifetimeMs: 160 * HOUR_MS,
   outages: [
@@ -40,7 +41,7 @@ const sixDays: Scenario = {
     { day: 20, days: 1 },
   ],
   revocationDay: 14,
-  spreadDay: 16,
+  spreadDay: undefined,
 }
 
 const bulk: Scenario = {
