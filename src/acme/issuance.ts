@@ -3,7 +3,7 @@ import type { Account } from './account.ts'
 import { AcmeError } from './acme-error.ts'
 import { type ChainCheck, chooseChain, downloadCertificate, type IssuedChain } from './certificate.ts'
 import type { AcmeClient } from './client.ts'
-import { finalizeOrder, getOrder, isFurther, newOrder, type Order, orderInvalid } from './order.ts'
+import { finalizeOrder, getOrder, isFurther, newOrder, type Order, orderInvalid, resumeOrder } from './order.ts'
 import { pollDelays } from './poll-delay.ts'
 import { type Prover, proveControl } from './proof.ts'
 
@@ -23,6 +23,10 @@ export type Issuance = {
   readonly prover: Prover
   readonly preferredChain: string | undefined
   readonly check: ChainCheck
+  /** The URL of an order that was begun before, for the same key: it is gone on with if something may still come of it. */
+  readonly resumes?: string | undefined
+  /** Called before each request to finalize: from then on the CA may have a certificate for the key. */
+  readonly onFinalize?: (orderUrl: string) => Promise<void>
   /** For the order up to its certificate, in milliseconds; other chains that the CA has take a minute more at most. */
   readonly deadlineMs: number
 }
@@ -58,9 +62,7 @@ export async function obtain(
       await clock.sleep(wait, inTime)
       return getOrder(client, account, next, inTime)
     }
-    let order = await newOrder(client, account, issuance, inTime)
-    const facts = { names, order: order.url, account: account.url }
-    client.log.info('order-placed', `Ordered a certificate for ${names.join(', ')} from ${server}.`, facts)
+    let order = await begin(client, account, issuance, inTime)
     for (;;) {
       status = order.status
       switch (order.status) {
@@ -69,6 +71,7 @@ export async function obtain(
           order = await moved(order, await getOrder(client, account, order, inTime))
           break
         case 'ready':
+          await issuance.onFinalize?.(order.url)
           order = await moved(order, await finalizeOrder(client, account, order, csr, inTime))
           break
         case 'processing':
@@ -84,6 +87,18 @@ export async function obtain(
     }
   })
   return chooseChain(client, account, downloaded, issuance, signal)
+}
+
+/** The order that is to be gone on with, or a new one. */
+async function begin(client: AcmeClient, account: Account, issuance: Issuance, signal: AbortSignal): Promise<Order> {
+  const { names, resumes } = issuance
+  const resumed = resumes === undefined ? undefined : await resumeOrder(client, account, resumes, signal)
+  const order = resumed ?? (await newOrder(client, account, issuance, signal))
+  const facts = { names, order: order.url, account: account.url }
+  const [event, verb] =
+    resumed === undefined ? ['order-placed', 'Ordered'] : ['order-resumed', 'Went on with the order of']
+  client.log.info(event, `${verb} a certificate for ${names.join(', ')} from ${client.server}.`, facts)
+  return order
 }
 
 /** The CA wants more time than an order gets here: it is asked anew when that is over. */

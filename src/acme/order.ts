@@ -70,7 +70,9 @@ async function placeOrder(
   const what = `a certificate for ${names.join(', ')}`
   await announce?.(replaces !== undefined)
   const response = await client.post(client.directory.newOrder, payload, account, { what, signal })
-  return parseOrder(client, client.url(response.location ?? ''), response)
+  // The body first: whatever is no order has no Location either, and then that is not the point.
+  const order = parseOrder(client, '', response)
+  return { ...order, url: client.url(response.location ?? '') }
 }
 
 /** Boulder says `alreadyReplaced`, `malformed` or `unauthorized`; others may say what they like, but for these. */
@@ -85,6 +87,30 @@ function mayBeAboutReplaces(error: unknown): error is AcmeProblemError {
 /** Whether an order has come further: it never goes back, whatever a server says (RFC 8555 §7.1.6). */
 export function isFurther(next: Order['status'], before: Order['status']): boolean {
   return orderStatuses.indexOf(next) > orderStatuses.indexOf(before)
+}
+
+/**
+ * An order that was begun before, or undefined if nothing can come of it: it is invalid, or the CA does not know it any more.
+ * Throws AcmeError for what may pass.
+ */
+export async function resumeOrder(
+  client: AcmeClient,
+  account: Account,
+  url: string,
+  signal: AbortSignal,
+): Promise<Order | undefined> {
+  try {
+    const order = parseOrder(client, url, await client.read(url, account, { what: 'an order', signal }))
+    return order.status === 'invalid' ? undefined : order
+  } catch (error) {
+    if (isForgotten(error)) return undefined
+    throw error
+  }
+}
+
+/** RFC 8555 has no type of its own for that: the status tells. */
+function isForgotten(error: unknown): boolean {
+  return error instanceof AcmeProblemError && [403, 404, 410].includes(error.httpStatus)
 }
 
 /** Reads an order again. Throws AcmeError. */

@@ -135,7 +135,10 @@ async function begin(
   const what = `the answer to ${challenge.type} for ${name}`
   for (let tries = 1; ; tries++) {
     try {
-      return (await client.post(challenge.url, {}, account, { what, signal })).retryAfterMs
+      const response = await client.post(challenge.url, {}, account, { what, signal })
+      // Whatever is no challenge does not come from the CA, which then has heard of nothing.
+      response.json()
+      return response.retryAfterMs
     } catch (error) {
       await client.waitOut(error, tries, signal)
       const { status, challenges, retryAfterMs } = await getAuthorization(client, account, url, signal)

@@ -24,6 +24,7 @@ import { castellanVersion } from '../version.ts'
 import { AcmeAccounts } from './acme-account.ts'
 import { type AcmeIssuerConfig, accountPlace, acmeIdentity, externalAccountOf } from './acme-config.ts'
 import { ChallengeProver } from './acme-prover.ts'
+import { mayStillCome, UnfinishedOrders } from './acme-unfinished.ts'
 import type { CertificateRequest, IssuedCertificate, Issuer, Spending } from './issuer.ts'
 import { NameQueue } from './name-queue.ts'
 
@@ -69,6 +70,7 @@ class AcmeIssuer implements Issuer {
   /** The places of accounts that were used, and of those that were made and not yet told of. */
   readonly #known = new Set<string>()
   readonly #made = new Set<string>()
+  readonly #unfinished: UnfinishedOrders
 
   constructor(config: AcmeIssuerConfig, surroundings: AcmeIssuerSurroundings) {
     const { acceptTerms, contact, accountKey: keyKind } = config
@@ -80,6 +82,7 @@ class AcmeIssuer implements Issuer {
     this.settings = settings
     this.#config = config
     this.#surroundings = surroundings
+    this.#unfinished = new UnfinishedOrders(name, surroundings)
     this.#transport = surroundings.transport ?? createTransport({ clock, trust: config.trust })
     this.#generateKey = surroundings.generateKey ?? generateKey
     const registration = { acceptTerms, contact, externalAccount: externalAccountOf(config) }
@@ -119,7 +122,9 @@ class AcmeIssuer implements Issuer {
     this.#known.add(place)
     if (this.#made.delete(place)) spending?.accountMade()
     if (!isInsistent) await this.#lookBefore(names, client, account)
-    const { privateKey } = await this.#generateKey(keyKind)
+    const subject = { names, keyKind, mustStaple, profile, account: account.url }
+    const unfinished = await this.#unfinished.find(subject)
+    const { privateKey } = unfinished ?? (await this.#generateKey(keyKind))
     if (isSameKey(privateKey, account.key.privateKey)) throw accountKeyReused(names)
     const csr = await createCertificateRequest({ names, privateKey, mustStaple })
     const order = {
@@ -134,15 +139,23 @@ class AcmeIssuer implements Issuer {
       preferredChain: this.#config.preferredChain,
       check: (chain: IssuedChain['certificates']) =>
         checkIssued(chain, { privateKey, names, now: this.#surroundings.clock.now() }),
+      resumes: unfinished?.url,
+      onFinalize: (url: string) => this.#unfinished.keep(subject, { url, privateKey }),
       deadlineMs: ORDER_DEADLINE_MS,
       announce: spending && ((isReplacement: boolean) => spending.ordering(isReplacement)),
     }
-    const chain = await this.#obtain(client, account, order, spending, signal).catch(async (error) => {
-      if (!isProblem(error, 'accountDoesNotExist')) throw error
-      const anew = await this.#accounts.replace(client, place, account, signal)
-      if (this.#made.delete(place)) spending?.accountMade()
-      return this.#obtain(client, anew, order, spending, signal)
-    })
+    const chain = await this.#obtain(client, account, order, spending, signal)
+      .catch(async (error) => {
+        if (!isProblem(error, 'accountDoesNotExist')) throw error
+        const anew = await this.#accounts.replace(client, place, account, signal)
+        if (this.#made.delete(place)) spending?.accountMade()
+        return this.#obtain(client, anew, { ...order, resumes: undefined }, spending, signal)
+      })
+      .catch(async (error) => {
+        if (!signal.aborted && !mayStillCome(error)) await this.#unfinished.forget(subject)
+        throw error
+      })
+    await this.#unfinished.forget(subject)
     this.#logReceived(client, names, chain)
     return { chain: chain.pem, privateKey: exportPrivateKey(privateKey) }
   }
@@ -172,7 +185,8 @@ class AcmeIssuer implements Issuer {
     const failures: AuthorizationFailure[] = []
     for (let orders = 1; ; orders++) {
       try {
-        return await obtain(client, account, { ...order, prover }, signal)
+        const resumes = orders === 1 ? order.resumes : undefined
+        return await obtain(client, account, { ...order, resumes, prover }, signal)
       } catch (error) {
         if (!(error instanceof AuthorizationError)) throw error
         failures.push(...error.failures)
