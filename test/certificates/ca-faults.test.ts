@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
-import type { Attempt } from '../../src/certificates/attempts.ts'
+import type { Attempt } from '../../src/certificates/attempt.ts'
 import { ROOTS } from '../fake-ca/certificates.ts'
 import { type FaultName, faultNames, LIMIT_SECONDS, OVERLOAD_SECONDS, type Step, steps } from '../fake-ca/faults.ts'
 import { DAY, HOUR, Life, MINUTE, SECOND } from '../fake-ca/life.ts'
