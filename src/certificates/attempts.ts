@@ -14,6 +14,7 @@ import {
   noAttempt,
   postponed,
 } from './attempt.ts'
+import { placeOf } from './place.ts'
 import { setAside } from './set-aside.ts'
 
 /** Where the storage has them. */
@@ -47,6 +48,18 @@ export class Attempts {
       const circumstances = certificates.get(id)
       if (circumstances !== undefined) await this.#loadOne(id, circumstances)
     }
+  }
+
+  /** The same for one that comes later. Throws StorageError `storage-unreadable`. */
+  async take(id: string, circumstances: string): Promise<void> {
+    this.#circumstances.set(id, circumstances)
+    await this.#loadOne(id, circumstances)
+  }
+
+  /** What is stored stays. */
+  letGo(id: string): void {
+    this.#circumstances.delete(id)
+    this.#attempts.delete(id)
   }
 
   async #loadOne(id: string, circumstances: string): Promise<void> {
@@ -197,7 +210,7 @@ export async function recallAttempt(
 }
 
 function keyOf(id: string): string {
-  return `${ATTEMPTS}/${id}`
+  return placeOf(ATTEMPTS, id)
 }
 
 function parseAttempt(value: Buffer): Attempt | undefined {

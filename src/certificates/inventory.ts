@@ -13,6 +13,7 @@ import type { Limits } from './ledger/limits.ts'
 import type { Balance, OrderFacts, Wait } from './ledger/order-facts.ts'
 import { type Former, orderOf, waitOfAll } from './ledger/order-of.ts'
 import { SharedIssuers } from './packed-certificate.ts'
+import { isOnDemandId } from './place.ts'
 import { type HeldFacts, planNext, type Step } from './plan.ts'
 import { factsOfStored, loadCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
@@ -61,7 +62,6 @@ export type Question = Placed & { readonly item: Item; at: number }
 
 /** Every certificate that should exist, what there is of it, and what follows from that. */
 export class Inventory {
-  readonly items: readonly Item[]
   readonly attempts: Attempts
   readonly suggestions: Suggestions
   readonly ledger: Ledger
@@ -71,20 +71,17 @@ export class Inventory {
   readonly #siblings = new Map<string, Item[]>()
   readonly #revocationOf: RevocationOf
   readonly #issuers = new SharedIssuers()
+  #items: Item[]
 
   constructor(options: InventoryOptions, revocationOf: RevocationOf) {
     this.#options = options
     this.#revocationOf = revocationOf
-    this.items = options.wanted.map(itemFor)
+    this.#items = options.wanted.map(itemFor)
     this.attempts = new Attempts(options)
     this.suggestions = new Suggestions(options)
     this.ledger = new Ledger(options)
     this.early = new EarlyRenewals(options)
-    for (const item of this.items) {
-      const siblings = this.#siblings.get(item.names)
-      if (siblings === undefined) this.#siblings.set(item.names, [item])
-      else siblings.push(item)
-    }
+    for (const item of this.#items) this.#addSibling(item)
   }
 
   /** Takes up what the storage holds. Throws StorageError `storage-unreadable`. */
@@ -102,9 +99,47 @@ export class Inventory {
     await this.#loadStandIns()
   }
 
+  get items(): readonly Item[] {
+    return this.#items
+  }
+
+  /** Takes up more that is wanted from now on, with what the storage holds of it. Throws StorageError `storage-unreadable`. */
+  async add(wanted: readonly WantedCertificate[]): Promise<Item[]> {
+    const { storage, issuers, log } = this.#options
+    const items = wanted.map(itemFor)
+    for (const item of items) {
+      const { id } = item.wanted
+      const stored = await loadCertificate(storage, id, log)
+      if (stored !== undefined) this.hold(item, stored)
+      await this.attempts.take(id, circumstancesOf(item.wanted, issuers))
+      await this.suggestions.take(id)
+    }
+    for (const item of items) this.#addSibling(item)
+    this.#items.push(...items)
+    return items
+  }
+
+  /** What is stored of them stays. */
+  remove(items: ReadonlySet<Item>): void {
+    for (const { wanted, names } of items) {
+      this.attempts.letGo(wanted.id)
+      this.suggestions.letGo(wanted.id)
+      const left = this.#siblings.get(names)?.filter((sibling) => !items.has(sibling)) ?? []
+      if (left.length === 0) this.#siblings.delete(names)
+      else this.#siblings.set(names, left)
+    }
+    this.#items = this.#items.filter((item) => !items.has(item))
+  }
+
   /** From now on this is what there is of it. */
   hold(item: Item, stored: StoredCertificate): void {
     item.held = { ...stored, packed: this.#issuers.share(stored.packed) }
+  }
+
+  #addSibling(item: Item): void {
+    const siblings = this.#siblings.get(item.names)
+    if (siblings === undefined) this.#siblings.set(item.names, [item])
+    else siblings.push(item)
   }
 
   async #loadStandIns(): Promise<void> {
@@ -166,11 +201,11 @@ export class Inventory {
     return this.items.flatMap(servedBy)
   }
 
-  /** The names that nothing is served for, and why. */
+  /** The names of sites that nothing is served for, and why. */
   get waiting(): CertificatesState['waiting'] {
     const served = new Set(this.held.flatMap(({ names }) => names))
     return this.items
-      .filter(({ wanted }) => wanted.names.some((name) => !served.has(name)))
+      .filter(({ wanted: { id, names } }) => !isOnDemandId(id) && names.some((name) => !served.has(name)))
       .map((item) => ({ names: item.wanted.names.filter((name) => !served.has(name)), reason: this.#reasonOf(item) }))
   }
 

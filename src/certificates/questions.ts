@@ -35,10 +35,15 @@ export class Questions {
   /** What is held has changed, or what its CA said of it. */
   changed(item: Item): void {
     const { question, wanted, held } = item
-    if (this.#calendar.has(question)) this.#calendar.remove(question)
+    this.remove(item)
     if (held === undefined || this.#askedFor(item) === undefined) return
     question.at = this.#options.suggestions.askAt(wanted.id, held)
     if (Number.isFinite(question.at)) this.#calendar.add(question)
+  }
+
+  /** Nobody is to be asked about it any more. */
+  remove({ question }: Item): void {
+    if (this.#calendar.has(question)) this.#calendar.remove(question)
   }
 
   askWhatIsDue(now: number): void {

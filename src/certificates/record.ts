@@ -7,6 +7,7 @@ import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Leaf, leafOf } from './leaf.ts'
 import { type PackedCertificate, pack, unpack } from './packed-certificate.ts'
+import { placeOf } from './place.ts'
 import type { HeldFacts } from './plan.ts'
 import { checkServable } from './servable.ts'
 import { setAside } from './set-aside.ts'
@@ -35,7 +36,7 @@ type Record = Omit<StoredCertificate, 'certificate' | 'packed'> & ReturnType<typ
 
 /** One value for all of it, so that a key and a certificate of different generations can never meet. */
 function keyOf(id: string): string {
-  return `certificates/${id}`
+  return placeOf('certificates', id)
 }
 
 /** What the plan looks at. `suggestedAt` is the CA's word on when to renew it, `revoked` on when it did so and why. */

@@ -2,12 +2,14 @@ import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import { pause } from '../system/clock.ts'
+import { AddedCertificates, heldOf } from './added.ts'
 import { Agenda, type Order } from './agenda.ts'
 import { Inventory, type InventoryOptions, type Item, servedBy } from './inventory.ts'
 import { IssuanceError, issueFromAny } from './issuance.ts'
 import type { Balance } from './ledger/order-facts.ts'
 import { openTab, type Tab } from './ledger/tab.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
+import { isOnDemandId } from './place.ts'
 import { type Step, timeOf } from './plan.ts'
 import { Progress } from './progress.ts'
 import { Questions } from './questions.ts'
@@ -19,12 +21,15 @@ import { type Spread, spreadRenewals } from './spread-renewals.ts'
 import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Unsaved } from './unsaved.ts'
+import type { WantedCertificate } from './wanted.ts'
 import { addWish, type Outcome } from './wish.ts'
 
 export type CertificatesOptions = InventoryOptions & {
   readonly ownFiles: readonly OwnFiles[]
   /** For the OCSP staples of certificates that name a responder. */
   readonly askResponder: AskResponder
+  /** Asked before each order. Throws if it is not to be ordered any more, which then counts as a failure. */
+  readonly mayOrder?: (wanted: WantedCertificate, signal: AbortSignal) => Promise<void>
   /** Called whenever the state has changed, but not for the first one. The state is put together when it is asked for. */
   readonly onChange: (state: () => CertificatesState) => void
 }
@@ -70,6 +75,8 @@ export async function startCertificates(options: CertificatesOptions): Promise<C
 
 /** The certificates of this program. A certificate that cannot be renewed serves on; nothing is taken away before its successor is there. */
 export class Certificates {
+  /** Those that come and go while it runs. */
+  readonly added: AddedCertificates
   readonly #options: CertificatesOptions
   readonly #inventory: Inventory
   readonly #agenda: Agenda<Item>
@@ -114,23 +121,32 @@ export class Certificates {
       onChange: () => options.onChange(() => this.state),
       onRevoked: (fingerprint) => this.#replaceRevoked(fingerprint),
     })
+    this.added = new AddedCertificates({
+      inventory: this.#inventory,
+      staples: this.#staples,
+      now: () => clock.now(),
+      plan: (item) => this.#plan(item),
+      leave: (item) => {
+        this.#agenda.remove(item)
+        this.#questions.remove(item)
+      },
+      onChange: () => options.onChange(() => this.state),
+    })
   }
 
   /** What is served now. */
   get state(): CertificatesState {
-    const held = this.#servable().map(({ certificate, id, names, packed }) => {
-      return { id, names, key: certificate.key, packed, staple: this.#staples.staple(certificate) }
-    })
+    const held = this.#servable().map((servable) => heldOf(servable, this.#staples))
     return { held, waiting: [...this.#inventory.waiting, ...this.#own.waiting] }
   }
 
   /**
-   * How it stands with each, in the order of the config and then those that an operator brings; or, whole with their chains,
-   * with those of a name. Throws UnknownCertificateError.
+   * How it stands with each of the sites, in the order of the config and then those that an operator brings; or, whole with
+   * their chains, with those of a name, on demand or not. Throws UnknownCertificateError.
    */
   report(name?: string): CertificateReport[] {
     const isFull = name !== undefined
-    const { items } = this.#inventory
+    const items = this.#inventory.items.filter(({ wanted }) => !isOnDemandId(wanted.id))
     if (!isFull) return [...items.map((item) => this.#inventory.report(item, false)), ...this.#own.report(false)]
     return selectByName(this.#known(), name).map((known) => known.report())
   }
@@ -198,10 +214,10 @@ export class Certificates {
     return asked
   }
 
-  /** How long what is held for each item is good for. */
+  /** How long what is held for each of the sites' is good for. */
   get lifetimes(): { readonly names: readonly string[]; readonly keyKind: KeyKind; readonly notAfter: number }[] {
-    return this.#inventory.items.flatMap(({ wanted: { names, keyKind }, held }) =>
-      held === undefined ? [] : [{ names, keyKind, notAfter: held.certificate.notAfter }],
+    return this.#inventory.items.flatMap(({ wanted: { id, names, keyKind }, held }) =>
+      held === undefined || isOnDemandId(id) ? [] : [{ names, keyKind, notAfter: held.certificate.notAfter }],
     )
   }
 
@@ -264,6 +280,12 @@ export class Certificates {
     }
   }
 
+  #plan(item: Item): void {
+    this.#agenda.changed(item)
+    this.#questions.changed(item)
+    this.#wake.abort()
+  }
+
   #beginWhatIsDue(now: number): void {
     let isFirst = false
     this.#agenda.begin(now, (item, step) => {
@@ -313,6 +335,7 @@ export class Certificates {
     this.#progress.requested(wanted, step.because)
     await this.#inventory.attempts.begin(wanted.id)
     try {
+      await this.#options.mayOrder?.(wanted, signal)
       const replacesRevoked = item.held !== undefined && this.#staples.revocation(item.held.certificate) !== undefined
       const isInsistent = this.#inventory.attempts.isInsistent(wanted.id)
       const openTabAt = (issuer: Issuer): Tab => (issuer === first?.issuer ? first.tab : this.#openTab(item, issuer))

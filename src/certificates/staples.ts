@@ -125,6 +125,14 @@ export class Staples {
     for (const key of stored) if (!keys.has(key)) await storage.delete(key).catch(() => {})
   }
 
+  /** Looks after these no longer; what is stored stays until the next `keepOnly`. */
+  letGo(certificates: readonly Pick<Stapled, 'certificate'>[]): void {
+    for (const { certificate } of certificates) {
+      const item = this.#items.get(certificate.fingerprint)
+      if (item !== undefined) this.#drop(item)
+    }
+  }
+
   /** Waits for the first answer, but not for long: whoever must have a staple is better not served before. */
   async first({ fingerprint }: Stapled['certificate']): Promise<void> {
     const item = this.#items.get(fingerprint)

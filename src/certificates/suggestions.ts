@@ -5,6 +5,7 @@ import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { unpackChain } from './packed-certificate.ts'
+import { placeOf } from './place.ts'
 import type { StoredCertificate } from './record.ts'
 import { spokenTime } from './spoken-time.ts'
 import { answered, askAtOf, type Suggestion, unanswered, unsaid } from './suggestion.ts'
@@ -35,6 +36,17 @@ export class Suggestions {
       const suggestion = ids.has(id) ? await recallSuggestion(storage, id) : undefined
       if (suggestion !== undefined) this.#known.set(id, suggestion)
     }
+  }
+
+  /** The same for one that comes later. Throws StorageError `storage-unreadable`. */
+  async take(id: string): Promise<void> {
+    const suggestion = await recallSuggestion(this.#surroundings.storage, id)
+    if (suggestion !== undefined) this.#known.set(id, suggestion)
+  }
+
+  /** What is stored stays. */
+  letGo(id: string): void {
+    this.#known.delete(id)
   }
 
   /** What the CA has said of this certificate. */
@@ -113,7 +125,7 @@ export async function recallSuggestion(storage: StorageReader, id: string): Prom
 }
 
 function keyOf(id: string): string {
-  return `${SUGGESTIONS}/${id}`
+  return placeOf(SUGGESTIONS, id)
 }
 
 function parse(value: Buffer): Suggestion | undefined {

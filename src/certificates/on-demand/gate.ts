@@ -1,0 +1,98 @@
+import { isIPv6 } from 'node:net'
+import { LRUCache } from 'lru-cache'
+import { getDomain, parse } from 'tldts'
+import type { Clock } from '../../system/clock.ts'
+import { HourlyLimit } from './hourly-limit.ts'
+
+/** So many an hour: see the config. */
+export type HourlyLimits = {
+  readonly names: number
+  readonly namesPerDomain: number
+  readonly namesPerAddress: number
+  readonly questions: number
+}
+
+/** Which of the limits is reached, and for how long. */
+export type Closed = { readonly by: keyof HourlyLimits; readonly forMs: number }
+
+/** Domains and addresses that are counted: whoever has more addresses than this meets the limit for all. */
+const MAX_COUNTED = 10_000
+
+/** What names that are new may cost in an hour: in all, for a registered domain, and for a client address. */
+export class Gate {
+  readonly #limits: HourlyLimits
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #names: HourlyLimit
+  readonly #questions: HourlyLimit
+  readonly #byDomain = new LRUCache<string, HourlyLimit>({ max: MAX_COUNTED })
+  readonly #byAddress = new LRUCache<string, HourlyLimit>({ max: MAX_COUNTED })
+
+  constructor(limits: HourlyLimits, clock: Pick<Clock, 'now'>) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#names = new HourlyLimit(limits.names)
+    this.#questions = new HourlyLimit(limits.questions)
+  }
+
+  /** Lets a name be looked into, for a client at this address, and counts it; or says what stands against that. */
+  enter(name: string, address: string, isAsked: boolean): Closed | undefined {
+    const now = this.#clock.now()
+    const ofAddress = limitOf(this.#byAddress, sourceOf(address), this.#limits.namesPerAddress)
+    const closed =
+      closedBy('namesPerAddress', ofAddress, now) ??
+      closedBy('names', this.#names, now) ??
+      closedBy('namesPerDomain', this.#ofDomain(name), now) ??
+      (isAsked ? closedBy('questions', this.#questions, now) : undefined)
+    if (closed !== undefined) return closed
+    ofAddress.take(now)
+    if (isAsked) this.#questions.take(now)
+    return undefined
+  }
+
+  /** Lets a name that may have a certificate get one, and counts it; others may have come first. */
+  admit(name: string): Closed | undefined {
+    const now = this.#clock.now()
+    const ofDomain = this.#ofDomain(name)
+    const closed = closedBy('names', this.#names, now) ?? closedBy('namesPerDomain', ofDomain, now)
+    if (closed !== undefined) return closed
+    this.#names.take(now)
+    ofDomain.take(now)
+    return undefined
+  }
+
+  #ofDomain(name: string): HourlyLimit {
+    return limitOf(this.#byDomain, registeredDomain(name), this.#limits.namesPerDomain)
+  }
+}
+
+/** The name below a public suffix (publicsuffix.org, with what hosters keep apart); a suffix that is none stands for itself. */
+export function registeredDomain(name: string): string {
+  return getDomain(name, { allowPrivateDomains: true, validateHostname: false }) ?? name
+}
+
+/** Whether other people's domains are below it (`co.uk`): no CA certifies such a name (Baseline Requirements §3.2.2.6). */
+export function isPublicSuffix(name: string): boolean {
+  const { publicSuffix, isIcann } = parse(name, { validateHostname: false })
+  return isIcann === true && publicSuffix === name
+}
+
+/** What one client has of addresses: of IPv6 a /64 at least (RFC 6177). */
+export function sourceOf(address: string): string {
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = address.split('::') as [string, string | undefined]
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
+  return [...before, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after].slice(0, 4).join(':')
+}
+
+function limitOf(limits: LRUCache<string, HourlyLimit>, key: string, most: number): HourlyLimit {
+  const limit = limits.get(key) ?? new HourlyLimit(most)
+  limits.set(key, limit)
+  return limit
+}
+
+function closedBy(by: Closed['by'], limit: HourlyLimit, now: number): Closed | undefined {
+  const forMs = limit.waitMs(now)
+  return forMs > 0 ? { by, forMs } : undefined
+}
