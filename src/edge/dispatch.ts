@@ -12,13 +12,15 @@ import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
-import { covers, Router } from './router.ts'
+import { covers, type Router } from './router.ts'
 import type { EdgeSnapshot, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 
 export type DispatchOptions = {
   readonly snapshot: EdgeSnapshot
+  /** Of the snapshot's sites. */
+  readonly router: Router
   readonly http01: Http01Answers
   readonly connections: UpstreamConnections
   readonly date: HttpDate
@@ -54,7 +56,7 @@ export class Dispatch {
 
   constructor(options: DispatchOptions) {
     this.#options = options
-    this.#router = new Router(options.snapshot.sites)
+    this.#router = options.router
     const { fallback } = options.snapshot
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)

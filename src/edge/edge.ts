@@ -18,10 +18,12 @@ import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
+import { Router } from './router.ts'
 import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
+import { type AskForName, OnDemandNames } from './tls/on-demand-names.ts'
 import type { TicketSecrets } from './tls/ticket-keys.ts'
 import { TlsFacts } from './tls/tls-facts.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
@@ -33,6 +35,9 @@ export type EdgeOptions = {
   readonly clock: Pick<Clock, 'now'>
   readonly ticketSecrets: TicketSecrets
   readonly fetchMaterial: FetchMaterial
+  readonly askForName: AskForName
+  /** Clients have lately come for these names, which are served on demand. */
+  readonly tellSeen: (names: readonly string[]) => void
   readonly randomBytes: (size: number) => Buffer
 }
 
@@ -53,7 +58,8 @@ export class Edge {
   readonly #memory = new MemoryWatch()
   readonly #isLogged: boolean
 
-  constructor({ snapshot, log, accessLog, clock, ticketSecrets, fetchMaterial, randomBytes }: EdgeOptions) {
+  constructor(options: EdgeOptions) {
+    const { snapshot, log, accessLog, clock, ticketSecrets, fetchMaterial, randomBytes } = options
     this.#isLogged = snapshot.accessLog
     const onThrow = (error: unknown): void => logThrown(log, error)
     this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
@@ -63,8 +69,10 @@ export class Edge {
       log,
     })
     const date = new HttpDate(clock)
+    const router = new Router(snapshot.sites)
     const dispatch = new Dispatch({
       snapshot,
+      router,
       http01: this.#http01,
       connections: this.#connections,
       date,
@@ -99,6 +107,7 @@ export class Edge {
       log,
       fetchMaterial,
       fallback: snapshot.fallback,
+      onDemand: this.#onDemandNames(options, router),
       ticketSecrets,
       counters: this.#counters,
       helloTimeoutMs: timeouts.helloMs,
@@ -159,6 +168,14 @@ export class Edge {
     await this.#admission.idleWithin(withinMs)
     for (const socket of this.#admission.open) socket.destroy()
     this.#connections.close()
+  }
+
+  #onDemandNames({ snapshot, askForName, tellSeen }: EdgeOptions, router: Router): OnDemandNames | undefined {
+    if (snapshot.onDemand === undefined) return undefined
+    const isListed = (name: string): boolean => router.listed(name) !== undefined
+    const names = new OnDemandNames({ settings: snapshot.onDemand, isListed, askForName, tellSeen })
+    this.#sweep.add(names)
+    return names
   }
 
   #accept(socket: Socket, { protocol }: ListenerSpec): void {

@@ -1,12 +1,14 @@
 /**
- * Everything the data plane knows, as plain data: it arrives over a process boundary. There is one thing that it asks whoever
- * made it for, and then keeps: what it takes to show a certificate.
+ * Everything the data plane knows, as plain data: it arrives over a process boundary. There are two things that it asks
+ * whoever made it: what it takes to show a certificate, and, where there is a site `*`, whether a name is one of its.
  */
 export type EdgeSnapshot = {
   readonly sites: readonly SiteSnapshot[]
   /** The name whose certificate a client gets that sends no SNI; such a client is refused unless set. */
   readonly fallback: string | undefined
   readonly accessLog: boolean
+  /** How names are met that no site lists; undefined: they are unknown. Then there is no site `*`. */
+  readonly onDemand: OnDemandSnapshot | undefined
   /** Where redirects to HTTPS lead; undefined where HTTPS is not on a TCP port of ours. */
   readonly httpsPort: number | undefined
   /** Networks whose connections begin with a PROXY protocol header, and `unix` for peers on Unix sockets. */
@@ -38,10 +40,32 @@ export type EdgeSnapshot = {
   }
 }
 
+/** What a worker knows of names that no site lists. */
+export type OnDemandSnapshot = {
+  /** Names, and wildcards for one label, besides which none is worth a question; undefined where any may be. */
+  readonly allow: readonly string[] | undefined
+  /** For the answer to a question. */
+  readonly waitMs: number
+  /** Handshakes at a time that wait for one. */
+  readonly waiting: number
+}
+
+/** What becomes of handshakes for a name that no site lists. Reasons are words for the log. */
+export type NameAnswer =
+  /** There is a certificate, of which the worker has been told before. */
+  | { readonly type: 'served' }
+  /** It is to have none, and need not be asked about again for so long. */
+  | { readonly type: 'denied'; readonly reason: string; readonly forMs: number }
+  /** It has none now. `ofAddress`: the same goes for every other question that this client address is the cause of. */
+  | { readonly type: 'unavailable'; readonly reason: string; readonly forMs: number; readonly ofAddress: boolean }
+
 export type SiteSnapshot = {
   /** The first of its names: what logs call it. */
   readonly name: string
-  /** Lower-case ASCII, no trailing dot; `*.` stands for exactly one label. IP addresses without brackets. */
+  /**
+   * Lower-case ASCII, no trailing dot; `*.` stands for exactly one label. IP addresses without brackets. `*` alone is any
+   * name that no site has.
+   */
   readonly names: readonly string[]
   readonly action: SiteAction
   /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */

@@ -10,6 +10,7 @@ import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
 import { Recorder } from '../../src/edge/recorder.ts'
+import { Router } from '../../src/edge/router.ts'
 import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress, UpstreamSnapshot } from '../../src/edge/snapshot.ts'
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
@@ -33,6 +34,7 @@ export const plainSnapshot: EdgeSnapshot = {
   sites: [],
   fallback: undefined,
   accessLog: true,
+  onDemand: undefined,
   httpsPort: 8443,
   proxyProtocolFrom: [],
   trustedProxies: [],
@@ -88,6 +90,7 @@ export async function serve(
   const date = new HttpDate({ now: () => Date.now() })
   const dispatch = new Dispatch({
     snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
+    router: new Router(sites),
     http01,
     connections,
     date,

@@ -6,13 +6,14 @@ import { Alert } from '../client-hello/alert.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
 import type { Counters } from '../counters.ts'
 import type { Endpoints } from '../endpoints.ts'
-import type { CertificateChange, CertificateMaterial, CertificateSnapshot } from '../snapshot.ts'
+import type { CertificateChange, CertificateMaterial, CertificateSnapshot, NameAnswer } from '../snapshot.ts'
 import { speaksOurVersions } from './certificate-kind.ts'
 import { CertificateTable, type TableEntry } from './certificate-table.ts'
 import { ContextCache } from './context.ts'
-import { type Decision, Handshake } from './handshake.ts'
+import { type Decision, Handshake, type Waiting } from './handshake.ts'
 import { closeLingering } from './lingering-close.ts'
 import { type FetchMaterial, MaterialCache } from './material-cache.ts'
+import type { OnDemandNames } from './on-demand-names.ts'
 import type { TicketSecrets } from './ticket-keys.ts'
 import { ACME_TLS, type TlsAlpnChallenge, TlsAlpnChallenges } from './tls-alpn-challenges.ts'
 import { WaitingNames } from './waiting-names.ts'
@@ -35,6 +36,8 @@ export type TlsAcceptorOptions = {
   readonly fetchMaterial: FetchMaterial
   /** Whose certificate a client gets that names no server. */
   readonly fallback: string | undefined
+  /** How names are met that no site lists; undefined: they are unknown. */
+  readonly onDemand?: OnDemandNames | undefined
   /** The same in all workers, so that a client can resume with whichever it gets. */
   readonly ticketSecrets: TicketSecrets
   readonly counters: Pick<Counters, 'handshake' | 'failedHandshakes'>
@@ -56,6 +59,9 @@ const HELLO_TIMEOUT_MS = 5_000
 const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Half-open handshakes are cheap to cause. */
 const MAX_HANDSHAKES = 1024
+
+/** Who asks for what, and how long it may wait. */
+type Client = { readonly hello: ClientHello; readonly endpoints: Endpoints; readonly handshake: Waiting }
 
 /** Brings connections through TLS, each with the certificate that its client can verify, and answers tls-alpn-01. */
 export class TlsAcceptor {
@@ -109,7 +115,7 @@ export class TlsAcceptor {
     const handshake = new Handshake(socket, {
       helloTimeoutMs,
       handshakeTimeoutMs,
-      decide: (hello) => this.#decide(hello, endpoints),
+      decide: (hello, waiting) => this.#decide({ hello, endpoints, handshake: waiting }),
       onOver: (failure) => {
         this.#handshakes.delete(handshake)
         if (failure !== undefined) this.#options.counters.failedHandshakes++
@@ -134,7 +140,8 @@ export class TlsAcceptor {
     for (const handshake of this.#handshakes) handshake.abort('the program stops')
   }
 
-  #decide(hello: ClientHello, endpoints: Endpoints): Decision | Promise<Decision> {
+  #decide(client: Client): Decision | Promise<Decision> {
+    const { hello, endpoints } = client
     if (!speaksOurVersions(hello)) return refuse(Alert.protocolVersion, 'the client speaks neither TLS 1.2 nor 1.3')
     const { serverName, protocols } = hello
     const answer = protocols.includes(ACME_TLS) && this.#challenges.context(serverName ?? '')
@@ -153,53 +160,68 @@ export class TlsAcceptor {
     if (name === undefined) this.#noteNameless(endpoints)
     if (name === undefined)
       return refuse(Alert.unrecognizedName, 'the client names no server, and there is no fallback')
-    return this.#decideByName(name, hello, endpoints)
+    return this.#decideByName(name, client)
   }
 
-  /** Waits only for a certificate that nobody has lately asked for. */
-  #decideByName(name: string, hello: ClientHello, endpoints: Endpoints): Decision | Promise<Decision> {
+  /** Waits only for a certificate that nobody has lately asked for, and for names that may be issued on demand. */
+  #decideByName(name: string, client: Client): Decision | Promise<Decision> {
+    const { hello } = client
     for (;;) {
       const choice = this.#table.choose(name, hello)
       switch (choice.type) {
         case 'certificate': {
+          this.#options.onDemand?.seen(name)
           const material = this.#materials.get(choice.certificate.id)
-          if (material === undefined) return this.#decideOnceFetched(choice.certificate, name, hello, endpoints)
+          if (material === undefined) return this.#decideOnceFetched(choice.certificate, name, client)
           const context = this.#contextOf(choice.certificate, material, hello)
           if (context === undefined) continue
-          return this.#serve(context, choice.certificate, material, hello, endpoints)
+          return this.#serve(context, choice.certificate, material, client)
         }
         case 'unverifiable':
           return refuse(Alert.handshakeFailure, `the client can verify no certificate of ${name}`)
         case 'unknown-name':
-          return this.#waiting.askedFor(name)
-            ? refuse(Alert.internalError, `${name} has no certificate yet`)
-            : refuse(Alert.unrecognizedName, `there is no site of the name ${name}`)
+          return this.#decideUnknown(name, client)
         default:
           return choice satisfies never
       }
     }
   }
 
-  async #decideOnceFetched(
-    certificate: TableEntry,
-    name: string,
-    hello: ClientHello,
-    endpoints: Endpoints,
-  ): Promise<Decision> {
+  async #decideOnceFetched(certificate: TableEntry, name: string, client: Client): Promise<Decision> {
     const material = await this.#materials.fetch(certificate.id)
-    const context = material && this.#contextOf(certificate, material, hello)
-    if (context !== undefined) return this.#serve(context, certificate, material!, hello, endpoints)
+    const context = material && this.#contextOf(certificate, material, client.hello)
+    if (context !== undefined) return this.#serve(context, certificate, material!, client)
     // It is not served any more, of which the table was told before; if it is of no use, the table has been told just now.
     if (material === undefined) this.#table.remove(certificate.id)
-    return this.#decideByName(name, hello, endpoints)
+    return this.#decideByName(name, client)
+  }
+
+  #decideUnknown(name: string, client: Client): Decision | Promise<Decision> {
+    const { onDemand } = this.#options
+    if (this.#waiting.askedFor(name)) return refuse(Alert.internalError, `${name} has no certificate yet`)
+    if (onDemand?.isOne(name) === true) return this.#decideOnDemand(name, client, onDemand)
+    return refuse(Alert.unrecognizedName, `there is no site of the name ${name}`)
+  }
+
+  #decideOnDemand(name: string, client: Client, onDemand: OnDemandNames): Decision | Promise<Decision> {
+    const question = onDemand.ask(name, client.endpoints.clientAddress)
+    if ('type' in question) return refuseName(name, question)
+    client.handshake.prolong(onDemand.waitMs)
+    client.handshake.whenOver(question.leave)
+    return question.answer.then((answer) => {
+      question.leave()
+      if (answer.type !== 'served') return refuseName(name, answer)
+      const isThere = this.#table.choose(name, client.hello).type !== 'unknown-name'
+      if (isThere) return this.#decideByName(name, client)
+      return refuse(Alert.internalError, `the certificate of ${name} is of no use`)
+    })
   }
 
   #serve(
     context: SecureContext,
     { id, names }: TableEntry,
     { staple }: CertificateMaterial,
-    { serverName, wantsStaple }: ClientHello,
-    endpoints: Endpoints,
+    { hello: { serverName, wantsStaple }, endpoints }: Client,
   ): Decision {
     const onSecure = (socket: TLSSocket, handshakeMs: number): void => {
       this.#options.counters.handshake(socket.isSessionReused(), handshakeMs)
@@ -242,4 +264,10 @@ export class TlsAcceptor {
 
 function refuse(alert: Alert, reason: string): Decision {
   return { type: 'refuse', alert, reason }
+}
+
+/** To a client, a name that may never have a certificate is an unknown one; the rest may be better soon. */
+function refuseName(name: string, answer: Exclude<NameAnswer, { type: 'served' }>): Decision {
+  const alert = answer.type === 'denied' ? Alert.unrecognizedName : Alert.internalError
+  return refuse(alert, `${name} has no certificate on demand: ${answer.reason}`)
 }

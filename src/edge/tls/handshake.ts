@@ -25,13 +25,19 @@ export type HandshakeOptions = {
   readonly helloTimeoutMs: number
   /** For all of it, the ClientHello included. */
   readonly handshakeTimeoutMs: number
-  /** A promise where something has to be fetched first. */
-  readonly decide: (hello: ClientHello) => Decision | Promise<Decision>
+  /** A promise where something has to be fetched first, for which it may be given more time. */
+  readonly decide: (hello: ClientHello, handshake: Waiting) => Decision | Promise<Decision>
   /** It is over; told once. A failure says why there is no connection, in words for the log. */
   readonly onOver: (failure: string | undefined) => void
   /** Something that was called from here threw, and the connection is closed. */
   readonly onThrow: (error: unknown) => void
 }
+
+/** A handshake whose client waits for a decision. */
+export type Waiting = Pick<Handshake, 'prolong' | 'whenOver'>
+
+/** A client that waits has nothing to say before it is answered, but for early data (RFC 8446 §4.2.10), which is for nobody. */
+const MAX_WAITING_BYTES = 64 * 1024
 
 const PLAIN_HTTP_ANSWER = Buffer.from(
   'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n' +
@@ -48,16 +54,17 @@ export class Handshake {
   /** undefined once the hello is read: a connection that lasts does not hold on to it. */
   #reader: ClientHelloReader | undefined = new ClientHelloReader()
   readonly #helloTimer: NodeJS.Timeout
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout
   readonly #startedAt = performance.now()
   #isOver = false
+  #onOver: (() => void) | undefined
 
   constructor(socket: Socket, options: HandshakeOptions) {
     this.#socket = socket
     this.#options = options
     const { helloTimeoutMs, handshakeTimeoutMs } = options
     this.#helloTimer = setTimeout(() => this.abort(`no ClientHello within ${helloTimeoutMs} ms`), helloTimeoutMs)
-    this.#timer = setTimeout(() => this.abort(`no handshake within ${handshakeTimeoutMs} ms`), handshakeTimeoutMs)
+    this.#timer = this.#endAfter(handshakeTimeoutMs)
     socket.on('error', this.#onGone)
     socket.on('close', this.#onGone)
     socket.on('readable', this.#onReadable)
@@ -67,6 +74,21 @@ export class Handshake {
   abort(reason: string): void {
     this.#socket.destroy()
     this.#end(reason)
+  }
+
+  /** Gives it so much time besides the usual, from now on. */
+  prolong(ms: number): void {
+    clearTimeout(this.#timer)
+    if (!this.#isOver) this.#timer = this.#endAfter(this.#options.handshakeTimeoutMs + ms)
+  }
+
+  /** To be told when it is over, however that comes; the last that is set. */
+  whenOver(listener: () => void): void {
+    this.#onOver = listener
+  }
+
+  #endAfter(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.abort(`no handshake within ${ms} ms`), ms)
   }
 
   readonly #onGone = (): void => this.abort('the client has gone')
@@ -111,15 +133,34 @@ export class Handshake {
   }
 
   #decide(hello: ClientHello, received: Buffer): void {
-    const decision = this.#options.decide(hello)
+    const decision = this.#options.decide(hello, this)
     if (!(decision instanceof Promise)) return this.#carryOut(decision, received)
+    const stopListening = this.#listenWhileWaiting(received)
     decision.then(
-      (decided) => this.#guard(() => this.#carryOut(decided, received)),
+      (decided) => this.#guard(() => this.#carryOut(decided, stopListening())),
       (error) =>
         this.#guard(() => {
           throw error
         }),
     )
+  }
+
+  /** Else nobody would notice that the client has gone. What is given ends it, and gives all that has been received. */
+  #listenWhileWaiting(hello: Buffer): () => Buffer {
+    const received = [hello]
+    let size = 0
+    const onReadable = (): void => {
+      const bytes: Buffer | null = this.#socket.read()
+      if (bytes === null) return
+      received.push(bytes)
+      size += bytes.length
+      if (size > MAX_WAITING_BYTES) this.abort('the client sends what nobody asked for')
+    }
+    this.#socket.on('readable', onReadable).once('end', this.#onGone)
+    return () => {
+      this.#socket.off('readable', onReadable).off('end', this.#onGone)
+      return received.length === 1 ? hello : Buffer.concat(received)
+    }
   }
 
   #carryOut(decision: Decision, received: Buffer): void {
@@ -165,6 +206,7 @@ export class Handshake {
     this.#isOver = true
     clearTimeout(this.#helloTimer)
     clearTimeout(this.#timer)
+    this.#onOver?.()
     this.#options.onOver(failure)
   }
 }

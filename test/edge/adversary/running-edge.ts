@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -106,6 +107,8 @@ export async function runEdge(
     clock: systemClock,
     ticketSecrets: [ticketSecret()],
     fetchMaterial: supply.fetchMaterial,
+    askForName: async (name) => assert.fail(`${name} is asked for`),
+    tellSeen: () => {},
     randomBytes,
   })
   edge.changeCertificates(supply.change([await certificate('ecdsa-p256', ...certified)]))
