@@ -1,4 +1,5 @@
-import type { Asked, Certificates } from '../certificates/renewal.ts'
+import type { ByHand } from '../certificates/on-demand/by-hand.ts'
+import type { Asked } from '../certificates/renewal.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { ControlReply, ControlRequest } from './protocol.ts'
 
@@ -6,15 +7,15 @@ import type { ControlReply, ControlRequest } from './protocol.ts'
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
 
 /** Answers for the certificates of a program. What is asked to be done is logged. */
-export function certificateAnswers(
-  certificates: Pick<Certificates, 'report' | 'retry' | 'renew' | 'spread' | 'limits'>,
-  log: Log,
-): Answer {
+export function certificateAnswers(certificates: ByHand, log: Log): Answer {
   return async function* answer(request) {
     switch (request.ask) {
-      case 'report':
-        for (const report of certificates.report(request.name)) yield { type: 'certificate', report }
+      case 'report': {
+        for (const report of await certificates.report(request.name)) yield { type: 'certificate', report }
+        const counts = request.name === undefined ? await certificates.countOnDemand() : undefined
+        if (counts !== undefined) yield { type: 'on-demand', counts }
         return
+      }
       case 'retry': {
         const { name } = request
         yield* outcomesOf(await certificates.retry(name === undefined ? 'all' : { name }), 'retry', log)

@@ -1,4 +1,5 @@
 import type { Balance } from '../certificates/ledger/order-facts.ts'
+import type { OnDemandCounts } from '../certificates/on-demand/by-hand.ts'
 import type { Asked } from '../certificates/renewal.ts'
 import type { CertificateReport } from '../certificates/report.ts'
 import type { Spread } from '../certificates/spread-renewals.ts'
@@ -33,6 +34,8 @@ export type ControlRequest =
 export type ControlReply =
   | { readonly type: 'hello'; readonly version: number; readonly pid: number }
   | { readonly type: 'certificate'; readonly report: CertificateReport }
+  /** With the certificates of the sites, where there are others. */
+  | { readonly type: 'on-demand'; readonly counts: OnDemandCounts }
   /** So many outcomes will follow, each when it is known. */
   | { readonly type: 'begun'; readonly count: number }
   | { readonly type: 'outcome'; readonly certificate: Omit<Asked, 'outcome'>; readonly outcome: Outcome }
@@ -89,6 +92,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
   Object.keys({
     hello: 0,
     certificate: 0,
+    'on-demand': 0,
     begun: 0,
     outcome: 0,
     spread: 0,

@@ -124,6 +124,28 @@ export type Site = {
   readonly files: readonly CertificateFile[]
   /** In order of preference; undefined: nobody chose. `issuersFor` says what that means for a name. */
   readonly issuers: readonly string[] | undefined
+  /** Of the site "*" alone, whose one name that is: any other name, certified when the first client comes for it. */
+  readonly onDemand: OnDemandConfig | undefined
+}
+
+/** Who may have a certificate on demand, and what that may cost. At least one of `ask` and `allow` says something. */
+export type OnDemandConfig = {
+  readonly ask: string | undefined
+  /** Names, and wildcards for one label. */
+  readonly allow: readonly string[]
+  /** Addresses and networks; undefined: a name may lead anywhere. */
+  readonly addresses: readonly string[] | undefined
+  readonly waitMs: number
+  /** Handshakes in each worker, and names in all. */
+  readonly waiting: number
+  readonly refusedForMs: number
+  readonly keepForMs: number
+  readonly perHour: {
+    readonly names: number
+    readonly namesPerDomain: number
+    readonly namesPerAddress: number
+    readonly questions: number
+  }
 }
 
 export type SiteAction =

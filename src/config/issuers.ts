@@ -1,4 +1,5 @@
 import { isPublicName } from '../pki/public-name.ts'
+import { ANY_NAME } from './site-name.ts'
 
 /** The directories of the ACME CAs that need no config. */
 export const builtInDirectories: ReadonlyMap<string, string> = new Map([
@@ -28,7 +29,16 @@ export const DEFAULT_ISSUER = 'letsencrypt'
  * if it says nothing. Names that no public CA may certify leave out the built-in ones, and fall to the internal CA.
  */
 export function issuersFor(name: string, issuers: readonly string[] | undefined): readonly string[] {
-  if (isPublicName(name)) return issuers ?? [DEFAULT_ISSUER]
+  if (name === ANY_NAME || isPublicName(name)) return issuers ?? [DEFAULT_ISSUER]
   const able = (issuers ?? []).filter((issuer) => !builtInDirectories.has(issuer))
   return able.length === 0 ? [INTERNAL_ISSUER] : able
+}
+
+/**
+ * Who certifies a name that no site lists, in order of preference. Nobody, if no public CA may and the config names none
+ * that could: a stranger's `printer.local` is none of ours.
+ */
+export function onDemandIssuersFor(name: string, issuers: readonly string[] | undefined): readonly string[] {
+  if (isPublicName(name)) return issuers ?? [DEFAULT_ISSUER]
+  return (issuers ?? []).filter((issuer) => !builtInDirectories.has(issuer))
 }

@@ -10,10 +10,12 @@ import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { checkRedirect } from './redirect-loop.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
+import { resolveOnDemand } from './resolve-on-demand.ts'
 import { resolveUpstream } from './resolve-upstream.ts'
 import type { ConfigSettings, SiteSettings } from './schema.ts'
 import { SharedParts } from './shared-parts.ts'
 import { type Claim, refuseClaim, type SiteClaims, type SiteEntry } from './site-claims.ts'
+import { ANY_NAME } from './site-name.ts'
 
 /** What sites start from and are checked against. */
 export type SiteSurroundings = {
@@ -46,6 +48,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   const names = own.map((claim) => claim.name)
   const files = await resolveFiles(settings, names, spot, findings)
   checkIssuers(settings, own, spot, around)
+  const onDemand = resolveOnDemand(entry, settings, findings)
   if (settings.hsts) warnOfHsts(settings.hsts, spot.at('hsts'), findings)
   const mustStaple = settings.certificate?.mustStaple
   if (mustStaple && files.length === 0) {
@@ -68,6 +71,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     mustStaple: mustStaple ?? defaults.certificate.mustStaple,
     files,
     issuers,
+    onDemand,
   }
 }
 
@@ -156,7 +160,7 @@ function checkIssuers(settings: SiteSettings, own: readonly Claim[], spot: Spot,
 
 /** A site that asks a public CA for a name that none may certify would fail for ever. */
 function checkPublicIssuers(name: string, issuers: readonly string[], spot: Spot, findings: Findings): void {
-  if (isPublicName(name)) return
+  if (name === ANY_NAME || isPublicName(name)) return
   for (const [index, issuer] of issuers.entries()) {
     if (!builtInDirectories.has(issuer)) continue
     const fault = `but no public CA may certify ${JSON.stringify(name)} (CA/Browser Forum Baseline Requirements §4.2.2)`

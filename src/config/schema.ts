@@ -5,6 +5,7 @@ import { logLevels } from '../telemetry/log.ts'
 import { DAY_MS, durationFormat, SECOND_MS } from './duration.ts'
 import { listenAddressFormat, metricsAddressFormat } from './listen-address.ts'
 import { networkFormat } from './network.ts'
+import { onDemand } from './on-demand-schema.ts'
 import {
   directoryFormat,
   emailFormat,
@@ -140,8 +141,11 @@ const siteMapping = mapping(
     issuer: issuerNames.optional().describe('Who certifies this site, in order of preference.'),
     certificate: siteCertificate.optional().describe("This site's certificates."),
     limits: siteLimits.optional(),
+    onDemand: onDemand
+      .optional()
+      .describe('For the site "*" alone: who else may have a certificate, issued when the first client comes.'),
   },
-  { later: [...SITE_KEYS_LATER, 'routes', 'respond', 'onDemand'] },
+  { later: [...SITE_KEYS_LATER, 'routes', 'respond'] },
 ).meta({
   oneOf: [
     { type: 'object', properties: { upstream: true }, required: ['upstream'] },

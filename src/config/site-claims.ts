@@ -2,7 +2,7 @@ import type { Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import { Refusal } from './problem.ts'
 import type { SiteSettings } from './schema.ts'
-import { siteNameFormat } from './site-name.ts'
+import { ANY_NAME, siteNameFormat } from './site-name.ts'
 
 /** A site as it stands in a file. */
 export type SiteEntry = {
@@ -57,7 +57,7 @@ export class SiteClaims {
 }
 
 function keyClaim({ key, spot }: SiteEntry, findings: Findings): Claim[] {
-  const name = siteNameFormat.read(key)
+  const name = key === ANY_NAME ? key : siteNameFormat.read(key)
   if (!(name instanceof Refusal)) return [{ name, spot, by: 'key' }]
   findings.refuseKey(spot, name)
   return []

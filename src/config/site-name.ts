@@ -1,10 +1,13 @@
 import { domainToASCII } from 'node:url'
 import { isPublicName } from '../pki/public-name.ts'
 import { canonicalIp } from './ip-address.ts'
-import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
+import { Refusal } from './problem.ts'
 import type { TextFormat } from './text-format.ts'
 
 const ALLOWED = 'write the name only, such as "www.example.com", "*.example.com" or an IP address'
+
+/** As a site: any name that no other site lists. */
+export const ANY_NAME = '*'
 
 /** RFC 1035 §2.3.4, as text and without the trailing dot. */
 const MAX_NAME_CHARACTERS = 253
@@ -23,7 +26,8 @@ export const siteNameFormat: TextFormat<string> = {
 function readSiteName(text: string): string | Refusal {
   const address = canonicalIp(text)
   if (address !== undefined) return address
-  if (text === '*') return refuse(`which is ${NOT_SUPPORTED_YET}: each name must be written out`)
+  if (text === ANY_NAME)
+    return refuse('which is a site of its own, any name that no other site lists, and nothing else')
   const misfit = moreThanAName(text)
   if (misfit !== undefined) return misfit
 

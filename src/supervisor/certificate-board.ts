@@ -32,11 +32,22 @@ export class CertificateBoard {
     this.#waiting = waiting
     for (const each of held) {
       const before = this.#posted.get(each.id)
-      const posted = this.#post(each, before?.workersId ?? (this.#nextId++).toString(36))
+      const posted = this.#post(each, before?.workersId ?? this.#newId())
       if (before === undefined) change.put.push(toSnapshot(posted))
       else if (before.held.staple !== each.staple) change.staples.push({ id: posted.workersId, staple: each.staple })
     }
     return change
+  }
+
+  /** Takes these up ahead of the next whole state, which has them too, and gives what is new. */
+  put(held: readonly HeldCertificate[]): CertificateChange {
+    const fresh = held.filter(({ id }) => !this.#posted.has(id))
+    const put = fresh.map((each) => toSnapshot(this.#post(each, this.#newId())))
+    return { put, remove: [], staples: [], waiting: undefined }
+  }
+
+  #newId(): string {
+    return (this.#nextId++).toString(36)
   }
 
   /** undefined for a certificate that is not on the board any more. */

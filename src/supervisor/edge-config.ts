@@ -1,18 +1,25 @@
 import type { Config, HstsPolicy, Site } from '../config/config.ts'
 import type { ListenAddress } from '../config/listen-address.ts'
-import type { EdgeSnapshot, SiteSnapshot } from '../edge/snapshot.ts'
+import type { EdgeSnapshot, OnDemandSnapshot, SiteSnapshot } from '../edge/snapshot.ts'
 
 /** What the config means for the data plane, but for the sites. */
 export function edgeSnapshot(config: Config): Omit<EdgeSnapshot, 'sites'> {
   return {
     fallback: config.fallback,
     accessLog: config.log.access !== undefined,
+    onDemand: onDemandSnapshot(config.sites.find((site) => site.onDemand !== undefined)),
     httpsPort: firstPort(config.listen.https),
     proxyProtocolFrom: config.listen.proxyProtocolFrom,
     trustedProxies: config.listen.trustedProxies,
     limits: config.limits,
     timeouts: config.timeouts,
   }
+}
+
+function onDemandSnapshot({ onDemand }: Partial<Site> = {}): OnDemandSnapshot | undefined {
+  if (onDemand === undefined) return undefined
+  const { ask, allow, waitMs, waiting } = onDemand
+  return { allow: ask === undefined ? allow : undefined, waitMs, waiting }
 }
 
 /** What a site means for it. */

@@ -5,6 +5,7 @@ import type {
   CertificateMaterial,
   ChallengeSnapshot,
   EdgeSnapshot,
+  NameAnswer,
   SiteSnapshot,
 } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
@@ -33,6 +34,8 @@ export type ToWorker =
   | { readonly type: 'certificates'; readonly change: CertificateChange }
   /** The answer to `material-wanted`: undefined for a certificate that is not served any more. */
   | { readonly type: 'material'; readonly certificate: string; readonly material: CertificateMaterial | undefined }
+  /** The answer to `name-wanted`. Where it is `served`, the certificates have been told of before. */
+  | { readonly type: 'name-answer'; readonly name: string; readonly answer: NameAnswer }
   | { readonly type: 'ticket-secrets'; readonly secrets: TicketSecrets }
   | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
@@ -48,8 +51,12 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** The message is for the operator. */
   | { readonly type: 'listen-failed'; readonly address: string; readonly message: string }
-  /** A client has come for a certificate that no client has lately come for: the one thing that a worker asks. */
+  /** A client has come for a certificate that no client has lately come for. */
   | { readonly type: 'material-wanted'; readonly certificate: string }
+  /** A client has come for a name that no site lists. */
+  | { readonly type: 'name-wanted'; readonly name: string; readonly address: string }
+  /** Clients have lately come for these names, which are served on demand. */
+  | { readonly type: 'names-seen'; readonly names: readonly string[] }
   | { readonly type: 'alive' }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'counters'; readonly id: number; readonly counters: CounterReport }

@@ -4,6 +4,8 @@ import { certificateAnswers } from '../admin/answers.ts'
 import { startMetricsServer } from '../admin/metrics-server.ts'
 import type { Metric } from '../admin/metrics-text.ts'
 import { openControlSocket } from '../admin/server.ts'
+import { byHand } from '../certificates/on-demand/by-hand.ts'
+import type { OnDemand } from '../certificates/on-demand/on-demand.ts'
 import { type Certificates, startCertificates } from '../certificates/renewal.ts'
 import { createResponderClient } from '../certificates/responder.ts'
 import type { CertificatesState } from '../certificates/state.ts'
@@ -11,7 +13,9 @@ import type { Config } from '../config/config.ts'
 import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
 import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
 import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
+import type { Issuer } from '../issuers/issuer.ts'
 import { openFileStorage } from '../storage/file.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import { collectGarbage } from '../system/garbage.ts'
 import type { Random } from '../system/random.ts'
@@ -23,7 +27,8 @@ import { createIssuers, limitsOf } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { changeInParts, inParts } from './message-parts.ts'
 import { certificateMetrics, workerMetrics } from './metrics.ts'
-import { siteCertificates } from './site-certificates.ts'
+import type { createOnDemand } from './on-demand.ts'
+import { onDemandSite, siteCertificates } from './site-certificates.ts'
 import { throttle } from './throttle.ts'
 import { TicketRotation } from './ticket-rotation.ts'
 import { trustHint } from './trust-hint.ts'
@@ -79,18 +84,21 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
 
   const board = new CertificateBoard()
   const tickets = new TicketRotation(clock, randomBytes)
-  const pool = createPool(options, sockets, { board, tickets })
+  let onDemand: OnDemand | undefined
+  const pool = createPool(options, sockets, { board, tickets, onDemand: () => onDemand })
   const want = siteCertificates(config)
+  const issuers = createIssuers(config, internal, { storage, publisher: pool, clock, random, log })
   let current: (() => CertificatesState) | undefined
   const tellWorkers = throttle(
     () => current && pool.changeCertificates(board.update(current())),
-    CHANGE_INTERVAL_MS * want.wanted.length,
+    () => CHANGE_INTERVAL_MS * (want.wanted.length + (onDemand?.inUse ?? 0)),
     clock,
   )
   const certificates = await startCertificates({
     ...want,
-    issuers: createIssuers(config, internal, { storage, publisher: pool, clock, random, log }),
+    issuers,
     limitsOf: limitsOf(config),
+    mayOrder: async (wanted, stopping) => onDemand?.mayOrder(wanted, stopping),
     askResponder: createResponderClient({ clock }),
     storage,
     clock,
@@ -101,12 +109,13 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
       tellWorkers()
     },
   })
+  onDemand = await startOnDemand(config, { certificates, board, pool, storage, clock, log })
   taken.defer(async () => {
-    await Promise.all([certificates.stop(), pool.stop(config.timeouts.drainMs)])
+    await Promise.all([certificates.stop(), onDemand?.stop(), pool.stop(config.timeouts.drainMs)])
   })
   const control = await openControlSocket({
     folder: config.storage.folder,
-    answer: certificateAnswers(certificates, log),
+    answer: certificateAnswers(byHand(certificates, atRest(config, onDemand, { issuers, storage, clock })), log),
     clock,
     log,
   })
@@ -139,10 +148,42 @@ async function bindAll(
   return sockets
 }
 
+/** What workers are told of; `onDemand` gives undefined where no name is, or before it is known. */
+type Parts = {
+  readonly board: CertificateBoard
+  readonly tickets: TicketRotation
+  readonly onDemand: () => OnDemand | undefined
+}
+
+/** Loaded only where it is needed: the public suffix list is 10 MB of memory. */
+async function startOnDemand(
+  { sites }: Config,
+  surroundings: Parameters<typeof createOnDemand>[1],
+): Promise<OnDemand | undefined> {
+  for (const site of sites) {
+    const { onDemand } = site
+    if (onDemand === undefined) continue
+    const { createOnDemand } = await import('./on-demand.ts')
+    const started = createOnDemand({ ...site, onDemand }, surroundings)
+    started.start()
+    return started
+  }
+  return undefined
+}
+
+function atRest(
+  config: Config,
+  names: OnDemand | undefined,
+  around: { readonly issuers: ReadonlyMap<string, Issuer>; readonly storage: Storage; readonly clock: Clock },
+): Parameters<typeof byHand>[1] {
+  const site = config.sites.find(({ onDemand }) => onDemand !== undefined)
+  return site && names && { ...around, limitsOf: limitsOf(config), site: onDemandSite(site), names }
+}
+
 function createPool(
   options: SupervisorOptions,
   sockets: readonly ListeningSocket[],
-  { board, tickets }: { readonly board: CertificateBoard; readonly tickets: TicketRotation },
+  { board, tickets, onDemand }: Parts,
 ): WorkerPool {
   const { config, log, clock, logFormat, program } = options
   const snapshot = edgeSnapshot(config)
@@ -171,6 +212,8 @@ function createPool(
       yield { type: 'listen' }
     },
     material: (certificate) => board.material(certificate),
+    nameWanted: async (name, address) => (await onDemand()?.want(name, address)) ?? NOT_YET,
+    namesSeen: (names) => onDemand()?.seen(names),
     clock,
     log,
   })
@@ -182,13 +225,20 @@ function createPool(
  */
 const CHANGE_INTERVAL_MS = 0.1
 
+/** To a client that comes while the program starts. */
+const NOT_YET = { type: 'unavailable', reason: 'the program starts', forMs: 0, ofAddress: false } as const
+
 /** More sites than a person reads are counted. */
 const MAX_ANNOUNCED = 10
 
 function announce({ sites, listen }: Config, log: Log): void {
-  const origins = sites.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen))
-  const more = sites.length > MAX_ANNOUNCED ? ` and ${sites.length - MAX_ANNOUNCED} more` : ''
-  log.info('serving', `Serving ${origins.join(', ')}${more}.`)
+  const listed = sites.filter(({ onDemand }) => onDemand === undefined)
+  const origins = listed.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen))
+  const more = listed.length > MAX_ANNOUNCED ? [`${listed.length - MAX_ANNOUNCED} more`] : []
+  const others = listed.length < sites.length ? ['other names on demand'] : []
+  const last = [...more, ...others].join(' and ')
+  const all = [origins.join(', '), last].filter((part) => part !== '').join(' and ')
+  log.info('serving', `Serving ${all}.`)
 }
 
 async function serveMetrics(

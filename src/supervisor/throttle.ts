@@ -1,10 +1,10 @@
 import type { Clock } from '../system/clock.ts'
 
 /**
- * Gives a function that runs `work`: at once if the last run is `intervalMs` milliseconds ago, otherwise when it is,
- * however often it is called until then.
+ * Gives a function that runs `work`: at once if the last run is `intervalMs` milliseconds ago, as that was when it ran,
+ * otherwise when it is, however often it is called until then.
  */
-export function throttle(work: () => void, intervalMs: number, clock: Clock): () => void {
+export function throttle(work: () => void, intervalMs: () => number, clock: Clock): () => void {
   let isResting = false
   let isAsked = false
   const run = async (): Promise<void> => {
@@ -12,7 +12,7 @@ export function throttle(work: () => void, intervalMs: number, clock: Clock): ()
     do {
       isAsked = false
       work()
-      await clock.sleep(intervalMs)
+      await clock.sleep(intervalMs())
     } while (isAsked)
     isResting = false
   }

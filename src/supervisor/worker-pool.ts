@@ -1,6 +1,6 @@
 import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
 import { addCounters, type CounterReport, NO_COUNTS } from '../edge/counters.ts'
-import type { CertificateChange, CertificateMaterial, ChallengeSnapshot } from '../edge/snapshot.ts'
+import type { CertificateChange, CertificateMaterial, ChallengeSnapshot, NameAnswer } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
@@ -26,6 +26,10 @@ export type WorkerPoolOptions = {
   readonly startMessages: (challenges: readonly ChallengeSnapshot[]) => Iterable<ToWorker>
   /** What it takes to show a certificate, by the id that the workers were told; undefined if it is not served any more. */
   readonly material: (certificate: string) => CertificateMaterial | undefined
+  /** Whether a name that no site lists is served, for a client at this address. Never rejects, and ends in good time. */
+  readonly nameWanted: (name: string, address: string) => Promise<NameAnswer>
+  /** Clients have lately come for these names, which are served on demand. */
+  readonly namesSeen: (names: readonly string[]) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -173,6 +177,14 @@ export class WorkerPool implements ChallengePublisher {
         const { certificate } = message
         return worker.send({ type: 'material', certificate, material: this.#options.material(certificate) })
       }
+      case 'name-wanted': {
+        const { name, address } = message
+        return void this.#options.nameWanted(name, address).then((answer) => {
+          if (this.#workers.has(worker)) worker.send({ type: 'name-answer', name, answer })
+        })
+      }
+      case 'names-seen':
+        return this.#options.namesSeen(message.names)
       case 'done':
         return this.#done(worker, message.id)
       case 'counters':

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Edge } from '../edge/edge.ts'
 import { ListenError } from '../edge/listener.ts'
-import type { CertificateMaterial, SiteSnapshot } from '../edge/snapshot.ts'
+import type { CertificateMaterial, NameAnswer, SiteSnapshot } from '../edge/snapshot.ts'
 import { describeError } from '../errors.ts'
 import { systemClock } from '../system/clock.ts'
 import { collectGarbage } from '../system/garbage.ts'
@@ -51,6 +51,8 @@ class RunningWorker {
   readonly #accessFile: LogFile | undefined
   /** Questions to the supervisor, by the certificates' ids. */
   readonly #wanted = new Map<string, PromiseWithResolvers<CertificateMaterial | undefined>>()
+  /** And by names that no site lists. */
+  readonly #namesAsked = new Map<string, PromiseWithResolvers<NameAnswer>>()
   #draining: Promise<void> | undefined
 
   constructor(start: StartMessage, sites: readonly SiteSnapshot[]) {
@@ -64,6 +66,8 @@ class RunningWorker {
       snapshot: { ...start.snapshot, sites },
       ticketSecrets: start.ticketSecrets,
       fetchMaterial: (certificate) => this.#fetchMaterial(certificate),
+      askForName: (name, address) => this.#askForName(name, address),
+      tellSeen: (names) => send({ type: 'names-seen', names }),
       clock: systemClock,
       randomBytes,
       log: this.log,
@@ -98,6 +102,10 @@ class RunningWorker {
         this.#wanted.get(message.certificate)?.resolve(message.material)
         this.#wanted.delete(message.certificate)
         return
+      case 'name-answer':
+        this.#namesAsked.get(message.name)?.resolve(message.answer)
+        this.#namesAsked.delete(message.name)
+        return
       case 'ticket-secrets':
         return this.#edge.useTicketSecrets(message.secrets)
       case 'reopen-logs':
@@ -128,6 +136,14 @@ class RunningWorker {
     this.#wanted.set(certificate, wanted)
     send({ type: 'material-wanted', certificate })
     return wanted.promise
+  }
+
+  /** The edge asks about each name once at a time. */
+  #askForName(name: string, address: string): Promise<NameAnswer> {
+    const asked = Promise.withResolvers<NameAnswer>()
+    this.#namesAsked.set(name, asked)
+    send({ type: 'name-wanted', name, address })
+    return asked.promise
   }
 }
 

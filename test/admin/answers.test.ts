@@ -26,7 +26,8 @@ function certificates(given: readonly Asked[]) {
   const calls: unknown[] = []
   return {
     calls,
-    report: (name?: string) => {
+    countOnDemand: async () => undefined,
+    report: async (name?: string) => {
       calls.push(['report', name])
       return []
     },
@@ -71,6 +72,13 @@ test('each request goes where it belongs', async () => {
     ['spread'],
     ['limits'],
   ])
+})
+
+test('the names on demand are counted with all certificates, and not with those of a name', async () => {
+  const counts = { names: 3, inUse: 1 }
+  const answer = certificateAnswers({ ...certificates([]), countOnDemand: async () => counts }, new RecordingLog())
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'report' })), [{ type: 'on-demand', counts }])
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'report', name: 'a' })), [])
 })
 
 test('outcomes are told as they come, after their number, and what was asked is logged', async () => {

@@ -52,7 +52,7 @@ test('refuses what is no name, and says why', () => {
     ['.', /dot too many/],
     [`a${label63}.example`, /label longer than 63/],
     [`${`${label63}.`.repeat(3)}${'a'.repeat(62)}`, /longer than 253/],
-    ['*', /not supported yet/],
+    ['*', /is a site of its own/],
     ['*.', /dot too many/],
     ['*.com', /top-level/],
     ['a.*.example', /wildcard/],

@@ -24,6 +24,16 @@ test('workers are told what has changed, and a new one everything, by short ids'
   assert.deepEqual(board.all(), { ...none, put: [snapshot('2'), snapshot('3')], waiting })
 })
 
+test('what is put up ahead of the whole is told at once, and once', () => {
+  const board = new CertificateBoard()
+  const none = { remove: [], staples: [], waiting: undefined }
+  board.update({ held: [certificate('first')], waiting: [] })
+  assert.deepEqual(board.put([certificate('first'), certificate('second')]), { ...none, put: [snapshot('2')] })
+  assert.deepEqual(board.put([certificate('second')]), { ...none, put: [] })
+  assert.deepEqual(board.update({ held: [certificate('first'), certificate('second')], waiting: [] }).put, [])
+  assert.deepEqual(board.update({ held: [certificate('first')], waiting: [] }).remove, ['2'])
+})
+
 test('of a staple that changes, workers are told that alone', () => {
   const board = new CertificateBoard()
   board.update({ held: [certificate('first'), certificate('second', 'a')], waiting: [] })

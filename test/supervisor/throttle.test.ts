@@ -7,7 +7,11 @@ test('runs at once, then once for all that is asked meanwhile, and at once again
   const clock = new FakeClock()
   const start = clock.now()
   const runs: number[] = []
-  const ask = throttle(() => runs.push(clock.now() - start), 100, clock)
+  const ask = throttle(
+    () => runs.push(clock.now() - start),
+    () => 100,
+    clock,
+  )
   ask()
   ask()
   assert.deepEqual(runs, [0])

@@ -68,10 +68,17 @@ function findMaterial(certificate: string): typeof material | undefined {
 /** The pool's own, while it runs. */
 const HEARTBEATS = 1
 
+/** Of a pool whose workers ask for no names. */
+const noNames = {
+  nameWanted: async (name: string) => assert.fail(`${name} is asked for`),
+  namesSeen: () => {},
+}
+
 function startPool(count: number) {
   const workers: FakeWorker[] = []
   const clock = new FakeClock()
   const log = new RecordingLog()
+  const seen: string[] = []
   const pool = new WorkerPool({
     count,
     clock,
@@ -83,10 +90,12 @@ function startPool(count: number) {
     },
     startMessages,
     material: findMaterial,
+    nameWanted: async (name, address) => ({ type: 'denied', reason: `${name} for ${address}`, forMs: 1 }),
+    namesSeen: (names) => seen.push(...names),
   })
   const asked = new AbortController()
   const started = pool.start(asked.signal)
-  return { pool, workers, clock, log, started, asked }
+  return { pool, workers, clock, log, started, asked, seen }
 }
 
 const answer: ChallengeAnswer = { type: 'http-01', name: 'a.test', token: 't', keyAuthorization: 't.k' }
@@ -310,7 +319,7 @@ test('a real process in an endless loop is ended and replaced by one that answer
     workers.push(worker)
     return worker
   }
-  const pool = new WorkerPool({ count: 1, clock, log, spawn, startMessages, material: findMaterial })
+  const pool = new WorkerPool({ count: 1, clock, log, spawn, startMessages, material: findMaterial, ...noNames })
   await pool.start(new AbortController().signal)
   const [first] = workers
   await clock.advance(5_000)
@@ -373,4 +382,15 @@ test('a worker that wants what it takes to show a certificate gets it, or that t
     { type: 'material', certificate: 'gone', material: undefined },
   ])
   assert.deepEqual(workers[0]!.of('material'), [])
+})
+
+test('a worker that asks for a name is answered, and it alone; what workers have seen is told', async () => {
+  const { workers, seen } = startPool(2)
+  workers[1]!.say({ type: 'name-wanted', name: 'a.test', address: '192.0.2.1' })
+  workers[0]!.say({ type: 'names-seen', names: ['b.test', 'c.test'] })
+  await new Promise((resolve) => setImmediate(resolve))
+  const answer = { type: 'denied', reason: 'a.test for 192.0.2.1', forMs: 1 }
+  assert.deepEqual(workers[1]!.of('name-answer'), [{ type: 'name-answer', name: 'a.test', answer }])
+  assert.deepEqual(workers[0]!.of('name-answer'), [])
+  assert.deepEqual(seen, ['b.test', 'c.test'])
 })

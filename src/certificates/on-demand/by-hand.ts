@@ -12,7 +12,7 @@ import { type OnDemandSite, wantedOnDemand } from './wanted.ts'
 export type OnDemandCounts = { readonly names: number; readonly inUse: number | undefined }
 
 /** What an operator can see and do, with names on demand that are at rest, too. */
-export type ByHand = {
+export type ByHand = Pick<Certificates, 'spread' | 'limits'> & {
   readonly report: (name?: string) => Promise<CertificateReport[]>
   readonly retry: (selection: Selection) => Promise<Asked[]>
   readonly renew: (name: string) => Promise<Asked[]>
@@ -24,7 +24,7 @@ type AtRest = Omit<StoredReportOptions, 'wanted' | 'ownFiles' | 'isFull'> & { re
 
 /** The certificates of a running program; `onDemand` is undefined where no name is. */
 export function byHand(
-  certificates: Pick<Certificates, 'report' | 'retry' | 'renew'>,
+  certificates: Pick<Certificates, 'report' | 'retry' | 'renew' | 'spread' | 'limits'>,
   onDemand: (AtRest & { readonly names: Pick<OnDemand, 'inUse' | 'open'> }) | undefined,
 ): ByHand {
   const opening = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
@@ -50,6 +50,10 @@ export function byHand(
         ? certificates.retry(selection)
         : opening(selection.name, () => certificates.retry(selection)),
     renew: (name) => opening(name, () => certificates.renew(name)),
+    spread: () => certificates.spread(),
+    get limits() {
+      return certificates.limits
+    },
     countOnDemand: async () => onDemand && { ...(await countAtRest(onDemand.storage)), inUse: onDemand.names.inUse },
   }
 }

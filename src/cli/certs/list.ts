@@ -3,13 +3,13 @@ import { formatTable } from '../table.ts'
 import type { CertsArguments } from './arguments.ts'
 import { printJson } from './json.ts'
 import { look } from './looking.ts'
-import { goodUntil, issuerOf, nameOf, nextOf, remarksOn } from './words.ts'
+import { formatOnDemand, goodUntil, issuerOf, nameOf, nextOf, remarksOn } from './words.ts'
 
 /** `castellan certs list`: a row for each certificate. */
 export async function list({ config, json }: CertsArguments): Promise<number> {
-  const { isRunning, reports } = await look(config)
-  if (json) printJson({ running: isRunning, certificates: reports })
-  else process.stdout.write(formatList(reports, systemClock.now()))
+  const { isRunning, reports, onDemand } = await look(config)
+  if (json) printJson({ running: isRunning, certificates: reports, onDemand })
+  else process.stdout.write(`${formatList(reports, systemClock.now())}${formatOnDemand(onDemand)}`)
   return 0
 }
 

@@ -1,12 +1,13 @@
 import { askProgram } from '../../admin/client.ts'
+import { countAtRest, type OnDemandCounts, reportAtRest } from '../../certificates/on-demand/by-hand.ts'
 import type { CertificateReport } from '../../certificates/report.ts'
-import { selectByName } from '../../certificates/selection.ts'
+import { selectByName, UnknownCertificateError } from '../../certificates/selection.ts'
 import { reportStored } from '../../certificates/stored-report.ts'
 import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load.ts'
 import { FileReader } from '../../storage/file-reader.ts'
 import { issuerIdentities, limitsOf } from '../../supervisor/issuers.ts'
-import { siteCertificates } from '../../supervisor/site-certificates.ts'
+import { onDemandSite, siteCertificates } from '../../supervisor/site-certificates.ts'
 import { systemClock } from '../../system/clock.ts'
 import { escapeControls } from '../../telemetry/line-log.ts'
 
@@ -15,6 +16,8 @@ export type Sight = {
   readonly isRunning: boolean
   readonly storageFolder: string
   readonly reports: readonly CertificateReport[]
+  /** Of all of them; undefined where no name is issued on demand, or one is looked at. */
+  readonly onDemand: OnDemandCounts | undefined
 }
 
 /**
@@ -25,10 +28,10 @@ export async function look(configFile: string, name?: string): Promise<Sight> {
   const { config } = await loadConfig({ file: configFile, env: process.env })
   const storageFolder = config.storage.folder
   const told = await tell(storageFolder, name)
-  if (told !== undefined) return { isRunning: true, storageFolder, reports: told }
-  const reports = await readReports(config, name)
+  if (told !== undefined) return { isRunning: true, storageFolder, ...told }
+  const found = await read(config, name)
   process.stderr.write(`${noneRuns(storageFolder)}: this is what the storage holds.\n`)
-  return { isRunning: false, storageFolder, reports }
+  return { isRunning: false, storageFolder, ...found }
 }
 
 /** The beginning of a sentence. */
@@ -36,22 +39,37 @@ export function noneRuns(storageFolder: string): string {
   return `No Castellan is running with the storage ${escapeControls(storageFolder)}`
 }
 
-async function tell(folder: string, name: string | undefined): Promise<CertificateReport[] | undefined> {
+type Seen = Pick<Sight, 'reports' | 'onDemand'>
+
+async function tell(folder: string, name: string | undefined): Promise<Seen | undefined> {
   const replies = await askProgram(folder, { ask: 'report', name }, systemClock)
   if (replies === undefined) return undefined
   const reports: CertificateReport[] = []
-  for await (const reply of replies) if (reply.type === 'certificate') reports.push(reply.report)
-  return reports
+  let onDemand: OnDemandCounts | undefined
+  for await (const reply of replies) {
+    if (reply.type === 'certificate') reports.push(reply.report)
+    if (reply.type === 'on-demand') onDemand = reply.counts
+  }
+  return { reports, onDemand }
 }
 
-async function readReports(config: Config, name: string | undefined): Promise<CertificateReport[]> {
-  const reports = await reportStored({
-    ...siteCertificates(config),
+async function read(config: Config, name: string | undefined): Promise<Seen> {
+  const storage = new FileReader(config.storage.folder)
+  const options = {
     issuers: issuerIdentities(config),
     limitsOf: limitsOf(config),
-    storage: new FileReader(config.storage.folder),
+    storage,
     clock: systemClock,
     isFull: name !== undefined,
-  })
-  return name === undefined ? reports : selectByName(reports, name)
+  }
+  const reports = await reportStored({ ...siteCertificates(config), ...options })
+  const others = config.sites.find((site) => site.onDemand !== undefined)
+  if (name === undefined) return { reports, onDemand: others && (await countAtRest(storage)) }
+  try {
+    return { reports: selectByName(reports, name), onDemand: undefined }
+  } catch (error) {
+    const atRest = others === undefined ? [] : await reportAtRest(name, { ...options, site: onDemandSite(others) })
+    if (!(error instanceof UnknownCertificateError) || atRest.length === 0) throw error
+    return { reports: atRest, onDemand: undefined }
+  }
 }

@@ -4,13 +4,13 @@ import { formatTable } from '../table.ts'
 import type { CertsArguments } from './arguments.ts'
 import { printJson } from './json.ts'
 import { look } from './looking.ts'
-import { minuteOf, nameOf, stepOf, stepTime } from './words.ts'
+import { formatOnDemand, minuteOf, nameOf, stepOf, stepTime } from './words.ts'
 
 /** `castellan certs plan`: what is done next, the first thing first. */
 export async function plan({ config, json }: CertsArguments): Promise<number> {
-  const { isRunning, reports } = await look(config)
-  if (json) printJson({ running: isRunning, plan: inOrder(reports).map(planned) })
-  else process.stdout.write(formatPlan(reports, systemClock.now()))
+  const { isRunning, reports, onDemand } = await look(config)
+  if (json) printJson({ running: isRunning, plan: inOrder(reports).map(planned), onDemand })
+  else process.stdout.write(`${formatPlan(reports, systemClock.now())}${formatOnDemand(onDemand)}`)
   return 0
 }
 

@@ -1,3 +1,4 @@
+import type { OnDemandCounts } from '../../certificates/on-demand/by-hand.ts'
 import type { CertificateReport, HeldReport } from '../../certificates/report.ts'
 import { spokenDuration, spokenTime } from '../../certificates/spoken-time.ts'
 
@@ -75,4 +76,13 @@ function triesOf({ failures, looks, lastAt, reason }: NonNullable<CertificateRep
     return `not asked for, as that would fail; last looked at ${minuteOf(lastAt)}: ${reason}`
   if (failures === 0) return `the last try, at ${minuteOf(lastAt)}, has not ended yet or was cut short`
   return `failed ${failures === 1 ? 'once' : `${failures} times`}, last at ${minuteOf(lastAt)}: ${reason}`
+}
+
+/** A line for the names that stand in no table: there may be a hundred thousand. Empty where there can be none. */
+export function formatOnDemand(counts: OnDemandCounts | undefined): string {
+  if (counts === undefined) return ''
+  const { names, inUse } = counts
+  const many = names === 1 ? '1 name' : `${names} names`
+  const used = inUse === undefined ? '' : `, ${inUse} of them in use`
+  return `On demand: ${many}${used}; "castellan certs show NAME" tells of one.\n`
 }
