@@ -31,7 +31,7 @@ test('the schema names its draft and has a title, and every key has a descriptio
 
 test('the schema knows nothing of keys that are not supported yet', () => {
   const text = formatJsonSchema()
-  for (const key of ['concurrent', 'dns', 'admin', 'notify', 'routes', 'onDemand', 'ramp'])
+  for (const key of ['concurrent', 'dns', 'admin', 'notify', 'routes', 'respond', 'ramp'])
     assert.doesNotMatch(text, new RegExp(`"${key}"`))
 })
 
@@ -50,6 +50,7 @@ test('an editor accepts every form of a value, and variables in its place', () =
     'sites: { a.example: { upstream: "unix:/x", hsts: on, redirect: off } }',
     'sites: { a.example: { redirectTo: "https://b.example", hsts: { maxAge: 60d } } }',
     'defaults: { issuer: internal, certificate: { keys: rsa-2048 } }',
+    'sites: { "*": { upstream: "unix:/x", onDemand: { ask: "http://h/may-i", perHour: { names: 5 } } } }',
     `log: { level: "\${LEVEL}", access: "\${ACCESS}" }`,
     `sites: { a.example: "http://\${HOST}:\${PORT}" }`,
     `workers: "\${WORKERS}"`,

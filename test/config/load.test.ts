@@ -90,6 +90,7 @@ test('two lines are a config: everything else has a default', async () => {
         mustStaple: false,
         files: [],
         issuers: undefined,
+        onDemand: undefined,
       },
     ],
     log: { level: 'info', format: 'auto', access: { file: undefined, format: undefined } },
@@ -483,13 +484,13 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   const commented = example
     .split('\n')
     .slice(1)
-    .flatMap((line) => /^# ( *[\w.-]+:(?: .*)?)$/.exec(line)?.[1] ?? [])
+    .flatMap((line) => /^# ( *["*\w.-]+:(?: .*)?)$/.exec(line)?.[1] ?? [])
   const files = { 'castellan.yaml': commented.join('\n'), 'corp-root.pem': CERTIFICATE, 'sites.d/.keep': '' }
   const { config, warnings } = await loadGood(files, { EAB_KEY: 'c2VjcmV0' })
   assert.deepEqual(warnings, [])
   assert.deepEqual(
     config.sites.map(({ name }) => name),
-    ['shop.example.com', 'blog.example.com', 'app.example.com', 'example.com'],
+    ['shop.example.com', 'blog.example.com', 'app.example.com', 'example.com', '*'],
   )
   assert.equal(config.contact, 'ops@example.com')
   assert.equal(config.issuers.get('corporate')?.account, 'perIssuer')

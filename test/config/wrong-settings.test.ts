@@ -2,7 +2,8 @@ import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts
 
 const TOP =
   'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics'
-const SITE = 'allowed: aliases, upstream, redirectTo, redirect, hsts, forwarded, via, issuer, certificate, limits'
+const SITE =
+  'allowed: aliases, upstream, redirectTo, redirect, hsts, forwarded, via, issuer, certificate, limits, onDemand'
 const LISTEN = 'allowed: ":443", "127.0.0.1:443", "[::1]:443", "unix:/run/castellan.sock", "fd:3"'
 const KEYS = 'allowed: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096'
 const ISSUERS = 'allowed: letsencrypt, letsencrypt-staging, zerossl, google, internal; or add it to issuers'
