@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { problemLine } from '../../src/config/problem.ts'
+import { formatProblem } from '../../src/config/problem.ts'
+
+function problemLine(problem: ConfigProblem): string {
 import { loadGood } from './config-folder.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
@@ -81,5 +83,5 @@ test('only what must be said of any other name need be said', async () => {
 
 test('names on demand come from a public CA, whose terms are to be accepted', async () => {
   const { warnings } = await loadGood(`sites: { "*": { upstream: ${APP}, onDemand: { allow: a.example.com } } }`)
-  assert.match(problemLine(warnings[0]!), /letsencrypt will issue nothing/)
+  assert.match(formatProblem(warnings[0]!), /letsencrypt will issue nothing/)
 })
