@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatProblem } from '../../src/config/problem.ts'
-
-function problemLine(problem: ConfigProblem): string {
 import { loadGood } from './config-folder.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 

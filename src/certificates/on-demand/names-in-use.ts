@@ -74,6 +74,11 @@ export class NamesInUse {
     }
   }
 
+  /** Whether it is not to have a certificate any more, and leaves the memory soon. */
+  isWithdrawn(name: string): boolean {
+    return this.#names.get(name)?.record.withdrawnAt !== undefined
+  }
+
   /** What can be served of it now. */
   held(name: string): HeldCertificate[] {
     const { certificates, clock } = this.#options

@@ -64,7 +64,7 @@ const SOON_MS = 1_000
 const FAULT_MS = 10_000
 /** Orders of several kinds of keys follow on one question. */
 const PERMISSION_COUNTS_MS = 10 * 60_000
-const SWEEP_MS = 60_000
+const SWEEP_MS = 10 * 60_000
 
 /**
  * Certificates for names that no site lists. What the storage holds is served at once; a new name is asked about, and its
@@ -151,12 +151,14 @@ export class OnDemand {
     const { permission, clock } = this.#options
     const permittedAt = this.#permittedAt.get(name)
     if (permittedAt !== undefined && clock.now() - permittedAt < PERMISSION_COUNTS_MS) return
-    const verdict = await permission.of(name, undefined, signal)
-    if (verdict.type !== 'no') return this.#noteFault(name, verdict)
-    this.#inUse.note(name, { withdrawnAt: clock.now() })
-    const message = `${name} is not to have a certificate any more: ${verdict.reason}.`
-    this.#options.log.info('on-demand-withdrawn', message, { name })
-    throw new PermissionError('permission-withdrawn', message, { name })
+    if (!this.#inUse.isWithdrawn(name)) {
+      const verdict = await permission.of(name, undefined, signal)
+      if (verdict.type !== 'no') return this.#noteFault(name, verdict)
+      this.#inUse.note(name, { withdrawnAt: clock.now() })
+      const message = `${name} is not to have a certificate any more: ${verdict.reason}. It is not renewed.`
+      this.#options.log.info('on-demand-withdrawn', message, { name })
+    }
+    throw new PermissionError('permission-withdrawn', `${name} is not to have a certificate any more`, { name })
   }
 
   #begin(name: string, address: string): Promise<Answer> {
@@ -247,6 +249,7 @@ export class OnDemand {
   }
 
   #serve(name: string): Answer {
+    this.#inUse.seen(name)
     this.#inUse.note(name)
     this.#refusals.delete(name)
     this.#options.publish(this.#inUse.held(name))
