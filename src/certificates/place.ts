@@ -1,6 +1,12 @@
 /** The ids of certificates on demand begin with it, and in the storage they have a part of their own. */
 const ON_DEMAND = 'on-demand'
 
+/** Where certificates go that nobody needs any more. */
+export const ARCHIVE = 'archive'
+
+/** What may be too much to be looked at as a whole: see the storage. */
+export const VAST: readonly string[] = [ON_DEMAND, ARCHIVE]
+
 /** What is stored of a certificate. */
 type Kind = 'certificates' | 'attempts' | 'renewal-info'
 

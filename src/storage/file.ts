@@ -10,18 +10,27 @@ import { refuseForeignFolder } from './foreign-folder.ts'
 import { inspectFolder, tighten } from './inspection.ts'
 import { type Storage, StorageError } from './storage.ts'
 
-type FileStorageOptions = { readonly folder: string; readonly clock: Clock; readonly log: Log }
+type FileStorageOptions = {
+  readonly folder: string
+  /**
+   * First segments of keys below which there may be hundreds of thousands: what is there is looked at when it is used, as
+   * to look at all of it would take minutes. No more people can reach it than the folder, which is closed to others.
+   */
+  readonly vast?: readonly string[]
+  readonly clock: Clock
+  readonly log: Log
+}
 
 /**
- * Opens the storage in a folder, made if it is not there: a file for each key. Everything in it is looked at first, so that
- * what cannot be used is known before anything is served. Throws StorageError.
+ * Opens the storage in a folder, made if it is not there: a file for each key. Everything in it but what is vast is looked at
+ * first, so that what cannot be used is known before anything is served. Throws StorageError.
  */
-export async function openFileStorage({ folder, clock, log }: FileStorageOptions): Promise<Storage> {
+export async function openFileStorage({ folder, vast = [], clock, log }: FileStorageOptions): Promise<Storage> {
   const root = resolve(folder)
   await prepareRoot(root, log)
   const lock = FolderLock.take(await realpath(root), clock.now())
   try {
-    await inspectFolder(root, log)
+    await inspectFolder(root, log, vast)
     return new FileStorage(root, clock, lock)
   } catch (error) {
     lock[Symbol.dispose]()

@@ -13,15 +13,18 @@ export type FolderEntry = { readonly path: string; readonly name: string; readon
  */
 const OURS = /^[a-z0-9._@*-]+$/
 
-/** Everything of ours below a folder, each folder before what is in it. Throws StorageError `storage-unreadable`. */
-export async function* entriesBelow(folder: string): AsyncGenerator<FolderEntry> {
+/**
+ * Everything of ours below a folder, each folder before what is in it, unless that is one of `closed`. Throws StorageError
+ * `storage-unreadable`.
+ */
+export async function* entriesBelow(folder: string, closed: readonly string[] = []): AsyncGenerator<FolderEntry> {
   for (const entry of await entriesOf(folder)) {
     const { name } = entry
     if (!OURS.test(name) && !isTemporary(name)) continue
     const path = join(folder, name)
     if (entry.isDirectory()) {
       yield { path, name, isFolder: true }
-      yield* entriesBelow(path)
+      if (!closed.includes(path)) yield* entriesBelow(path, closed)
     } else if (entry.isFile() || entry.isSymbolicLink()) yield { path, name, isFolder: false }
   }
 }

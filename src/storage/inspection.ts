@@ -13,10 +13,14 @@ import { entriesBelow, type FolderEntry } from './folder-entries.ts'
 
 /**
  * Looks at everything in a folder that is locked for us: removes what a crash left half-written, closes what is open to
- * others, finds what cannot be read, and whether it can be written. Throws StorageError.
+ * others, finds what cannot be read, and whether it can be written. Of each of the `vast` folders in it, only that folder
+ * itself is looked at. Throws StorageError.
  */
-export async function inspectFolder(root: string, log: Log): Promise<void> {
-  for await (const entry of entriesBelow(root)) {
+export async function inspectFolder(root: string, log: Log, vast: readonly string[] = []): Promise<void> {
+  for await (const entry of entriesBelow(
+    root,
+    vast.map((name) => join(root, name)),
+  )) {
     if (isTemporary(entry.name)) await removeRemains(entry.path)
     else await inspect(entry, log)
   }

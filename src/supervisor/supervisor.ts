@@ -6,6 +6,7 @@ import type { Metric } from '../admin/metrics-text.ts'
 import { openControlSocket } from '../admin/server.ts'
 import { byHand } from '../certificates/on-demand/by-hand.ts'
 import type { OnDemand } from '../certificates/on-demand/on-demand.ts'
+import { VAST } from '../certificates/place.ts'
 import { type Certificates, startCertificates } from '../certificates/renewal.ts'
 import { createResponderClient } from '../certificates/responder.ts'
 import type { CertificatesState } from '../certificates/state.ts'
@@ -77,7 +78,7 @@ export async function startCastellan(options: SupervisorOptions): Promise<Runnin
 async function start(options: SupervisorOptions, taken: AsyncDisposableStack): Promise<Running> {
   const { config, log, clock, random, signal } = options
   if (config.log.access?.file !== undefined) LogFile.check(config.log.access.file)
-  const storage = await openFileStorage({ folder: config.storage.folder, log, clock })
+  const storage = await openFileStorage({ folder: config.storage.folder, vast: VAST, log, clock })
   taken.defer(() => storage.close())
   const sockets = await bindAll(options, taken)
   const internal = await openInternalIssuer({ storage, clock, log, label: `Castellan internal CA, ${hostname()}` })

@@ -77,6 +77,22 @@ test('what was open to others is closed to them, with a warning', async () => {
   assert.equal(again.entries.length, 0)
 })
 
+test('of what is vast only the folder is looked at, which is closed to others', async () => {
+  const folder = await newFolder()
+  const first = await open(folder)
+  await first.put('vast/a/b', Buffer.from('1'))
+  await first.close()
+  chmodSync(join(folder, 'vast'), 0o755)
+  chmodSync(join(folder, 'vast/a/b'), 0o644)
+  const log = new RecordingLog()
+  const storage = await openFileStorage({ folder, vast: ['vast', 'absent'], clock: systemClock, log })
+  assert.equal(statSync(join(folder, 'vast')).mode & 0o777, 0o700)
+  assert.equal(statSync(join(folder, 'vast/a/b')).mode & 0o777, 0o644)
+  assert.equal(log.of('storage-was-open').length, 1)
+  assert.deepEqual(await storage.list('vast'), ['vast/a/b'])
+  await storage.close()
+})
+
 test('a folder of others is refused, and nothing in it is closed to them', async () => {
   const folder = await newFolder()
   mkdirSync(join(folder, 'bin'))

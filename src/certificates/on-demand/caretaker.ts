@@ -2,7 +2,7 @@ import { describeError } from '../../errors.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Clock, pause } from '../../system/clock.ts'
 import type { Log } from '../../telemetry/log.ts'
-import { placeOf } from '../place.ts'
+import { ARCHIVE, placeOf } from '../place.ts'
 import type { WantedCertificate } from '../wanted.ts'
 import type { NamesInUse } from './names-in-use.ts'
 import { type NameRecord, type Registry, shards } from './registry.ts'
@@ -21,9 +21,6 @@ export type CaretakerOptions = {
 const DAY_MS = 24 * 60 * 60 * 1000
 /** All names once a day, in small bites: which part it is now depends on the time of the day alone. */
 const BITE_MS = DAY_MS / shards.length
-
-/** Not a key of anything that is read again. */
-const ARCHIVE = 'archive'
 
 /**
  * Looks after the names on demand that are at rest, on the disk: those that are due and were seen lately are taken up to be
