@@ -142,10 +142,11 @@ async function writeCharts(name: string, scenario: Scenario, tally: Tally): Prom
   const failures = { label: 'tries that failed', color: '#d33', values: tally.failuresADay }
   const without = { label: 'names without a good certificate', color: '#2a9d5c', values: tally.withoutADay }
   await write(`${name}-orders`, drawChart({ ...byDay, title: `${name}: orders a day`, lines: [orders, failures] }))
-  await write(
-    `${name}-without`,
-    drawChart({ ...byDay, title: `${name}: names without a good certificate`, lines: [without] }),
-  )
+  if (tally.withoutADay.some((count) => count > 0))
+    await write(
+      `${name}-without`,
+      drawChart({ ...byDay, title: `${name}: names without a good certificate`, lines: [without] }),
+    )
   if (tally.replacedByHour.length === 0) return
   let sum = 0
   const all = tally.replacedByHour.reduce((total, each) => total + each, 0)
