@@ -105,7 +105,8 @@ for (const nonceReject of [5, 20])
     test('has used one account for all of this, each issuer having been opened anew', () => {
       assert.equal(world.log.of('account-registered').length, 1)
       assert.equal(world.pebble.accounts(), 1)
-      assert.deepEqual(world.storage.puts, ['issuers/pebble/account', 'issuers/pebble/account'])
+      const accounts = world.storage.puts.filter((key) => key.includes('account'))
+      assert.deepEqual(accounts, ['issuers/pebble/account', 'issuers/pebble/account'])
     })
 
     test('issues both certificates of a dual pair that are asked for at once', async () => {
