@@ -58,5 +58,7 @@ export type FromWorker =
   /** Clients have lately come for these names, which are served on demand. */
   | { readonly type: 'names-seen'; readonly names: readonly string[] }
   | { readonly type: 'alive' }
+  /** It was asked by a signal to finish what it has, and accepts no more. */
+  | { readonly type: 'draining' }
   | { readonly type: 'done'; readonly id: number }
   | { readonly type: 'counters'; readonly id: number; readonly counters: CounterReport }

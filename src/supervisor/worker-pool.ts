@@ -9,6 +9,9 @@ import { Heartbeat } from './heartbeat.ts'
 import { changeInParts } from './message-parts.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
+/** Service managers send a signal to all processes of a program: then the supervisor hears of it, too, and nobody is replaced. */
+const SIGNAL_GRACE_MS = 200
+
 /** A worker as the supervisor sees it: somebody to talk to, who may die. */
 export interface WorkerProcess {
   readonly pid: number | undefined
@@ -61,6 +64,8 @@ export class WorkerPool implements ChallengePublisher {
   readonly #workers = new Set<WorkerProcess>()
   /** Those that accept connections. */
   readonly #accepting = new Set<WorkerProcess>()
+  /** Those that an operator has asked to finish: their successors are there already. */
+  readonly #draining = new Set<WorkerProcess>()
   /** What each worker has last counted, and what those have that are gone. */
   readonly #counted = new Map<WorkerProcess, CounterReport>()
   #past = NO_COUNTS
@@ -185,6 +190,8 @@ export class WorkerPool implements ChallengePublisher {
       }
       case 'names-seen':
         return this.#options.namesSeen(message.names)
+      case 'draining':
+        return void this.#succeed(worker)
       case 'done':
         return this.#done(worker, message.id)
       case 'counters':
@@ -198,6 +205,22 @@ export class WorkerPool implements ChallengePublisher {
   #accepts(worker: WorkerProcess): void {
     this.#accepting.add(worker)
     if (this.#accepting.size === this.#options.count) this.#ready.resolve()
+  }
+
+  /** Its successor does not wait until it has finished. */
+  async #succeed(worker: WorkerProcess): Promise<void> {
+    if (this.#draining.has(worker)) return
+    this.#draining.add(worker)
+    this.#accepting.delete(worker)
+    try {
+      await this.#options.clock.sleep(SIGNAL_GRACE_MS, this.#stopping.signal)
+    } catch {
+      // The supervisor got the signal too.
+      return
+    }
+    const message = `Worker ${worker.pid} was asked to end: it finishes what it has, and a new one starts now.`
+    this.#options.log.info('worker-draining', message, { pid: worker.pid })
+    this.#spawn()
   }
 
   /** Whoever hangs accepts no connections and does not drain: those that it has are lost already. */
@@ -218,6 +241,7 @@ export class WorkerPool implements ChallengePublisher {
       if (this.#workers.size === 0) this.#gone.resolve()
       return
     }
+    if (this.#draining.delete(worker)) return
     this.#crashes = livedMs < STABLE_MS ? this.#crashes + 1 : 1
     void this.#replace(worker, cause)
   }

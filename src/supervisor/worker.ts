@@ -26,7 +26,10 @@ export function runWorker(): void {
   // Ctrl-C and the like reach every process of the terminal or group; the supervisor decides what they mean. Unheard,
   // SIGUSR1 would open Node's debugger, and with it every key, to whoever is on this machine.
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {})
-  process.on('SIGTERM', drain)
+  process.on('SIGTERM', () => {
+    send({ type: 'draining' })
+    drain()
+  })
   process.once('disconnect', drain)
   process.on('uncaughtException', (error) => {
     const log = running?.log ?? createWorkerLog({ level: 'error', format: 'json' }).log

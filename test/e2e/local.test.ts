@@ -195,11 +195,12 @@ test('a worker that gets SIGTERM finishes its requests, and is replaced', { skip
   const finish = await begun.promise
   process.kill(Number(/\d+/.exec(ready!.message)), 'SIGTERM')
   // Nobody accepts it until the next worker has come, and nobody refuses it.
-  const waiting = curl(`http://a.test:${place.httpPort}/`)
+  assert.match((await curl(`http://a.test:${place.httpPort}/`)).output, /ok$/)
+  await castellan.until('worker-ready', 2)
   finish()
   assert.match((await long).output, /one two$/)
-  assert.match((await waiting).output, /ok$/)
-  await castellan.until('worker-ready', 2)
+  assert.equal(castellan.of('worker-draining').length, 1)
+  assert.deepEqual(castellan.of('worker-exited'), [])
 })
 
 test('while the supervisor is held up, names that clients have come for are served, and others wait for it', {

@@ -337,6 +337,30 @@ test('a real process in an endless loop is ended and replaced by one that answer
   assert.equal(workers.length, 2)
 })
 
+test('a worker that is asked to end is succeeded at once, and its end is no crash', async () => {
+  const { workers, clock, log } = startPool(1)
+  workers[0]!.say({ type: 'ready' })
+  workers[0]!.say({ type: 'draining' })
+  workers[0]!.say({ type: 'draining' })
+  await clock.advance(200)
+  assert.equal(workers.length, 2)
+  assert.equal(log.of('worker-draining').length, 1)
+  workers[0]!.exit('exit code 0')
+  await clock.advance(60_000)
+  assert.equal(workers.length, 2)
+  assert.deepEqual(log.of('worker-exited'), [])
+})
+
+test('workers that get the signal that ends the program are not replaced', async () => {
+  const { pool, workers, clock } = startPool(1)
+  workers[0]!.say({ type: 'draining' })
+  const stopped = pool.stop(10_000)
+  await clock.advance(300)
+  assert.equal(workers.length, 1)
+  workers[0]!.exit('exit code 0')
+  await stopped
+})
+
 test('stopping drains the workers, replaces none, and is over when the last has gone', async () => {
   const { pool, workers, clock } = startPool(2)
   const stopped = pool.stop(10_000)
