@@ -38,7 +38,12 @@ export async function newAccount(
       externalAccountBinding: await bindExternalAccount(externalAccount, key, directory.newAccount),
     }),
   }
-  const response = await client.post(directory.newAccount, payload, { key }, { what: 'newAccount', signal })
+  const response = await client.post(
+    directory.newAccount,
+    payload,
+    { key },
+    { what: 'newAccount', isGeneral: true, signal },
+  )
   return parseAccount(client, key, response)
 }
 
@@ -51,7 +56,8 @@ export async function findAccount(
   const { newAccount: url } = client.directory
   try {
     const payload = { onlyReturnExisting: true }
-    return parseAccount(client, key, await client.post(url, payload, { key }, { what: 'the account of a key', signal }))
+    const options = { what: 'the account of a key', isGeneral: true, signal }
+    return parseAccount(client, key, await client.post(url, payload, { key }, options))
   } catch (error) {
     if (isProblem(error, 'accountDoesNotExist')) return undefined
     throw error

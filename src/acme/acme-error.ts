@@ -41,17 +41,33 @@ export type AcmeErrorOptions = {
   readonly cause?: unknown
   /** How long the CA asked to be left alone (Retry-After), in milliseconds. */
   readonly retryAfterMs?: number | undefined
+  readonly concernsCa?: boolean
 }
+
+/** None of them has anything to do with what was asked for. */
+const ABOUT_CA = new Set<AcmeErrorCode>([
+  'acme-unreachable',
+  'acme-untrusted',
+  'acme-timeout',
+  'acme-unavailable',
+  'acme-nonces-refused',
+])
+
+/** Without a connection. One that broke may have been heard. */
+const UNHEARD = new Set<unknown>(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
 /** What went wrong between us and an ACME server. The message keeps the CA's own words. */
 export class AcmeError extends CastellanError {
   declare readonly code: AcmeErrorCode
   /** How long the CA asked to be left alone (Retry-After), in milliseconds, if it did. */
   readonly retryAfterMs: number | undefined
+  /** Whether it was about the CA as such: an order for any other names would have met the same. */
+  readonly concernsCa: boolean
 
   constructor(code: AcmeErrorCode, message: string, facts: Facts = {}, options: AcmeErrorOptions = {}) {
     super(code, message, facts, options)
     this.retryAfterMs = options.retryAfterMs
+    this.concernsCa = options.concernsCa ?? ABOUT_CA.has(code)
   }
 
   /** Whether the same request may well succeed in a few seconds. */
@@ -62,6 +78,19 @@ export class AcmeError extends CastellanError {
   /** The CA has not been asked, and so nothing is lost by looking again soon. */
   get isForesight(): boolean {
     return this.code === 'names-hopeless' || this.code === 'clock-wrong'
+  }
+
+  /** The same, met where nothing of an order is known yet. */
+  atTheDoor(): AcmeError {
+    const { cause, retryAfterMs } = this
+    return new AcmeError(this.code, this.message, this.facts, { cause, retryAfterMs, concernsCa: true })
+  }
+
+  /** The CA has surely not taken up the request: it got none, or none whose nonce it took (RFC 8555 §6.5). */
+  get isUnheard(): boolean {
+    const { code, facts } = this
+    if (code === 'acme-untrusted' || code === 'acme-nonces-refused') return true
+    return code === 'acme-unreachable' && UNHEARD.has(facts.reason)
   }
 
   /** Whether it was about the names: an order for another key would have met the same. */

@@ -46,6 +46,8 @@ export type RequestOptions = {
   readonly signal: AbortSignal
   /** The media type wanted; JSON unless given. */
   readonly accept?: string
+  /** Every order makes this request: what fails in the server is not about the names of one. */
+  readonly isGeneral?: boolean
 }
 
 /** Speaks with one ACME server: signed requests, each with a nonce of its own (RFC 8555 §6). */
@@ -61,12 +63,14 @@ export class AcmeClient {
   /** Fetches the directory, and so finds out whether there is an ACME server at all. Throws AcmeError. */
   static async connect(options: ClientOptions, signal: AbortSignal): Promise<AcmeClient> {
     const { directoryUrl: url, clock } = options
-    const response = await exchange({ method: 'GET', url, headers: { Accept: JSON_TYPE } }, options, signal)
-    checkClock(response, clock.now())
-    return new AcmeClient(
-      parseDirectory(AcmeResponse.accept(response, 'its directory', clock.now()).json(), url),
-      options,
-    )
+    try {
+      const response = await exchange({ method: 'GET', url, headers: { Accept: JSON_TYPE } }, options, signal)
+      checkClock(response, clock.now())
+      const document = AcmeResponse.accept(response, { what: 'its directory' }, clock.now()).json()
+      return new AcmeClient(parseDirectory(document, url), options)
+    } catch (error) {
+      throw error instanceof AcmeError && !error.isForesight ? error.atTheDoor() : error
+    }
   }
 
   get clock(): Clock {
@@ -92,9 +96,10 @@ export class AcmeClient {
   }
 
   /** Reads what needs no account (RFC 9773 §4.1). Throws AcmeError. */
-  async get(url: string, { what, signal }: RequestOptions): Promise<AcmeResponse> {
-    const response = await exchange({ method: 'GET', url, headers: { Accept: JSON_TYPE } }, this.#options, signal)
-    return AcmeResponse.accept(response, what, this.clock.now())
+  async get(url: string, options: RequestOptions): Promise<AcmeResponse> {
+    const request = { method: 'GET', url, headers: { Accept: JSON_TYPE } } as const
+    const response = await exchange(request, this.#options, options.signal)
+    return AcmeResponse.accept(response, options, this.clock.now())
   }
 
   /**
@@ -109,7 +114,7 @@ export class AcmeClient {
       const headers = { Accept: options.accept ?? JSON_TYPE, 'Content-Type': 'application/jose+json' }
       const response = await exchange({ method: 'POST', url, headers, body }, this.#options, options.signal)
       try {
-        return AcmeResponse.accept(response, options.what, clock.now())
+        return AcmeResponse.accept(response, options, clock.now())
       } catch (error) {
         if (!isProblem(error, 'badNonce')) throw error
         if (tries === MAX_NONCE_TRIES) throw noncesRefused(this.server, options.what, error)
@@ -147,7 +152,7 @@ export class AcmeClient {
     const { nonces, clock } = this.#options
     const request = { method: 'HEAD', url: this.directory.newNonce, headers: {} } as const
     const response = await exchange(request, this.#options, signal)
-    AcmeResponse.accept(response, 'newNonce', clock.now())
+    AcmeResponse.accept(response, { what: 'newNonce' }, clock.now())
     nonces.add(response.headers['replay-nonce'])
     const nonce = nonces.take()
     if (nonce !== undefined) return nonce

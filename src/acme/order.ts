@@ -33,6 +33,8 @@ export type NewOrder = {
   readonly replaces?: string | undefined
   /** Told before each request whether it says what is replaced; the request waits for it. */
   readonly announce?: ((isReplacement: boolean) => Promise<void>) | undefined
+  /** Told of a request that was announced and that the CA never took up. */
+  readonly retract?: (() => void) | undefined
 }
 
 /**
@@ -59,7 +61,7 @@ export async function newOrder(
 async function placeOrder(
   client: AcmeClient,
   account: Account,
-  { names, profile, replaces, announce }: NewOrder,
+  { names, profile, replaces, announce, retract }: NewOrder,
   signal: AbortSignal,
 ): Promise<Order> {
   const payload = {
@@ -69,7 +71,11 @@ async function placeOrder(
   }
   const what = `a certificate for ${names.join(', ')}`
   await announce?.(replaces !== undefined)
-  const response = await client.post(client.directory.newOrder, payload, account, { what, signal })
+  const options = { what, isGeneral: true, signal }
+  const response = await client.post(client.directory.newOrder, payload, account, options).catch((error: unknown) => {
+    if (error instanceof AcmeError && error.isUnheard) retract?.()
+    throw error
+  })
   // The body first: whatever is no order has no Location either, and then that is not the point.
   const order = parseOrder(client, '', response)
   return { ...order, url: client.url(response.location ?? '') }

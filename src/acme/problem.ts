@@ -71,6 +71,8 @@ export function describeProblem(problem: Problem): string {
 export type ProblemContext = {
   /** What was asked for: `newOrder`. */
   readonly what: string
+  /** Every order makes this request. */
+  readonly isGeneral?: boolean
   /** Host and port of the server that refused. */
   readonly server: string
   readonly httpStatus: number
@@ -85,13 +87,14 @@ export class AcmeProblemError extends AcmeError {
   readonly problem: Problem
   readonly httpStatus: number
 
-  constructor(problem: Problem, { what, server, httpStatus, retryAfterMs, terms }: ProblemContext) {
+  constructor(problem: Problem, context: ProblemContext) {
+    const { what, isGeneral = false, server, httpStatus, retryAfterMs, terms } = context
     const newTerms = terms === undefined ? '' : ` Its terms of service: ${quote(terms)}`
     super(
       'acme-problem',
       `The CA at ${server} refused ${what}: ${describeProblem(problem)}.${newTerms}`,
       { type: problem.type, detail: problem.detail, status: httpStatus, instance: problem.instance, server },
-      { retryAfterMs },
+      { retryAfterMs, concernsCa: isGeneral && httpStatus >= 500 },
     )
     this.problem = problem
     this.httpStatus = httpStatus

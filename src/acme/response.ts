@@ -8,6 +8,9 @@ import type { TransportResponse } from './transport.ts'
 /** As much of an unexpected answer as an operator needs to recognize whose page it is. */
 const MAX_QUOTED_CHARACTERS = 200
 
+/** What was asked for, and whether every order asks for that (see RequestOptions). */
+export type Asked = { readonly what: string; readonly isGeneral?: boolean }
+
 /** An answer of an ACME server that grants what was asked for. */
 export class AcmeResponse {
   readonly status: number
@@ -15,11 +18,11 @@ export class AcmeResponse {
   /** Milliseconds, clamped; undefined if the server did not say. */
   readonly retryAfterMs: number | undefined
   readonly #response: TransportResponse
-  readonly #what: string
+  readonly #asked: Asked
 
-  private constructor(response: TransportResponse, what: string, now: number) {
+  private constructor(response: TransportResponse, asked: Asked, now: number) {
     this.#response = response
-    this.#what = what
+    this.#asked = asked
     this.status = response.status
     this.url = response.url
     this.retryAfterMs = parseRetryAfter(response.headers['retry-after'], now)
@@ -27,10 +30,10 @@ export class AcmeResponse {
 
   /**
    * Takes a success for what it is. Throws AcmeProblemError for a problem document, and for anything else AcmeError
-   * `acme-unavailable` (5xx) or `acme-response-invalid`. `what` is what was asked for: `newOrder`.
+   * `acme-unavailable` (5xx) or `acme-response-invalid`.
    */
-  static accept(response: TransportResponse, what: string, now: number): AcmeResponse {
-    const answer = new AcmeResponse(response, what, now)
+  static accept(response: TransportResponse, asked: Asked, now: number): AcmeResponse {
+    const answer = new AcmeResponse(response, asked, now)
     if (answer.status >= 200 && answer.status < 300) return answer
     throw answer.#failure()
   }
@@ -69,7 +72,7 @@ export class AcmeResponse {
       return this.#unexpected(httpStatus >= 500 ? 'acme-unavailable' : 'acme-response-invalid', 'success')
     const [terms] = this.links('terms-of-service')
     const { host: server } = new URL(this.url)
-    const context = { what: this.#what, server, httpStatus, retryAfterMs: this.retryAfterMs, terms }
+    const context = { ...this.#asked, server, httpStatus, retryAfterMs: this.retryAfterMs, terms }
     return new AcmeProblemError(parseProblem(document), context)
   }
 
@@ -80,7 +83,7 @@ export class AcmeResponse {
     const start = body === '' ? 'an empty body' : `“${quote(body, MAX_QUOTED_CHARACTERS)}”`
     return new AcmeError(
       code,
-      `The ACME server ${server} answered ${this.#what} with ${status} (${type}) instead of ${expected}: ${start}`,
+      `The ACME server ${server} answered ${this.#asked.what} with ${status} (${type}) instead of ${expected}: ${start}`,
       { server, status },
       { retryAfterMs: this.retryAfterMs },
     )

@@ -30,6 +30,10 @@ export type Rules<T extends Entry> = {
   readonly namesOf: (entry: T) => string
   /** How many are ordered at a desk at a time. */
   readonly maxAtOnce: (desk: string) => number
+  /** Tells apart what keeps it from being begun, however due it is, until `reopen`; undefined if nothing does. */
+  readonly heldBy?: (entry: T) => string | undefined
+  /** Of what is due, the greater is the later, whatever its urgency; 0 for what is as others are. */
+  readonly suspicion?: (entry: T) => number
   /** Told of what was looked at and is not to begin yet. */
   readonly deferred?: (entry: T, step: Step) => void
 }
@@ -39,7 +43,7 @@ export type Order = Extract<Step, { type: 'issue' | 'renew' }>
 /** Begins with what was taken from the agenda, at once: what it spends is known before the next is looked at. */
 type Begin<T> = (entry: T, step: Order) => void
 
-/** Those that wait for the same token of a rate limit. */
+/** Those that wait for the same token of a rate limit, or for the same CAs to be well again: that is at Infinity. */
 type Line<T extends Entry> = Placed & { readonly key: string; readonly entries: Heap<T>; at: number }
 
 /** One CA: what is under way there, and what waits for it. */
@@ -53,7 +57,7 @@ type Desk<T extends Entry> = {
 /**
  * What is to be done, by time. Nothing is scanned: an entry is planned anew when its time has come, when it has been told
  * that something about it changed, and before it begins. What is due stands in a line of its CA, what a rate limit holds back
- * in a line of that limit, of which one at a time is let through: renewals ahead of first orders, and of those whatever
+ * in a line of that limit, of which one at a time is let through, and what a CA that is out of order does in a line of its own: renewals ahead of first orders, and of those whatever
  * expires first.
  */
 export class Agenda<T extends Entry> {
@@ -62,6 +66,8 @@ export class Agenda<T extends Entry> {
   readonly #desks = new Map<string, Desk<T>>()
   /** By names: those that wait for another of the same names to come to its end. */
   readonly #busy = new Map<string, T[]>()
+  /** The lines that wait for `reopen`. */
+  readonly #shut = new Map<Line<T>, Desk<T>>()
 
   constructor(rules: Rules<T>) {
     this.#rules = rules
@@ -83,6 +89,21 @@ export class Agenda<T extends Entry> {
   begin(now: number, begin: Begin<T>): void {
     this.#sortDue(now)
     for (const [name, desk] of this.#desks) this.#serve(name, desk, now, begin)
+  }
+
+  /** What is held by something else than a limit may be so no more: the first of each line is looked at again. */
+  reopen(): void {
+    for (const [line, desk] of this.#shut) {
+      line.at = 0
+      desk.openings.move(line)
+    }
+    this.#shut.clear()
+  }
+
+  /** Whether anything is under way at a desk, or only waits for others there. */
+  isBusy(desk: string): boolean {
+    const { running = 0, due } = this.#desks.get(desk) ?? {}
+    return running > 0 || (due?.size ?? 0) > 0
   }
 
   /** An order has come to its end. */
@@ -117,21 +138,35 @@ export class Agenda<T extends Entry> {
   #sort(entry: T, step: Step, now: number): void {
     const at = timeOf(step)
     if (step.type === 'keep' || at > now) this.#rules.deferred?.(entry, step)
-    if (step.type === 'keep' || (at > now && step.limit === undefined)) return this.#enter(entry, at)
+    const line = step.type === 'keep' ? undefined : this.#lineFor(entry, step, now)
+    if (step.type === 'keep' || (at > now && line === undefined)) return this.#enter(entry, at)
     entry.at = at
-    entry.urgency = urgencyOf(step, this.#rules.goodUntil(entry), this.#rules.failures(entry))
+    entry.urgency = this.#urgencyOf(entry, step)
     const desk = this.#deskOf(entry)
-    if (step.limit === undefined || at <= now) this.#stand(entry, desk.due)
-    else this.#hold(entry, desk, step.limit)
+    if (line === undefined) this.#stand(entry, desk.due)
+    else this.#hold(entry, desk, line)
+  }
+
+  /** What it waits for with others. */
+  #lineFor(entry: T, { at, limit }: Order, now: number): { readonly key: string; readonly at: number } | undefined {
+    const key = this.#rules.heldBy?.(entry)
+    if (key !== undefined) return { key, at: Number.POSITIVE_INFINITY }
+    return at > now ? limit : undefined
+  }
+
+  #urgencyOf(entry: T, step: Order): number {
+    const suspicion = this.#rules.suspicion?.(entry) ?? 0
+    if (suspicion > 0) return SUSPECT + suspicion
+    return urgencyOf(step, this.#rules.goodUntil(entry), this.#rules.failures(entry))
   }
 
   #serve(name: string, desk: Desk<T>, now: number, begin: Begin<T>): void {
-    const { maxAtOnce, plan, namesOf } = this.#rules
+    const { maxAtOnce, plan, namesOf, heldBy } = this.#rules
     while (desk.running < maxAtOnce(name)) {
       const entry = this.#nextAt(desk, now)
       if (entry === undefined) return
       const step = plan(entry, now)
-      if (step.type === 'keep' || step.at > now) {
+      if (step.type === 'keep' || step.at > now || heldBy?.(entry) !== undefined) {
         this.#sort(entry, step, now)
         continue
       }
@@ -176,6 +211,7 @@ export class Agenda<T extends Entry> {
       line.at = at
       desk.openings.move(line)
     }
+    if (at === Number.POSITIVE_INFINITY) this.#shut.set(line, desk)
     this.#stand(entry, line.entries)
   }
 
@@ -210,6 +246,9 @@ export class Agenda<T extends Entry> {
 const AT_ONCE = 0
 /** Behind everything that can expire. */
 const FIRST_ORDER = 2 ** 50
+
+/** Behind everything. */
+const SUSPECT = 2 ** 51
 
 /**
  * The smaller is the more urgent: what was revoked or must be replaced as it is unfit, then renewals by the time at which

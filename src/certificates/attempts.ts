@@ -121,6 +121,13 @@ export class Attempts {
     return attempt.nextAt
   }
 
+  /** It came to nothing, and that says nothing of it: as if it had not been begun. */
+  async forgive(id: string): Promise<void> {
+    const before = this.#get(id)
+    if (before.failures === 0 && before.looks === 0) await this.#forget(id)
+    else await this.#save(id, { ...before, unfinished: 0 })
+  }
+
   /** Notes that it was not tried, as that was plainly in vain. Gives the time of the next look. */
   async postpone(id: string, reason: string): Promise<number> {
     const { clock, random } = this.#surroundings

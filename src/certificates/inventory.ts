@@ -12,6 +12,8 @@ import { Ledger } from './ledger/ledger.ts'
 import type { Limits } from './ledger/limits.ts'
 import type { Balance, OrderFacts, Wait } from './ledger/order-facts.ts'
 import { type Former, orderOf, waitOfAll } from './ledger/order-of.ts'
+import { describeOutage, type OutageReport, planHeld } from './outage.ts'
+import type { Outages } from './outages.ts'
 import { SharedIssuers } from './packed-certificate.ts'
 import { isOnDemandId } from './place.ts'
 import { type HeldFacts, planNext, type Step } from './plan.ts'
@@ -70,11 +72,13 @@ export class Inventory {
   /** By their names. */
   readonly #siblings = new Map<string, Item[]>()
   readonly #revocationOf: RevocationOf
+  readonly #outages: Outages
   readonly #issuers = new SharedIssuers()
   #items: Item[]
 
-  constructor(options: InventoryOptions, revocationOf: RevocationOf) {
+  constructor(options: InventoryOptions, revocationOf: RevocationOf, outages: Outages) {
     this.#options = options
+    this.#outages = outages
     this.#revocationOf = revocationOf
     this.#items = options.wanted.map(itemFor)
     this.attempts = new Attempts(options)
@@ -156,7 +160,9 @@ export class Inventory {
     const askedAt = wish?.isRenewal === true ? wish.at : undefined
     const limit = (): Wait | undefined => this.#waitOf(item, now)
     const notBefore = this.attempts.nextAt(wanted.id)
-    return planNext({ wanted, held: this.factsOf(item), authorityOf, notBefore, askedAt, limit }, now)
+    const step = planNext({ wanted, held: this.factsOf(item), authorityOf, notBefore, askedAt, limit }, now)
+    const outage = this.outageFor(item)
+    return outage === undefined ? step : planHeld(step, outage, now)
   }
 
   /** What the plan looks at of what is held. */
@@ -170,6 +176,23 @@ export class Inventory {
   /** The others of the same names. */
   siblingsOf(item: Item): readonly Item[] {
     return this.#siblings.get(item.names)!.filter((other) => other !== item)
+  }
+
+  /** It is put off after a failure, or while its CA is out of order. */
+  isWaiting(item: Item, now: number): boolean {
+    const isPutOff = (this.attempts.nextAt(item.wanted.id) ?? 0) > now
+    return isPutOff || (this.outageFor(item) !== undefined && this.stepFor(item, now).type !== 'keep')
+  }
+
+  /** What keeps it from being ordered. An operator who wants it now need not wait for a CA to be well again. */
+  outageFor({ wanted, wish }: Item): OutageReport | undefined {
+    return wish === undefined ? this.#outages.holding(wanted.issuers) : undefined
+  }
+
+  /** Those that may be asked for it now, in order of preference: a CA that is out of order only if an operator wants it. */
+  issuersFor({ wanted, wish }: Item): readonly Issuer[] {
+    const names = wanted.issuers.filter((name) => wish !== undefined || this.#outages.isOpen(name))
+    return names.map((name) => this.#options.issuers.get(name)!)
   }
 
   /** How this issuer's CA would count an order of it now. */
@@ -189,11 +212,12 @@ export class Inventory {
   }
 
   #waitOf(item: Item, now: number): Wait | undefined {
-    const waits = item.wanted.issuers.map((name) => {
-      const issuer = this.#options.issuers.get(name)
-      return issuer && this.ledger.limits.wait(this.orderOf(item, issuer, now), now)
-    })
-    return waitOfAll(waits, now)
+    const issuers = this.issuersFor(item)
+    if (issuers.length === 0) return undefined
+    return waitOfAll(
+      issuers.map((issuer) => this.ledger.limits.wait(this.orderOf(item, issuer, now), now)),
+      now,
+    )
   }
 
   /** What is served. */
@@ -215,9 +239,8 @@ export class Inventory {
     const step = this.stepFor(item, this.#options.clock.now())
     const attempt = this.attempts.of(wanted.id)
     const suggestion = held && this.suggestions.of(wanted.id, held)
-    const isUnstored = saveAgainAt !== undefined
-    const findings = { wanted, held, standIns, orderedSince, step, attempt, suggestion, isUnstored, fault: undefined }
-    return reportOf(findings, isFull)
+    const facts = { isUnstored: saveAgainAt !== undefined, outage: this.outageFor(item), fault: undefined }
+    return reportOf({ wanted, held, standIns, orderedSince, step, attempt, suggestion, ...facts }, isFull)
   }
 
   #reasonOf(item: Item): string {
@@ -228,6 +251,8 @@ export class Inventory {
       const before = failure === undefined ? '' : `, after the last try failed (${failure})`
       return `it is being ordered from ${issuers} since ${spokenTime(orderedSince)}${before}`
     }
+    const outage = this.outageFor(item)
+    if (outage !== undefined) return `it waits for the CA: ${describeOutage(outage)}`
     const now = this.#options.clock.now()
     const nextAt = this.attempts.nextAt(wanted.id) ?? 0
     if (nextAt <= now) {

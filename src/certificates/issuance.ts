@@ -2,10 +2,19 @@ import { asSentence, CastellanError, describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Tab } from './ledger/tab.ts'
+import { describeOutage, retryAfterOf } from './outage.ts'
+import type { Outages } from './outages.ts'
 import { unpackChain } from './packed-certificate.ts'
 import type { Progress } from './progress.ts'
 import { acceptIssued, type StoredCertificate } from './record.ts'
 import type { WantedCertificate } from './wanted.ts'
+
+type IssuerFailure = {
+  readonly issuer: string
+  readonly error: unknown
+  /** See Outages. */
+  readonly isOutage: boolean
+}
 
 /** Nobody gave a certificate: each issuer's words, and how long all of them want to be left alone. */
 export class IssuanceError extends CastellanError {
@@ -15,15 +24,19 @@ export class IssuanceError extends CastellanError {
   readonly concernsNames: boolean
   /** Nobody was asked, as it would have been in vain. */
   readonly isForesight: boolean
+  /** All CAs are out of order, and it is nothing about this certificate. */
+  readonly isOutage: boolean
 
-  constructor(failures: readonly { issuer: string; error: unknown }[]) {
+  constructor(failures: readonly IssuerFailure[]) {
     const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
     super('issuance-failed', [...reasons.slice(0, -1).map(asSentence), reasons.at(-1)].join(' '), {
       issuers: failures.map(({ issuer }) => issuer),
     })
-    this.retryAfterMs = Math.min(...failures.map(({ error }) => retryAfterOf(error)))
-    this.concernsNames = failures.every(({ error }) => says(error, 'concernsNames'))
-    this.isForesight = failures.every(({ error }) => says(error, 'isForesight'))
+    const own = failures.filter(({ isOutage }) => !isOutage)
+    this.isOutage = own.length === 0
+    this.retryAfterMs = this.isOutage ? 0 : Math.min(...own.map(({ error }) => retryAfterOf(error)))
+    this.concernsNames = own.every(({ error }) => says(error, 'concernsNames'))
+    this.isForesight = own.every(({ error }) => says(error, 'isForesight'))
   }
 }
 
@@ -42,37 +55,37 @@ export async function issueFromAny(
   wanted: WantedCertificate,
   { held, isInsistent, openTab }: Terms,
   issuers: ReadonlyMap<string, Issuer>,
-  { clock, progress }: { readonly clock: Clock; readonly progress: Progress },
+  { clock, progress, outages }: { readonly clock: Clock; readonly progress: Progress; readonly outages: Outages },
   signal: AbortSignal,
 ): Promise<StoredCertificate> {
   const { names, keyKind, mustStaple, site } = wanted
-  const failures: { issuer: string; error: unknown }[] = []
+  const failures: IssuerFailure[] = []
   for (const [index, name] of wanted.issuers.entries()) {
     signal.throwIfAborted()
     const issuer = issuers.get(name)!
     let tab: Tab | undefined
+    if (!outages.admit(name, wanted.id)) {
+      failures.push({ issuer: name, error: describeOutage(outages.holding([name])!), isOutage: true })
+      continue
+    }
     try {
       tab = openTab(issuer)
       const predecessor = isFrom(issuer, held) ? unpackChain(held.packed)[0] : undefined
       const request = { names, keyKind, mustStaple, site, predecessor, isInsistent, spending: tab }
       const issued = await issuer.issue(request, signal)
       await tab.issued()
-      return acceptIssued(issued, wanted, issuer, clock.now())
+      const accepted = acceptIssued(issued, wanted, issuer, clock.now())
+      outages.answered(name, wanted.id)
+      return accepted
     } catch (error) {
       signal.throwIfAborted()
       await tab?.failed(error)
-      failures.push({ issuer: name, error })
+      failures.push({ issuer: name, error, isOutage: tab !== undefined && outages.failed(name, wanted.id, error) })
       const next = wanted.issuers[index + 1]
       if (next !== undefined) progress.passedOn(wanted, name, error, next)
     }
   }
   throw new IssuanceError(failures)
-}
-
-/** Whatever an error calls so: NaN and the past are no wait. */
-function retryAfterOf(error: unknown): number {
-  const hint = error instanceof Error && 'retryAfterMs' in error ? error.retryAfterMs : undefined
-  return typeof hint === 'number' && hint > 0 ? hint : 0
 }
 
 /** What an error says of itself; nothing, if it is of another kind. */

@@ -205,6 +205,7 @@ function reportOf(site: Site, pair: Pair, isFull: boolean): CertificateReport {
     step: { type: 'watch', certificate, key },
     orderedSince: undefined,
     attempts: undefined,
+    outage: undefined,
     suggestion: undefined,
     standIns: [],
     fault: problem,

@@ -28,8 +28,8 @@ export class Progress {
     this.#clock = clock
   }
 
-  requested(wanted: WantedCertificate, because: string): void {
-    const message = `Ordering ${describe(wanted)} from ${wanted.issuers[0]}: ${because}.`
+  requested(wanted: WantedCertificate, issuer: string, because: string): void {
+    const message = `Ordering ${describe(wanted)} from ${issuer}: ${because}.`
     this.#log.info('certificate-requested', message, factsOf(wanted))
   }
 
@@ -45,6 +45,11 @@ export class Progress {
     const message = `${type === 'issue' ? 'Got' : 'Renewed'} ${describe(wanted)} from ${issuer}: good until ${notAfter}, to be renewed at ${renewAt}.`
     const event = type === 'issue' ? 'certificate-issued' : 'certificate-renewed'
     this.#log.info(event, message, { ...factsOf(wanted), issuer, notAfter, renewAt })
+  }
+
+  /** Its CAs turned out to be out of order, which is told once for all. */
+  putOff(wanted: WantedCertificate, reason: string): void {
+    this.#log.debug('certificate-put-off', `Put off ${describe(wanted)}: ${asSentence(reason)}`, factsOf(wanted))
   }
 
   /** Clients then do not insist on a staple, and nothing is less well for it than without having asked. */

@@ -12,6 +12,8 @@ type QuestionsOptions = {
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly atOnce: number
+  /** Whether this CA should be asked nothing, until `reopen`. */
+  readonly isOut: (issuer: string) => boolean
   /** Called after each answer, with whether it says another time than before. */
   readonly onAnswer: (item: Item, isNews: boolean) => void
 }
@@ -21,6 +23,8 @@ export class Questions {
   readonly #options: QuestionsOptions
   readonly #calendar = new Heap<Question>((a, b) => a.at < b.at)
   readonly #asking = new Set<Promise<void>>()
+  /** By issuer: those that were due while it was out of order. */
+  readonly #putOff = new Map<string, Set<Item>>()
 
   constructor(options: QuestionsOptions) {
     this.#options = options
@@ -42,8 +46,18 @@ export class Questions {
   }
 
   /** Nobody is to be asked about it any more. */
-  remove({ question }: Item): void {
-    if (this.#calendar.has(question)) this.#calendar.remove(question)
+  remove(item: Item): void {
+    for (const items of this.#putOff.values()) items.delete(item)
+    if (this.#calendar.has(item.question)) this.#calendar.remove(item.question)
+  }
+
+  /** CAs may be well again. */
+  reopen(): void {
+    for (const [issuer, items] of this.#putOff) {
+      if (this.#options.isOut(issuer)) continue
+      this.#putOff.delete(issuer)
+      for (const item of items) this.changed(item)
+    }
   }
 
   askWhatIsDue(now: number): void {
@@ -63,8 +77,9 @@ export class Questions {
   #ask(item: Item, now: number): void {
     const { held, wanted } = item
     const issuer = this.#askedFor(item)
-    const { suggestions, signal, onAnswer } = this.#options
+    const { suggestions, signal, isOut, onAnswer } = this.#options
     if (held === undefined || issuer === undefined) return
+    if (isOut(issuer.name)) return this.#putOffUntilWell(item, issuer.name)
     if (suggestions.askAt(wanted.id, held) > now) return this.changed(item)
     const asking = suggestions.ask(wanted, held, issuer, signal).then((isNews) => {
       this.#asking.delete(asking)
@@ -72,6 +87,11 @@ export class Questions {
       onAnswer(item, isNews)
     })
     this.#asking.add(asking)
+  }
+
+  #putOffUntilWell(item: Item, issuer: string): void {
+    const items = this.#putOff.get(issuer) ?? new Set()
+    this.#putOff.set(issuer, items.add(item))
   }
 
   /** Nobody, if its CA says no such thing or is another one now. */

@@ -4,13 +4,15 @@ import type { KeyKind } from '../pki/key-kind.ts'
 import { pause } from '../system/clock.ts'
 import { AddedCertificates, heldOf } from './added.ts'
 import { Agenda, type Order } from './agenda.ts'
-import { Inventory, type InventoryOptions, type Item, servedBy } from './inventory.ts'
+import { agendaRules, ordersAtOnce } from './agenda-rules.ts'
+import { Inventory, type InventoryOptions, type Item, type RevocationOf, servedBy } from './inventory.ts'
 import { IssuanceError, issueFromAny } from './issuance.ts'
 import type { Balance } from './ledger/order-facts.ts'
 import { openTab, type Tab } from './ledger/tab.ts'
+import { Outages } from './outages.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { isOnDemandId } from './place.ts'
-import { type Step, timeOf } from './plan.ts'
+import { timeOf } from './plan.ts'
 import { Progress } from './progress.ts'
 import { Questions } from './questions.ts'
 import type { StoredCertificate } from './record.ts'
@@ -22,7 +24,7 @@ import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Unsaved } from './unsaved.ts'
 import type { WantedCertificate } from './wanted.ts'
-import { addWish, type Outcome } from './wish.ts'
+import { addWish, conclude, type Outcome } from './wish.ts'
 
 export type CertificatesOptions = InventoryOptions & {
   readonly ownFiles: readonly OwnFiles[]
@@ -85,6 +87,7 @@ export class Certificates {
   readonly #own: OwnCertificates
   readonly #staples: Staples
   readonly #progress: Progress
+  readonly #outages: Outages
   readonly #stopping = new AbortController()
   readonly #ordering = new Set<Promise<void>>()
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -95,22 +98,16 @@ export class Certificates {
   constructor(options: CertificatesOptions) {
     const { ownFiles, clock, log } = options
     this.#options = options
-    this.#inventory = new Inventory(options, (certificate) => this.#staples.revocation(certificate)?.when)
-    this.#agenda = new Agenda<Item>({
-      plan: (item, now) => this.#inventory.stepFor(item, now),
-      goodUntil: ({ held }) => held?.certificate.notAfter,
-      failures: ({ wanted }) => this.#inventory.attempts.of(wanted.id)?.failures ?? 0,
-      deskOf: ({ wanted }) => wanted.issuers[0]!,
-      // A CA that is asked for the same names twice at once may give the same order twice.
-      namesOf: ({ names }) => names,
-      maxAtOnce: () => ordersAtOnce(options.wanted.length),
-      deferred: concludeDeferred,
-    })
+    this.#outages = new Outages({ ...options, onOpen: () => this.#reopen() })
+    const revocationOf: RevocationOf = (certificate) => this.#staples.revocation(certificate)?.when
+    this.#inventory = new Inventory(options, revocationOf, this.#outages)
+    this.#agenda = new Agenda<Item>(agendaRules(this.#inventory, this.#outages))
     this.#questions = new Questions({
       ...options,
       suggestions: this.#inventory.suggestions,
       signal: this.#stopping.signal,
       atOnce: ordersAtOnce(options.wanted.length),
+      isOut: (issuer) => this.#outages.isOut(issuer),
       onAnswer: (item, isNews) => this.#takeAnswer(item, isNews),
     })
     this.#own = new OwnCertificates(ownFiles, clock, log)
@@ -192,9 +189,8 @@ export class Certificates {
   }
 
   #waitingItems(): Known[] {
-    const { items, attempts } = this.#inventory
     const now = this.#options.clock.now()
-    return items.filter(({ wanted }) => (attempts.nextAt(wanted.id) ?? 0) > now).map((item) => this.#know(item))
+    return this.#inventory.items.filter((item) => this.#inventory.isWaiting(item, now)).map((item) => this.#know(item))
   }
 
   async #askFor(known: readonly Known[], isRenewal: boolean): Promise<Asked[]> {
@@ -241,7 +237,7 @@ export class Certificates {
   /** Gives up what is under way, and resolves when nothing runs any more. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await Promise.all([this.#running, this.#staples.stop()])
+    await Promise.all([this.#running, this.#staples.stop(), this.#outages.idle()])
     await Promise.all([...this.#ordering, this.#questions.settled()])
     for (const item of this.#inventory.items) conclude(item, { status: 'stopped' })
   }
@@ -254,9 +250,10 @@ export class Certificates {
       // What was to come at a time of a clock that has been set back.
       if (now < this.#lookedAt - CLOCK_STEP_MS) this.#lookAtAll()
       this.#lookedAt = now
+      const probeAt = this.#outages.probeWhatIsDue(now, this.#stopping.signal, () => this.#wake.abort())
       this.#beginWhatIsDue(now)
       this.#questions.askWhatIsDue(now)
-      const next = Math.min(savedUntil, this.#agenda.next, this.#questions.next, now + MAX_SLEEP_MS)
+      const next = Math.min(savedUntil, probeAt, this.#agenda.next, this.#questions.next, now + MAX_SLEEP_MS)
       await pause(this.#options.clock, Math.max(0, next - now), this.#wake.signal, this.#stopping.signal)
     }
   }
@@ -292,6 +289,7 @@ export class Certificates {
       isFirst ||= item.held === undefined
       this.#begin(item, step, now)
     })
+    this.#outages.endUnless((issuer) => this.#agenda.isBusy(issuer))
     // What its names wait for is another thing now.
     if (isFirst) this.#options.onChange(() => this.state)
   }
@@ -301,12 +299,25 @@ export class Certificates {
     this.#wake.abort()
   }
 
+  /** A CA takes orders again, or the next one. */
+  #reopen(): void {
+    this.#agenda.reopen()
+    this.#questions.reopen()
+    this.#wake.abort()
+  }
+
   #begin(item: Item, step: Order, now: number): void {
     item.orderedSince = now
-    const tab = this.#openFirst(item, now)
-    const done = this.#order(item, step, tab).finally(() => {
+    const { wanted, wish } = item
+    const isForced = wish !== undefined
+    const asked = this.#inventory.issuersFor(item)
+    const first = this.#openFirst(item, asked, now)
+    const issuer = first?.issuer ?? asked[0]!
+    for (const { name } of isForced ? asked : [issuer]) this.#outages.admit(name, wanted.id, { isForced })
+    const done = this.#order(item, step, issuer.name, first).finally(() => {
       item.orderedSince = undefined
       this.#ordering.delete(done)
+      this.#outages.release(wanted.id)
       this.#agenda.ended(item)
       this.#questions.changed(item)
       this.#wake.abort()
@@ -315,11 +326,9 @@ export class Certificates {
   }
 
   /** What the first issuer spends that will be asked is noted at once, before another order is looked at. */
-  #openFirst(item: Item, now: number): First | undefined {
+  #openFirst(item: Item, asked: readonly Issuer[], now: number): First | undefined {
     const { ledger } = this.#inventory
-    const issuer = item.wanted.issuers
-      .map((name) => this.#options.issuers.get(name)!)
-      .find((each) => ledger.limits.wait(this.#inventory.orderOf(item, each, now), now) === undefined)
+    const issuer = asked.find((each) => ledger.limits.wait(this.#inventory.orderOf(item, each, now), now) === undefined)
     return issuer && { issuer, tab: this.#openTab(item, issuer) }
   }
 
@@ -328,11 +337,11 @@ export class Certificates {
     return openTab(this.#inventory.ledger, this.#inventory.orderOf(item, issuer, clock.now()), clock)
   }
 
-  async #order(item: Item, step: Order, first: First | undefined): Promise<void> {
+  async #order(item: Item, step: Order, issuer: string, first: First | undefined): Promise<void> {
     const { wanted } = item
     const { issuers, clock } = this.#options
     const { signal } = this.#stopping
-    this.#progress.requested(wanted, step.because)
+    this.#progress.requested(wanted, issuer, step.because)
     await this.#inventory.attempts.begin(wanted.id)
     try {
       await this.#options.mayOrder?.(wanted, signal)
@@ -343,7 +352,7 @@ export class Certificates {
         wanted,
         { held: item.held, isInsistent, openTab: openTabAt },
         issuers,
-        { clock, progress: this.#progress },
+        { clock, progress: this.#progress, outages: this.#outages },
         signal,
       )
       first?.tab.leave()
@@ -391,8 +400,11 @@ export class Certificates {
     const { wanted } = item
     const reason = describeError(error)
     const { attempts } = this.#inventory
-    const { retryAfterMs, concernsNames, isForesight } =
-      error instanceof IssuanceError ? error : { retryAfterMs: 0, concernsNames: false, isForesight: false }
+    const { retryAfterMs, concernsNames, isForesight, isOutage } =
+      error instanceof IssuanceError
+        ? error
+        : { retryAfterMs: 0, concernsNames: false, isForesight: false, isOutage: false }
+    if (isOutage) return this.#putOff(item, reason)
     if (isForesight) await attempts.postpone(wanted.id, reason)
     else await attempts.fail(wanted.id, reason, retryAfterMs)
     // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
@@ -407,6 +419,14 @@ export class Certificates {
     const serving = item.held ?? item.standIns[0]?.stored
     this.#progress.failed(wanted, { type, serving, reason, nextAt, alsoWaiting })
     item.orderedSince = undefined
+    this.#options.onChange(() => this.state)
+  }
+
+  async #putOff(item: Item, reason: string): Promise<void> {
+    await this.#inventory.attempts.forgive(item.wanted.id)
+    this.#concludeFailed(item, reason)
+    item.orderedSince = undefined
+    this.#progress.putOff(item.wanted, reason)
     this.#options.onChange(() => this.state)
   }
 
@@ -431,29 +451,4 @@ export class Certificates {
     const issuers = item.wanted.issuers.join()
     return this.#inventory.siblingsOf(item).filter((other) => other.wanted.issuers.join() === issuers && isDue(other))
   }
-}
-
-/** Enough to hide a CA's slowness, and far below the 10 connections an address may have at some. */
-const FEW_AT_ONCE = 5
-/** One more for each so many certificates: a million, all revoked, are to be replaced within days. */
-const CERTIFICATES_PER_ORDER = 20_000
-const MANY_AT_ONCE = 50
-
-/** Orders at a time from one issuer, and questions at a time. A CA that hangs takes none from another. */
-export function ordersAtOnce(certificates: number): number {
-  return Math.min(FEW_AT_ONCE + Math.floor(certificates / CERTIFICATES_PER_ORDER), MANY_AT_ONCE)
-}
-
-/** Whoever asked for what is not ordered now is told when it will be. */
-function concludeDeferred(item: Item, step: Step): void {
-  const { because } = step
-  if (step.type === 'keep') conclude(item, { status: 'not-due', renewAt: step.renewAt, because })
-  else if (step.limit !== undefined) conclude(item, { status: 'limited', at: step.at, because })
-  else conclude(item, { status: 'not-due', renewAt: step.at, because })
-}
-
-/** Tells whoever asked for it how that has ended. */
-function conclude(item: Item, outcome: Outcome): void {
-  item.wish?.resolve(outcome)
-  item.wish = undefined
 }

@@ -2,6 +2,7 @@ import type { CertificateChain } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { Attempt } from './attempt.ts'
 import type { Leaf } from './leaf.ts'
+import type { OutageReport } from './outage.ts'
 import { unpackChain } from './packed-certificate.ts'
 import type { Step } from './plan.ts'
 import type { StoredCertificate } from './record.ts'
@@ -28,6 +29,8 @@ export type CertificateReport = {
   readonly suggestion: SuggestionReport | undefined
   /** The former certificates that serve as long as it is not there. */
   readonly standIns: readonly { readonly names: readonly string[]; readonly notAfter: number }[]
+  /** Why it would not be ordered now, though it were due: its CA is out of order. */
+  readonly outage: OutageReport | undefined
   /** What is wrong with what should be there, in words. */
   readonly fault: string | undefined
 }
@@ -71,15 +74,16 @@ export type Findings = {
   readonly attempt: Attempt | undefined
   readonly suggestion: Suggestion | undefined
   readonly standIns: readonly StandIn[]
+  readonly outage: OutageReport | undefined
   readonly fault: string | undefined
 }
 
 /** @param isFull with the chain, which has to be read for it. */
 export function reportOf(findings: Findings, isFull: boolean): CertificateReport {
-  const { wanted, held, isUnstored, step, orderedSince, attempt, suggestion, standIns, fault } = findings
+  const { wanted, held, isUnstored, step, orderedSince, attempt, suggestion, standIns, outage, fault } = findings
   const { id, site, names, keyKind, issuers } = wanted
   return {
-    ...{ id, site, names, keyKind, issuers, step, orderedSince, fault },
+    ...{ id, site, names, keyKind, issuers, step, orderedSince, outage, fault },
     held: held && {
       ...heldReport(held.certificate, isFull ? unpackChain(held.packed) : undefined),
       ...originOf(held),

@@ -47,7 +47,8 @@ export async function reportStored(options: StoredReportOptions): Promise<Certif
   const reports: CertificateReport[] = []
   for (const each of wanted) {
     const findings = await findingsOf(each, readings.get(each.id) ?? {}, options, limits)
-    reports.push(reportOf({ ...findings, standIns: standIns.get(each.id) ?? [] }, isFull))
+    const unknown = { outage: undefined }
+    reports.push(reportOf({ ...findings, ...unknown, standIns: standIns.get(each.id) ?? [] }, isFull))
   }
   const own = new OwnCertificates(ownFiles, clock, silentLog)
   await own.refresh()

@@ -26,3 +26,9 @@ export function addWish(former: Wish | undefined, isRenewal: boolean, now: numbe
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>()
   return { at: now, isRenewal, outcome, resolve }
 }
+
+/** Tells whoever asked for it how that has ended. */
+export function conclude(item: { wish: Wish | undefined }, outcome: Outcome): void {
+  item.wish?.resolve(outcome)
+  item.wish = undefined
+}

@@ -104,6 +104,10 @@ class AcmeIssuer implements Issuer {
     return this.#queue.run(names, signal, () => this.#issue({ ...request, names }, signal))
   }
 
+  async probe(signal: AbortSignal): Promise<void> {
+    await this.#connect(signal)
+  }
+
   async renewalInfo(certificate: Certificate, signal: AbortSignal): Promise<RenewalInfo | undefined> {
     const identifier = renewalIdentifier(certificate)
     if (identifier === undefined) return undefined
@@ -143,6 +147,7 @@ class AcmeIssuer implements Issuer {
       onFinalize: (url: string) => this.#unfinished.keep(subject, { url, privateKey }),
       deadlineMs: ORDER_DEADLINE_MS,
       announce: spending && ((isReplacement: boolean) => spending.ordering(isReplacement)),
+      retract: spending && (() => spending.orderLost()),
     }
     const chain = await this.#obtain(client, account, order, spending, signal)
       .catch(async (error) => {

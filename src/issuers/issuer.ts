@@ -22,6 +22,8 @@ export type CertificateRequest = {
 export interface Spending {
   /** An order is about to be placed, with the word that it replaces a certificate or without; it waits for this. */
   ordering(isReplacement: boolean): Promise<void>
+  /** The order that was about to be placed never came to the CA. */
+  orderLost(): void
   /** The CA tried to validate these names, and could not. */
   authorizationsFailed(names: readonly string[]): void
   /** An account was made for it. */
@@ -50,9 +52,12 @@ export interface Issuer {
   /**
    * Gets one certificate, with a new key. Rejects with a CastellanError whose message and facts keep the CA's own words;
    * nothing needs to be cleaned up after a rejection. An error with `concernsNames: true` would meet any certificate of the
-   * same names, one with `isForesight: true` says that nobody was asked, and one with `retryAfterMs` says how long the CA wants to be left alone.
+   * same names, one with `isForesight: true` says that nobody was asked, one with `concernsCa: true` would meet any certificate of this
+   * CA, and one with `retryAfterMs` says how long the CA wants to be left alone.
    */
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate>
+  /** Asks whether the CA is there, and nothing of it. Rejects as `issue` does. */
+  probe?(signal: AbortSignal): Promise<void>
   /**
    * Asks the CA when it would like this certificate of its own to be renewed; undefined if it does not say such things.
    * Rejects as `issue` does.

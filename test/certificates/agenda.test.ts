@@ -51,6 +51,7 @@ class Desk {
   readonly running: Item[] = []
   readonly deferred: Step[] = []
   planned = 0
+  isOut = false
   atOnce = 5
 
   constructor(ordersAnHour: number) {
@@ -68,6 +69,8 @@ class Desk {
       deskOf: ({ wanted }) => wanted.issuers[0]!,
       namesOf: ({ wanted }) => wanted.names.join(),
       maxAtOnce: () => this.atOnce,
+      heldBy: ({ wanted }) => (this.isOut ? `outage ${wanted.issuers}` : undefined),
+      suspicion: ({ failures }) => (this.isOut ? (failures ?? 0) : 0),
       deferred: (_, step) => this.deferred.push(step),
     })
   }
@@ -237,4 +240,51 @@ test('of a million, the next step is found in under a second, and an idle look t
     for (let look = 0; look < 1000; look++) desk.at(due)
   })
   assert.ok(idle / 1000 < 1, `${idle / 1000} ms for an idle look`)
+})
+
+test('what waits for a CA that is out of order is planned once, and then one at a time', () => {
+  const desk = new Desk(1_000_000)
+  desk.add(...Array.from({ length: 1000 }, (_, index) => item(`n${index}.com`)))
+  assert.equal(desk.at(NOW).length, 5)
+  assert.ok(desk.agenda.isBusy('ca'))
+  desk.isOut = true
+  desk.endAll()
+  desk.at(NOW)
+  assert.equal(desk.agenda.next, NOW + 60 * DAY, 'only the five that there are have a time')
+  assert.ok(!desk.agenda.isBusy('ca'))
+  const { planned } = desk
+  for (let hour = 1; hour <= 20; hour++) assert.deepEqual(desk.at(NOW + hour * HOUR), [])
+  assert.equal(desk.planned, planned)
+  for (let hour = 21; hour <= 40; hour++) {
+    desk.agenda.reopen()
+    assert.deepEqual(desk.at(NOW + hour * HOUR), [])
+  }
+  assert.equal(desk.planned, planned + 20)
+  desk.isOut = false
+  desk.agenda.reopen()
+  assert.equal(desk.at(NOW + 41 * HOUR).length, 5)
+  assert.equal(desk.planned, planned + 25)
+})
+
+test('what met a CA out of order goes last while that lasts, however urgent it is', () => {
+  const desk = new Desk(100)
+  const suspect = item('suspect.com', { notAfter: NOW + HOUR })
+  suspect.failures = 1
+  desk.isOut = true
+  desk.add(suspect, item('first.com'), item('renewal.com', {}))
+  assert.deepEqual(desk.at(NOW), [])
+  desk.isOut = false
+  desk.agenda.reopen()
+  assert.deepEqual(desk.at(NOW), ['renewal.com', 'first.com', 'suspect.com'])
+})
+
+test('what changes while its CA is out is looked at by itself', () => {
+  const desk = new Desk(100)
+  const wished = item('wished.com')
+  desk.isOut = true
+  desk.add(wished, item('other.com'))
+  assert.deepEqual(desk.at(NOW), [])
+  desk.isOut = false
+  desk.agenda.changed(wished)
+  assert.deepEqual(desk.at(NOW), ['wished.com'])
 })

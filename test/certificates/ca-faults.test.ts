@@ -41,6 +41,21 @@ const harmless = new Map<Step, readonly FaultName[]>([
   ['finalize', ['answer lost', 'cut off']],
 ])
 
+/** What has nothing to do with the certificate, and is the CA's outage. */
+const aboutCa: readonly FaultName[] = [
+  ...(['dropped', 'answer lost', 'cut off', 'bad gateway', 'hanging', 'refused'] as const),
+  ...(['bad nonce for ever', 'bad nonce for ever, without a new one'] as const),
+]
+
+function isOutage(step: Step, fault: FaultName): boolean {
+  if (step === 'directory') return true
+  // It has no nonce that could be bad.
+  if (step === 'newNonce' && fault.startsWith('bad nonce')) return false
+  const isGeneral = step === 'newNonce' || step === 'newAccount' || step === 'newOrder'
+  const isServerError = fault === 'internal error' || fault === 'overloaded, with Retry-After'
+  return aboutCa.includes(fault) || (isGeneral && isServerError)
+}
+
 let life: Life
 let before: string[]
 
@@ -86,6 +101,25 @@ for (const step of steps.filter((each) => each !== 'renewalInfo' && each !== 'al
   for (const fault of faultNames) {
     if (harmless.get(step)?.includes(fault)) continue
     const { words, waitMs = MINUTE } = expectations[fault]
+    if (isOutage(step, fault)) {
+      test(`${step}: ${fault}, which is an outage of the CA and no failure`, async () => {
+        await meet(step, fault)
+        const { log, clock } = life
+        assert.deepEqual([life.served, life.standing.size, await life.attempt()], [before, 0, undefined])
+        const { outage } = life.certificates.report()[0]!
+        assert.match(outage!.reason, words)
+        assert.equal(outage!.probeAt - outage!.since, waitMs)
+        await endFault()
+        await life.live(outage!.probeAt - clock.now() - 1)
+        assert.deepEqual(life.served, before)
+        await life.live(SECOND * 10)
+        await assertRenewedOnce()
+        const told = ['ca-out-of-order', 'ca-answers-again', 'certificate-failed'].map((event) => log.of(event).length)
+        assert.deepEqual(told, [1, 1, 0])
+        assert.match(log.of('ca-out-of-order')[0]!.message, words)
+      })
+      continue
+    }
 
     test(`${step}: ${fault}, until that is over`, async () => {
       await meet(step, fault)

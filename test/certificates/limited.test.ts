@@ -101,6 +101,30 @@ test('a limit that lasts is no reason to do without: the next issuer is asked', 
   await machine.certificates.stop()
 })
 
+test('an outage costs nothing of the limits of the CA, and they keep nobody from the next issuer', async () => {
+  const machine = limited()
+  await machine.start(...sites(2, { issuersFor: () => ['ca', 'second'] }))
+  await machine.untilLogged('certificate-issued', 2)
+  await machine.certificates.stop()
+  const lasting = () => machine.certificates.limits.filter(({ limit }) => limit!.periodMs > HOUR)
+  const spent = lasting().map(({ left }) => left)
+  machine.ca.breakDown('connect ECONNREFUSED')
+  await machine.start(...sites(5, { issuersFor: () => ['ca', 'second'] }), { names: ['a.org'] })
+  await machine.live(10 * MINUTE)
+  await machine.untilLogged('certificate-issued', 3)
+  await machine.live(HOUR)
+  const left = lasting().map((balance) => balance.left)
+  assert.equal(left.length, spent.length)
+  assert.ok(
+    left.every((each, index) => each >= spent[index]!),
+    `${left} of ${spent}`,
+  )
+  const waiting = machine.certificates.report('a.org')[0]!
+  assert.ok(waiting.step.type === 'issue')
+  assert.match(waiting.step.because, /^waits for the CA: ca is out of order/)
+  await machine.certificates.stop()
+})
+
 test("a CA's refusal is known to all others that it would meet", async () => {
   const machine = limited({})
   const detail =

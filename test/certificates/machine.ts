@@ -98,6 +98,9 @@ export class Machine {
   }
 
   #outcomes(): number {
-    return ['issued', 'renewed', 'failed'].reduce((sum, event) => sum + this.log.of(`certificate-${event}`).length, 0)
+    return ['issued', 'renewed', 'failed', 'put-off'].reduce(
+      (sum, event) => sum + this.log.of(`certificate-${event}`).length,
+      0,
+    )
   }
 }

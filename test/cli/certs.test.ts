@@ -37,6 +37,7 @@ const good: CertificateReport = {
   orderedSince: undefined,
   attempts: undefined,
   suggestion: undefined,
+  outage: undefined,
   standIns: [],
   fault: undefined,
 }
@@ -108,6 +109,21 @@ a.test     ecdsa-p256  renew      2026-12-26 17:00Z  about a third of its lifeti
 own.test   ecdsa-p256  reread     on change          /etc/own.crt is your own
 `,
   )
+})
+
+test('what waits for a CA that is out of order says so, in the list and in the plan', () => {
+  const outage = { issuer: 'ca', since: NOW - 60_000, reason: 'connect ECONNREFUSED', probeAt: NOW + 120_000 }
+  const held: CertificateReport = {
+    ...missing,
+    step: { type: 'issue', at: outage.probeAt, because: 'waits for the CA: ca is out of order' },
+    outage,
+  }
+  const inOneLine = (text: string) => text.replace(/\s+/g, ' ')
+  const note =
+    'waits for the CA: ca is out of order since 2026-11-26T16:59:00Z (connect ECONNREFUSED); looked at again at 2026-11-26 17:02Z '
+  assert.ok(inOneLine(formatList([held], NOW)).endsWith(`order 2026-11-26 17:02Z ${note}`))
+  assert.ok(inOneLine(formatPlan([held], NOW)).endsWith(' waits for the CA: ca is out of order '))
+  assert.match(formatWhole(held, NOW), /^note +waits for the CA: ca is out of order/m)
 })
 
 test('the tables of certificates with names of usual length fit 100 columns', () => {

@@ -24,7 +24,7 @@ function keyOf(kind: KeyKind): Promise<KeyPair> {
 /** Issues real certificates of any lifetime, at the time of a fake clock, and fails on demand. */
 export class FakeIssuer implements Issuer {
   readonly name: string
-  authority = 'https://ca.test/directory'
+  authority: string
   settings = 'settings'
   readonly requests: CertificateRequest[] = []
   /** At a time, the most there ever were. */
@@ -36,23 +36,39 @@ export class FakeIssuer implements Issuer {
   answer: ((issued: IssuedCertificate) => IssuedCertificate) | undefined
   /** What it says of when to renew; undefined: it says nothing of the kind. */
   renewalInfo: Issuer['renewalInfo']
+  /** When it was asked whether it is there. */
+  readonly probes: number[] = []
+  /** What it then meets. */
+  beforeProbe: () => void = () => {}
   #running = 0
   readonly #clock: Clock
 
   constructor(name: string, clock: Clock) {
     this.name = name
+    this.authority = `https://${name}.test/directory`
     this.#clock = clock
   }
 
   /** From now on every request is refused with these words. */
   fail(words: string, retryAfterMs?: number): void {
+    this.recover()
     this.before = async () => {
       throw Object.assign(new CastellanError('order-refused', words), { retryAfterMs })
     }
   }
 
+  /** From now on nobody answers; `probe: 'answered'` where that is so for orders only. */
+  breakDown(words: string, { retryAfterMs, probe }: { retryAfterMs?: number; probe?: 'answered' } = {}): void {
+    const refuse = (): void => {
+      throw Object.assign(new CastellanError('ca-unreachable', words), { retryAfterMs, concernsCa: true })
+    }
+    this.before = async () => refuse()
+    this.beforeProbe = probe === 'answered' ? () => {} : refuse
+  }
+
   /** From now on the CA cannot validate the names. */
   refuseNames(): void {
+    this.recover()
     this.before = async () => {
       throw Object.assign(new CastellanError('authorization-failed', 'nobody answers there'), { concernsNames: true })
     }
@@ -60,6 +76,12 @@ export class FakeIssuer implements Issuer {
 
   recover(): void {
     this.before = async () => {}
+    this.beforeProbe = () => {}
+  }
+
+  async probe(): Promise<void> {
+    this.probes.push(this.#clock.now())
+    this.beforeProbe()
   }
 
   async issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate> {

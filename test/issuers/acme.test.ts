@@ -593,6 +593,7 @@ function spendingNotes(before = async (): Promise<void> => {}) {
       notes.push(`order${isReplacement ? ' of a replacement' : ''}, the ${ca.to('/new-order').length + 1}. request`)
       await before()
     },
+    orderLost: () => void notes.push('order lost'),
     authorizationsFailed: (names) => void notes.push(`failed: ${names.join()}`),
     accountMade: () => void notes.push('account'),
   }
@@ -619,6 +620,18 @@ test('an authorization that no challenge was tried for is no failure that the CA
   const request = { names: ['a.example'], keyKind: 'ecdsa-p256', spending } as const
   await assert.rejects(asTimePasses(clock, open().issue(request, forever)), { code: 'challenge-not-offered' })
   assert.deepEqual(notes, ['account', 'order, the 1. request'])
+})
+
+test('an order that the CA never took up is told as lost, and one that it refused is not', async () => {
+  const { notes, spending } = spendingNotes()
+  const request = { names: ['a.example'], keyKind: 'ecdsa-p256', spending } as const
+  ca.scripts.set('/new-order', () => problem('badNonce', 'never good enough'))
+  const issuer = open()
+  await assert.rejects(asTimePasses(clock, issuer.issue(request, forever)), { code: 'acme-nonces-refused' })
+  assert.deepEqual(notes.splice(0), ['account', 'order, the 1. request', 'order lost'])
+  ca.scripts.set('/new-order', () => problem('rejectedIdentifier', 'no'))
+  await assert.rejects(asTimePasses(clock, issuer.issue(request, forever)), { code: 'acme-problem' })
+  assert.ok(!notes.includes('order lost'))
 })
 
 test('an order that could not be noted is not placed', async () => {

@@ -37,6 +37,16 @@ export class Charge {
     this.#placed++
   }
 
+  /** The order that was about to be placed never came to the CA. One of several was taken by itself. */
+  lost(now: number): void {
+    this.#placed--
+    const index = this.#taken.findLastIndex(({ kind }) => kind === 'orders')
+    if (this.#placed === 0 || index < 0) return
+    const { kind, subject, amount } = this.#taken[index]!
+    this.#taken.splice(index, 1)
+    this.#book.refund(kind, subject, this.#order.account, amount, now)
+  }
+
   /** The CA found that the account does not control these names. */
   failed(names: readonly string[], now: number): void {
     for (const name of names) this.#book.spend('failures', bare(name), this.#order.account, now)

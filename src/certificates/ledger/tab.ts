@@ -44,6 +44,10 @@ export class Tab implements Spending {
     return this.#ledger.save()
   }
 
+  orderLost(): void {
+    this.#charge.lost(this.#clock.now())
+  }
+
   authorizationsFailed(names: readonly string[]): void {
     this.#charge.failed(names, this.#clock.now())
   }

@@ -10,6 +10,8 @@ const TIMES: ReadonlySet<string> = new Set([
   'orderedSince',
   'lastAt',
   'nextAt',
+  'since',
+  'probeAt',
   'start',
   'end',
   'moreAt',

@@ -21,8 +21,8 @@ export function formatPlan(reports: readonly CertificateReport[], now: number): 
   return formatTable(['NAME', 'KEY', 'NEXT STEP', 'AT', 'BECAUSE'], rows)
 }
 
-function planned({ id, site, names, keyKind, step, orderedSince }: CertificateReport) {
-  return { id, site, names, keyKind, step, orderedSince }
+function planned({ id, site, names, keyKind, step, orderedSince, outage }: CertificateReport) {
+  return { id, site, names, keyKind, step, orderedSince, outage }
 }
 
 function inOrder(reports: readonly CertificateReport[]): CertificateReport[] {

@@ -1,4 +1,5 @@
 import type { OnDemandCounts } from '../../certificates/on-demand/by-hand.ts'
+import { describeOutage } from '../../certificates/outage.ts'
 import type { CertificateReport, HeldReport } from '../../certificates/report.ts'
 import { spokenDuration, spokenTime } from '../../certificates/spoken-time.ts'
 
@@ -59,9 +60,16 @@ export function nextOf(report: CertificateReport, now: number): string {
   return `${stepOf(report)} ${at <= now ? 'now' : dayOf(at, now)}`
 }
 
+/** What keeps it, though it is due. */
+function waitsOf({ outage, step }: CertificateReport): string[] {
+  if (outage === undefined || step.type === 'keep') return []
+  return [`waits for the CA: ${describeOutage(outage)}; looked at again at ${minuteOf(outage.probeAt)}`]
+}
+
 /** What an operator should not overlook, in sentences. */
-export function remarksOn({ fault, attempts, standIns, held }: CertificateReport): string[] {
-  const remarks: string[] = []
+export function remarksOn(report: CertificateReport): string[] {
+  const { fault, attempts, standIns, held } = report
+  const remarks = waitsOf(report)
   if (fault !== undefined) remarks.push(`wrong: ${fault}`)
   if (attempts !== undefined) remarks.push(triesOf(attempts))
   for (const { names, notAfter } of standIns)

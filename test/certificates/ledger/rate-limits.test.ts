@@ -146,6 +146,18 @@ test('one that is never placed takes nothing', () => {
   assert.deepEqual(limits.balances(NOW), [])
 })
 
+test('one that never came to the CA takes nothing, and the one before it is counted', () => {
+  const limits = new RateLimits(publishedLimits)
+  const charge = limits.charge(order(['a.com']), NOW)
+  charge.placing(false, NOW)
+  charge.placing(false, NOW)
+  charge.lost(NOW)
+  assert.equal(limits.leftFor(order(['b.com']), NOW)[0]!.left, 299)
+  charge.lost(NOW)
+  charge.close(false, NOW)
+  assert.deepEqual(limits.balances(NOW), [])
+})
+
 test('an end that is told twice counts once', () => {
   const limits = new RateLimits(publishedLimits)
   const facts = order(['a.com'])
