@@ -19,6 +19,12 @@ const ABOUT_NAMES = new Set([
   'userActionRequired',
 ])
 
+/** Printable ASCII as in server-url.ts, without what ends a sentence or a quotation. */
+const UNPAUSE_URL = /https:\/\/[!#-;=?-~]{0,200}unpause[!#-;=?-~]{0,1500}[/=\w-]/i
+
+/** Names of a hundred and a token do not fill this. */
+const MAX_SEARCHED = 32 * 1024
+
 /** Let's Encrypt allows 100 names a certificate; each can have a subproblem. */
 const MAX_SUBPROBLEMS = 100
 
@@ -37,6 +43,8 @@ export type Problem = {
   /** The name that this is about, in a subproblem (§6.7.1). */
   readonly identifier: string | undefined
   readonly subproblems: readonly Problem[]
+  /** Where a person must go before the CA takes another order for the names: it has paused them after long failure. */
+  readonly unpauseUrl: string | undefined
 }
 
 /**
@@ -55,6 +63,7 @@ export function parseProblem(document: unknown): Problem {
     identifier: text(identifier.value),
     // Subproblems have none of their own (§6.7.1); a server that nests a thousand is not followed.
     subproblems: subproblems.slice(0, MAX_SUBPROBLEMS).map((sub) => parseProblem({ ...sub, subproblems: [] })),
+    unpauseUrl: unpauseUrlIn(problem.instance) ?? unpauseUrlIn(problem.detail),
   }
 }
 
@@ -86,18 +95,26 @@ export class AcmeProblemError extends AcmeError {
   declare readonly code: 'acme-problem'
   readonly problem: Problem
   readonly httpStatus: number
+  /** See Problem; with a Retry-After it is a rate limit like others, which time lifts. */
+  readonly unpauseUrl: string | undefined
 
   constructor(problem: Problem, context: ProblemContext) {
     const { what, isGeneral = false, server, httpStatus, retryAfterMs, terms } = context
+    const isPause = httpStatus === 429 && problem.type === 'rateLimited' && retryAfterMs === undefined
+    const unpauseUrl = isPause ? problem.unpauseUrl : undefined
+    // The detail may have been cut before it.
+    const isTold = unpauseUrl === undefined || problem.detail.includes(unpauseUrl) || problem.instance === unpauseUrl
+    const unpause = isTold ? '' : ` It names ${unpauseUrl}`
     const newTerms = terms === undefined ? '' : ` Its terms of service: ${quote(terms)}`
     super(
       'acme-problem',
-      `The CA at ${server} refused ${what}: ${describeProblem(problem)}.${newTerms}`,
+      `The CA at ${server} refused ${what}: ${describeProblem(problem)}.${newTerms}${unpause}`,
       { type: problem.type, detail: problem.detail, status: httpStatus, instance: problem.instance, server },
       { retryAfterMs, concernsCa: isGeneral && httpStatus >= 500 },
     )
     this.problem = problem
     this.httpStatus = httpStatus
+    this.unpauseUrl = unpauseUrl
   }
 
   /** Overload, which passes. A rate limit lasts too long to wait for inside an order. */
@@ -113,6 +130,13 @@ export class AcmeProblemError extends AcmeError {
 /** Whether this is the refusal of that type (`badNonce`). */
 export function isProblem(error: unknown, type: string): boolean {
   return error instanceof AcmeProblemError && error.problem.type === type
+}
+
+/** In the words, as Boulder has it: no RFC has a field for that. Looked for in all of them, for they may be cut later. */
+function unpauseUrlIn(words: unknown): string | undefined {
+  if (typeof words !== 'string') return undefined
+  const [url] = UNPAUSE_URL.exec(words.slice(0, MAX_SEARCHED)) ?? []
+  return url !== undefined && URL.canParse(url) ? url : undefined
 }
 
 function shortType(type: string): string {

@@ -9,7 +9,7 @@ import { CastellanError } from '../errors.ts'
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
 
 /** Both sides say which they speak; it changes with anything that an older side would take for something else. */
-export const CONTROL_VERSION = 1
+export const CONTROL_VERSION = 2
 
 /** A name has 253 characters and an id 200. */
 export const MAX_REQUEST_BYTES = 4 * 1024

@@ -36,6 +36,7 @@ export function ordersAtOnce(certificates: number): number {
 function concludeDeferred(item: Item, step: Step): void {
   const { because } = step
   if (step.type === 'keep') conclude(item, { status: 'not-due', renewAt: step.renewAt, because })
+  else if (step.type === 'paused') conclude(item, { status: 'failed', reason: because })
   else if (step.limit !== undefined) conclude(item, { status: 'limited', at: step.at, because })
   else conclude(item, { status: 'not-due', renewAt: step.at, because })
 }

@@ -1,5 +1,5 @@
 import { Heap, type Placed } from './heap.ts'
-import { type Step, timeOf } from './plan.ts'
+import { isDue, isOrder, type Order, type Step, timeOf } from './plan.ts'
 
 /** What an agenda keeps of a thing to plan. */
 export type Entry = Placed & {
@@ -37,8 +37,6 @@ export type Rules<T extends Entry> = {
   /** Told of what was looked at and is not to begin yet. */
   readonly deferred?: (entry: T, step: Step) => void
 }
-
-export type Order = Extract<Step, { type: 'issue' | 'renew' }>
 
 /** Begins with what was taken from the agenda, at once: what it spends is known before the next is looked at. */
 type Begin<T> = (entry: T, step: Order) => void
@@ -137,9 +135,9 @@ export class Agenda<T extends Entry> {
 
   #sort(entry: T, step: Step, now: number): void {
     const at = timeOf(step)
-    if (step.type === 'keep' || at > now) this.#rules.deferred?.(entry, step)
-    const line = step.type === 'keep' ? undefined : this.#lineFor(entry, step, now)
-    if (step.type === 'keep' || (at > now && line === undefined)) return this.#enter(entry, at)
+    if (!isDue(step, now)) this.#rules.deferred?.(entry, step)
+    const line = isOrder(step) ? this.#lineFor(entry, step, now) : undefined
+    if (!isOrder(step) || (at > now && line === undefined)) return this.#enter(entry, at)
     entry.at = at
     entry.urgency = this.#urgencyOf(entry, step)
     const desk = this.#deskOf(entry)
@@ -166,7 +164,7 @@ export class Agenda<T extends Entry> {
       const entry = this.#nextAt(desk, now)
       if (entry === undefined) return
       const step = plan(entry, now)
-      if (step.type === 'keep' || step.at > now || heldBy?.(entry) !== undefined) {
+      if (!isDue(step, now) || heldBy?.(entry) !== undefined) {
         this.#sort(entry, step, now)
         continue
       }

@@ -13,6 +13,8 @@ export type Attempt = {
   readonly nextAt: number
   /** The last failure, in words. */
   readonly reason: string
+  /** The CA takes no more orders for it until somebody has been there, and no more tries are made by themselves. */
+  readonly unpauseUrl?: string | undefined
   /** Who was asked, and as what: with other issuers or settings, the tries begin anew. */
   readonly circumstances: string
 }
@@ -42,9 +44,15 @@ export function begun(before: Attempt, now: number): Attempt {
 
 /** It has failed. `retryAfterMs` is the CA's own word, which wins if it is longer. */
 export function failed(before: Attempt, reason: string, retryAfterMs: number, now: number, random: Random): Attempt {
+  const { unpauseUrl: _, ...unpaused } = before
   const failures = before.failures + 1
   const wait = Math.min(Math.max(waitAfter(failures, random), retryAfterMs), MAX_WAIT_MS)
-  return { ...before, failures, unfinished: 0, lastAt: now, nextAt: Math.round(now + wait), reason }
+  return { ...unpaused, failures, unfinished: 0, lastAt: now, nextAt: Math.round(now + wait), reason }
+}
+
+/** The CA takes no more orders for it: nothing but the operator is waited for. */
+export function paused(before: Attempt, reason: string, unpauseUrl: string, now: number): Attempt {
+  return { ...before, failures: before.failures + 1, unfinished: 0, lastAt: now, nextAt: 0, reason, unpauseUrl }
 }
 
 /** It was not tried, as that was plainly in vain: no failure is counted. */
@@ -55,7 +63,8 @@ export function postponed(before: Attempt, reason: string, now: number, random: 
 
 /** It must not wait any longer. What was counted stays: if the next try fails too, the wait after it is the longer one. */
 export function hurried(before: Attempt): Attempt {
-  return { ...before, unfinished: 0, nextAt: 0 }
+  const { unpauseUrl: _, ...unpaused } = before
+  return { ...unpaused, unfinished: 0, nextAt: 0 }
 }
 
 /** The CA should be asked whatever a look before it says: that has been said often enough. */

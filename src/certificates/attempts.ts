@@ -12,6 +12,7 @@ import {
   isInsistent,
   latestTryAt,
   noAttempt,
+  paused,
   postponed,
 } from './attempt.ts'
 import { placeOf } from './place.ts'
@@ -97,6 +98,11 @@ export class Attempts {
     return this.#attempts.get(id)?.reason || undefined
   }
 
+  /** Where somebody must go before it is tried again, if the CA has paused it. */
+  unpauseUrl(id: string): string | undefined {
+    return this.#attempts.get(id)?.unpauseUrl
+  }
+
   /** All that is remembered of the tries, until one succeeds. */
   of(id: string): Attempt | undefined {
     return this.#attempts.get(id)
@@ -119,6 +125,11 @@ export class Attempts {
     const attempt = failed(this.#get(id), reason, retryAfterMs, clock.now(), random)
     await this.#save(id, attempt)
     return attempt.nextAt
+  }
+
+  /** Notes that the CA takes no more orders for it: it is not tried again until an operator says so. */
+  async pause(id: string, reason: string, unpauseUrl: string): Promise<void> {
+    await this.#save(id, paused(this.#get(id), reason, unpauseUrl, this.#surroundings.clock.now()))
   }
 
   /** It came to nothing, and that says nothing of it: as if it had not been begun. */
@@ -227,9 +238,9 @@ function parseAttempt(value: Buffer): Attempt | undefined {
   } catch {
     return undefined
   }
-  const { failures, unfinished, looks, lastAt, nextAt, reason, circumstances } = attempt ?? {}
+  const { failures, unfinished, looks, lastAt, nextAt, reason, unpauseUrl = '', circumstances } = attempt ?? {}
   const areCounts = [failures, unfinished, looks].every((count) => Number.isInteger(count) && count! >= 0)
   const areTimes = [lastAt, nextAt].every((time) => Number.isFinite(time) && time! >= 0)
-  const areTexts = [reason, circumstances].every((text) => typeof text === 'string')
+  const areTexts = [reason, unpauseUrl, circumstances].every((text) => typeof text === 'string')
   return areCounts && areTimes && areTexts ? (attempt as Attempt) : undefined
 }

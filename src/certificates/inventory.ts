@@ -16,9 +16,10 @@ import { describeOutage, type OutageReport, planHeld } from './outage.ts'
 import type { Outages } from './outages.ts'
 import { SharedIssuers } from './packed-certificate.ts'
 import { isOnDemandId } from './place.ts'
-import { type HeldFacts, planNext, type Step } from './plan.ts'
+import { type HeldFacts, isOrder, planNext, type Step } from './plan.ts'
 import { factsOfStored, loadCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
+import { describePause } from './spoken-pause.ts'
 import { spokenTime } from './spoken-time.ts'
 import { EarlyRenewals } from './spread.ts'
 import { findStandIns, type StandIn } from './stand-ins.ts'
@@ -157,10 +158,15 @@ export class Inventory {
   stepFor(item: Item, now: number): Step {
     const { wanted, wish } = item
     const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
-    const askedAt = wish?.isRenewal === true ? wish.at : undefined
-    const limit = (): Wait | undefined => this.#waitOf(item, now)
-    const notBefore = this.attempts.nextAt(wanted.id)
-    const step = planNext({ wanted, held: this.factsOf(item), authorityOf, notBefore, askedAt, limit }, now)
+    const { attempts } = this
+    const facts = {
+      wanted,
+      held: this.factsOf(item),
+      authorityOf,
+      askedAt: wish?.isRenewal === true ? wish.at : undefined,
+    }
+    const tries = { notBefore: attempts.nextAt(wanted.id), unpauseUrl: attempts.unpauseUrl(wanted.id) }
+    const step = planNext({ ...facts, ...tries, limit: () => this.#waitOf(item, now) }, now)
     const outage = this.outageFor(item)
     return outage === undefined ? step : planHeld(step, outage, now)
   }
@@ -178,10 +184,13 @@ export class Inventory {
     return this.#siblings.get(item.names)!.filter((other) => other !== item)
   }
 
-  /** It is put off after a failure, or while its CA is out of order. */
+  /** It is put off after a failure, paused by its CA, or that is out of order. */
   isWaiting(item: Item, now: number): boolean {
     const isPutOff = (this.attempts.nextAt(item.wanted.id) ?? 0) > now
-    return isPutOff || (this.outageFor(item) !== undefined && this.stepFor(item, now).type !== 'keep')
+    if (isPutOff) return true
+    const isHeld = this.outageFor(item) !== undefined
+    const isPaused = this.attempts.unpauseUrl(item.wanted.id) !== undefined
+    return (isHeld || isPaused) && this.stepFor(item, now).type !== 'keep'
   }
 
   /** What keeps it from being ordered. An operator who wants it now need not wait for a CA to be well again. */
@@ -251,13 +260,15 @@ export class Inventory {
       const before = failure === undefined ? '' : `, after the last try failed (${failure})`
       return `it is being ordered from ${issuers} since ${spokenTime(orderedSince)}${before}`
     }
+    const unpauseUrl = this.attempts.unpauseUrl(wanted.id)
+    if (unpauseUrl !== undefined) return describePause(wanted, unpauseUrl)
     const outage = this.outageFor(item)
     if (outage !== undefined) return `it waits for the CA: ${describeOutage(outage)}`
     const now = this.#options.clock.now()
     const nextAt = this.attempts.nextAt(wanted.id) ?? 0
     if (nextAt <= now) {
       const step = this.stepFor(item, now)
-      return step.type !== 'keep' && step.limit !== undefined
+      return isOrder(step) && step.limit !== undefined
         ? `it ${step.because}`
         : `it is about to be ordered from ${issuers}`
     }

@@ -26,6 +26,8 @@ export class IssuanceError extends CastellanError {
   readonly isForesight: boolean
   /** All CAs are out of order, and it is nothing about this certificate. */
   readonly isOutage: boolean
+  /** Where a person must go before another try makes sense. */
+  readonly unpauseUrl: string | undefined
 
   constructor(failures: readonly IssuerFailure[]) {
     const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
@@ -35,6 +37,8 @@ export class IssuanceError extends CastellanError {
     const own = failures.filter(({ isOutage }) => !isOutage)
     this.isOutage = own.length === 0
     this.retryAfterMs = this.isOutage ? 0 : Math.min(...own.map(({ error }) => retryAfterOf(error)))
+    const unpauseUrls = failures.map(({ error }) => unpauseUrlOf(error))
+    this.unpauseUrl = unpauseUrls.every((url) => url !== undefined) ? unpauseUrls[0] : undefined
     this.concernsNames = own.every(({ error }) => says(error, 'concernsNames'))
     this.isForesight = own.every(({ error }) => says(error, 'isForesight'))
   }
@@ -86,6 +90,11 @@ export async function issueFromAny(
     }
   }
   throw new IssuanceError(failures)
+}
+
+function unpauseUrlOf(error: unknown): string | undefined {
+  const url = error instanceof Error && 'unpauseUrl' in error ? error.unpauseUrl : undefined
+  return typeof url === 'string' ? url : undefined
 }
 
 /** What an error says of itself; nothing, if it is of another kind. */

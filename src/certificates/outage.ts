@@ -1,4 +1,4 @@
-import type { Step } from './plan.ts'
+import { isOrder, type Step } from './plan.ts'
 import { spokenTime } from './spoken-time.ts'
 
 /** Why nothing is ordered from a CA for a while. Times in ms since 1970. */
@@ -14,7 +14,7 @@ export type OutageReport = {
 /** The same step, put off where its CA is out of order. */
 export function planHeld(step: Step, outage: OutageReport, now: number): Step {
   const at = Math.max(outage.probeAt, now)
-  if (step.type === 'keep' || step.at > at) return step
+  if (!isOrder(step) || step.at > at) return step
   return { type: step.type, at, because: `waits for the CA: ${describeOutage(outage)}` }
 }
 

@@ -34,6 +34,11 @@ export type Step =
   | { readonly type: 'keep'; readonly renewAt: number; readonly because: string }
   | { readonly type: 'issue'; readonly at: number; readonly because: string; readonly limit?: Wait }
   | { readonly type: 'renew'; readonly at: number; readonly because: string; readonly limit?: Wait }
+  /** It is due, and its CA takes no order for it until somebody has been at that page; then an operator says so here. */
+  | { readonly type: 'paused'; readonly unpauseUrl: string; readonly because: string }
+
+/** What to order now or later. */
+export type Order = Extract<Step, { type: 'issue' | 'renew' }>
 
 /** What all is decided from. */
 export type Circumstances = {
@@ -44,6 +49,8 @@ export type Circumstances = {
   readonly authorityOf: (issuer: string) => string | undefined
   /** When the next try is allowed after a failure, if one failed. */
   readonly notBefore: number | undefined
+  /** Where somebody must go before the next try, if the CA has paused it. */
+  readonly unpauseUrl?: string | undefined
   /** When an operator has asked for it to be renewed although it is not due, if one has. */
   readonly askedAt?: number | undefined
   /** Which rate limit its CA would refuse it for now, if any. Only asked of what is due. */
@@ -51,8 +58,9 @@ export type Circumstances = {
 }
 
 /** What to do about a certificate: the plan. Depends on nothing but what it is given. */
-export function planNext({ wanted, held, authorityOf, notBefore, askedAt, limit }: Circumstances, now: number): Step {
-  const step = planStep(wanted, held, authorityOf, notBefore, now)
+export function planNext(circumstances: Circumstances, now: number): Step {
+  const { wanted, held, authorityOf, notBefore, unpauseUrl, askedAt, limit } = circumstances
+  const step = planPaused(planStep(wanted, held, authorityOf, notBefore, now), unpauseUrl)
   const asked = askedAt === undefined ? step : planAsked(step, askedAt)
   return limit === undefined ? asked : planLimited(asked, limit, now)
 }
@@ -88,7 +96,7 @@ export function planStep(
   authorityOf: (issuer: string) => string | undefined,
   notBefore: number | undefined,
   now: number,
-): Step {
+): Exclude<Step, { type: 'paused' }> {
   const allowed = notBefore ?? 0
   if (held === undefined) return { type: 'issue', at: allowed, because: 'there is none yet' }
   const unfit = whyUnfit(wanted, held, authorityOf) ?? whyFromTheFuture(held, now)
@@ -115,15 +123,30 @@ export function planAsked(step: Step, askedAt: number): Step {
 
 /** The same, unless it is due and its CA would refuse it: then it waits for the limit. */
 function planLimited(step: Step, limit: (step: Step) => Wait | undefined, now: number): Step {
-  if (step.type === 'keep' || step.at > now) return step
+  if (!isDue(step, now)) return step
   const wait = limit(step)
   if (wait === undefined) return step
   const because = `waits for a rate limit: ${wait.limit}; next at ${spokenTime(wait.at)}`
   return { type: step.type, at: wait.at, because, limit: wait }
 }
 
-/** When something is to be done. */
+/** The same, where the CA has paused it: nothing that is due is done. */
+function planPaused(step: Step, unpauseUrl: string | undefined): Step {
+  if (unpauseUrl === undefined || step.type === 'keep') return step
+  return { type: 'paused', unpauseUrl, because: 'its CA has paused it, until somebody has been at its page' }
+}
+
+export function isOrder(step: Step): step is Order {
+  return step.type === 'issue' || step.type === 'renew'
+}
+
+export function isDue(step: Step, now: number): step is Order {
+  return isOrder(step) && step.at <= now
+}
+
+/** When something is to be done; Infinity for what waits for a person. */
 export function timeOf(step: Step): number {
+  if (step.type === 'paused') return Number.POSITIVE_INFINITY
   return step.type === 'keep' ? step.renewAt : step.at
 }
 

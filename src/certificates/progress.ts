@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { renewalTime } from './plan.ts'
 import { factsOfStored, type StoredCertificate } from './record.ts'
+import { describePause } from './spoken-pause.ts'
 import { spokenDuration, spokenTime } from './spoken-time.ts'
 import type { WantedCertificate } from './wanted.ts'
 
@@ -13,7 +14,8 @@ export type Failure = {
   /** What clients get until there is a new one. */
   readonly serving: StoredCertificate | undefined
   readonly reason: string
-  readonly nextAt: number
+  /** When it is tried again, or where a person must go first. */
+  readonly next: { readonly at: number } | { readonly unpauseUrl: string }
   /** The kinds of key of those of the same names that are not tried before then either. */
   readonly alsoWaiting: readonly KeyKind[]
 }
@@ -58,19 +60,23 @@ export class Progress {
     this.#log.warn('must-staple-left-out', message, factsOf(wanted))
   }
 
-  /** Nobody gave one. An error if clients suffer from it, a warning as long as what serves meanwhile is good. */
-  failed(wanted: WantedCertificate, { type, serving, reason, nextAt, alsoWaiting }: Failure): void {
+  /**
+   * Nobody gave one. An error if clients suffer from it or a person must act, a warning as long as what serves meanwhile is
+   * good.
+   */
+  failed(wanted: WantedCertificate, failure: Failure): void {
+    const { type, serving, reason, next, alsoWaiting } = failure
     const now = this.#clock.now()
     const left = serving === undefined ? 0 : serving.certificate.notAfter - now
     const message = [
       `Could not ${type === 'issue' ? 'get' : 'renew'} ${describe(wanted)}.`,
       asSentence(reason),
-      `The next try is in ${spokenDuration(nextAt - now)}, at ${spokenTime(nextAt)}.`,
+      nextTry(wanted, next, now),
       ...(alsoWaiting.length === 0 ? [] : [`So long the ${alsoWaiting.join(' and ')} one is not ordered either.`]),
       meanwhile(serving, left),
     ].join(' ')
-    const facts = { ...factsOf(wanted), nextAt: spokenTime(nextAt) }
-    if (left > 0) this.#log.warn('certificate-failed', message, facts)
+    const facts = { ...factsOf(wanted), ...('at' in next ? { nextAt: spokenTime(next.at) } : next) }
+    if (left > 0 && 'at' in next) this.#log.warn('certificate-failed', message, facts)
     else this.#log.error('certificate-failed', message, facts)
   }
 
@@ -78,6 +84,11 @@ export class Progress {
     const message = `Could not store ${describe(wanted)}: ${asSentence(describeError(error))} It serves from memory, and is stored as soon as that is possible; a restart before that orders it again.`
     this.#log.error('certificate-not-stored', message, factsOf(wanted))
   }
+}
+
+function nextTry(wanted: WantedCertificate, next: Failure['next'], now: number): string {
+  if ('at' in next) return `The next try is in ${spokenDuration(next.at - now)}, at ${spokenTime(next.at)}.`
+  return `There is no next try, for ${describePause(wanted, next.unpauseUrl)}.`
 }
 
 function meanwhile(serving: StoredCertificate | undefined, left: number): string {

@@ -3,7 +3,7 @@ import type { Issuer } from '../issuers/issuer.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import { pause } from '../system/clock.ts'
 import { AddedCertificates, heldOf } from './added.ts'
-import { Agenda, type Order } from './agenda.ts'
+import { Agenda } from './agenda.ts'
 import { agendaRules, ordersAtOnce } from './agenda-rules.ts'
 import { Inventory, type InventoryOptions, type Item, type RevocationOf, servedBy } from './inventory.ts'
 import { IssuanceError, issueFromAny } from './issuance.ts'
@@ -12,7 +12,7 @@ import { openTab, type Tab } from './ledger/tab.ts'
 import { Outages } from './outages.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { isOnDemandId } from './place.ts'
-import { timeOf } from './plan.ts'
+import { isDue, type Order, timeOf } from './plan.ts'
 import { Progress } from './progress.ts'
 import { Questions } from './questions.ts'
 import type { StoredCertificate } from './record.ts'
@@ -400,12 +400,13 @@ export class Certificates {
     const { wanted } = item
     const reason = describeError(error)
     const { attempts } = this.#inventory
-    const { retryAfterMs, concernsNames, isForesight, isOutage } =
+    const { retryAfterMs, concernsNames, isForesight, isOutage, unpauseUrl } =
       error instanceof IssuanceError
         ? error
         : { retryAfterMs: 0, concernsNames: false, isForesight: false, isOutage: false }
     if (isOutage) return this.#putOff(item, reason)
     if (isForesight) await attempts.postpone(wanted.id, reason)
+    else if (unpauseUrl !== undefined) await attempts.pause(wanted.id, reason, unpauseUrl)
     else await attempts.fail(wanted.id, reason, retryAfterMs)
     // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
     const siblings = concernsNames ? this.#dueSiblingsOf(item) : []
@@ -415,9 +416,9 @@ export class Certificates {
     }
     for (const each of [item, ...siblings]) this.#concludeFailed(each, reason)
     const alsoWaiting = siblings.map((sibling) => sibling.wanted.keyKind)
-    const nextAt = timeOf(this.#inventory.stepFor(item, this.#options.clock.now()))
+    const next = unpauseUrl === undefined ? { at: this.#nextAt(item) } : { unpauseUrl }
     const serving = item.held ?? item.standIns[0]?.stored
-    this.#progress.failed(wanted, { type, serving, reason, nextAt, alsoWaiting })
+    this.#progress.failed(wanted, { type, serving, reason, next, alsoWaiting })
     item.orderedSince = undefined
     this.#options.onChange(() => this.state)
   }
@@ -434,21 +435,21 @@ export class Certificates {
   #concludeFailed(item: Item, reason: string): void {
     const { wish } = item
     item.wish = undefined
-    wish?.resolve({
-      status: 'failed',
-      reason,
-      nextAt: timeOf(this.#inventory.stepFor(item, this.#options.clock.now())),
-    })
+    const nextAt = this.#nextAt(item)
+    wish?.resolve({ status: 'failed', reason, ...(Number.isFinite(nextAt) && { nextAt }) })
+  }
+
+  /** Of the next try; Infinity if there is none by itself. */
+  #nextAt(item: Item): number {
+    return timeOf(this.#inventory.stepFor(item, this.#options.clock.now()))
   }
 
   /** Those for other keys that would be ordered now, for the same names and from the same issuers. */
   #dueSiblingsOf(item: Item): Item[] {
     const now = this.#options.clock.now()
-    const isDue = (other: Item): boolean => {
-      const step = this.#inventory.stepFor(other, now)
-      return step.type !== 'keep' && step.at <= now
-    }
     const issuers = item.wanted.issuers.join()
-    return this.#inventory.siblingsOf(item).filter((other) => other.wanted.issuers.join() === issuers && isDue(other))
+    const isMet = (other: Item): boolean =>
+      other.wanted.issuers.join() === issuers && isDue(this.#inventory.stepFor(other, now), now)
+    return this.#inventory.siblingsOf(item).filter(isMet)
   }
 }

@@ -109,8 +109,8 @@ function factsOf({ subject, issuer, serial, fingerprint, notBefore, notAfter }: 
   return { subject, issuer, serial, fingerprint, notBefore, notAfter }
 }
 
-function attemptReport({ failures, unfinished, looks, lastAt, nextAt, reason }: Attempt): AttemptReport {
-  return { failures, unfinished, looks, lastAt, nextAt, reason }
+function attemptReport({ circumstances: _, ...told }: Attempt): AttemptReport {
+  return told
 }
 
 function suggestionReport({ window, renewAt, explanationUrl }: Suggestion): SuggestionReport {

@@ -87,7 +87,8 @@ async function findingsOf(
       now,
     )
   const authorityOf = (name: string): string | undefined => issuers.get(name)?.authority
-  const step = planNext({ wanted, held: facts, authorityOf, notBefore: attempt?.nextAt, limit }, now)
+  const tries = { notBefore: attempt?.nextAt, unpauseUrl: attempt?.unpauseUrl }
+  const step = planNext({ wanted, held: facts, authorityOf, ...tries, limit }, now)
   return { wanted, held, isUnstored: false, step, orderedSince: undefined, attempt, suggestion, fault }
 }
 

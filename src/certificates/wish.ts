@@ -1,7 +1,8 @@
 /** How what an operator asked for has ended for one certificate. Times in ms since 1970. */
 export type Outcome =
   | { readonly status: 'obtained'; readonly issuer: string; readonly notAfter: number }
-  | { readonly status: 'failed'; readonly reason: string; readonly nextAt: number }
+  /** Without a time, there is no next try by itself. */
+  | { readonly status: 'failed'; readonly reason: string; readonly nextAt?: number | undefined }
   /** There is nothing to try: it is good until its time has come. */
   | { readonly status: 'not-due'; readonly renewAt: number; readonly because: string }
   /** Its CA would refuse it, because of a rate limit: it is ordered by itself when there is something left. */

@@ -53,7 +53,8 @@ export interface Issuer {
    * Gets one certificate, with a new key. Rejects with a CastellanError whose message and facts keep the CA's own words;
    * nothing needs to be cleaned up after a rejection. An error with `concernsNames: true` would meet any certificate of the
    * same names, one with `isForesight: true` says that nobody was asked, one with `concernsCa: true` would meet any certificate of this
-   * CA, and one with `retryAfterMs` says how long the CA wants to be left alone.
+   * CA, one with `retryAfterMs` says how long the CA wants to be left alone, and one with `unpauseUrl` where a person must go before it
+   * takes another order for the names.
    */
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate>
   /** Asks whether the CA is there, and nothing of it. Rejects as `issue` does. */

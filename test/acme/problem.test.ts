@@ -72,6 +72,35 @@ test('an error shows the page to visit and the new terms of userActionRequired (
   assert.equal(error.transient, false)
 })
 
+const paused = (detail: string, fields: Record<string, unknown> = {}, retryAfterMs?: number) =>
+  new AcmeProblemError(parseProblem({ type: 'urn:ietf:params:acme:error:rateLimited', detail, ...fields }), {
+    ...{ what: 'newOrder', server: 'ca.test', httpStatus: 429, retryAfterMs },
+  })
+
+test('where a paused name can be unpaused is found in the CA’s words, however long they are', () => {
+  const url = `https://portal.letsencrypt.org/sfe/v1/unpause?jwt=${'eyJhbGciOiJIUzI1NiJ9.'.repeat(20)}c2ln`
+  const names = Array.from({ length: 100 }, (_, index) => `some-quite-long-name-${index}.example.com`).join(', ')
+  for (const detail of [
+    `Your account is temporarily prevented. Please visit: ${url}`,
+    `Please visit ${url}.`,
+    `Please visit <${url}>, or “${url}”`,
+    `Your account is temporarily prevented from requesting certificates for ${names}. Please visit: ${url}`,
+  ]) {
+    const error = paused(detail)
+    assert.equal(error.unpauseUrl, url)
+    assert.ok(error.message.includes(url))
+  }
+  assert.equal(paused('Go there', { instance: 'https://ca.test/unpause/1' }).unpauseUrl, 'https://ca.test/unpause/1')
+})
+
+test('a rate limit that time lifts, or that names another page, is no pause', () => {
+  const page = 'see https://letsencrypt.org/docs/rate-limits/#new-orders-per-account'
+  assert.equal(paused(page).unpauseUrl, undefined)
+  assert.equal(paused('visit https://ca.test/unpause', {}, 60_000).unpauseUrl, undefined)
+  assert.equal(paused('visit http://ca.test/unpause').unpauseUrl, undefined)
+  assert.equal(paused('visit https://ca.test/\u001b[2Junpause').unpauseUrl, undefined)
+})
+
 test('a rate limit is not waited for within an order, an overload is', () => {
   const error = (httpStatus: number): AcmeProblemError =>
     new AcmeProblemError(parseProblem({}), { what: 'x', server: 's', httpStatus })

@@ -18,7 +18,7 @@ const OUTCOME: ControlReply = {
   certificate: { id: 'a', names: ['a.test'], keyKind: 'rsa-2048', left: [] },
   outcome: { status: 'stopped' },
 }
-const WHOLE = '{"version":1,"ask":"report"}\n'
+const WHOLE = '{"version":2,"ask":"report"}\n'
 
 type Setup = { readonly folder: string; readonly control: ControlSocket; readonly clock: FakeClock; log: RecordingLog }
 
@@ -251,7 +251,7 @@ test('who talks on while waiting for the answer is cut off', async (t) => {
     if (request.ask === 'retry') await new Promise(() => {})
     yield OUTCOME
   })
-  const { socket, said } = send(control.path!, '{"version":1,"ask":"retry"}\n')
+  const { socket, said } = send(control.path!, '{"version":2,"ask":"retry"}\n')
   await new Promise((resolve) => socket.once('data', resolve))
   socket.write(WHOLE)
   assert.match(await said, /^\{"type":"hello"[^\n]*\n$/)
@@ -313,7 +313,7 @@ test('a program that is killed in the middle, or talks nonsense, is told as such
   const folder = await makeFolder(t)
   for (const [said, code] of [
     ['', 'control-broken'],
-    ['{"type":"hello","version":1,"pid":1}\n{"type":"begun"', 'control-broken'],
+    ['{"type":"hello","version":2,"pid":1}\n{"type":"begun"', 'control-broken'],
     ['{"type":"hello","version":7,"pid":1}\n', 'control-version'],
     ['SSH-2.0-x\n', 'control-reply-invalid'],
     ['x'.repeat(2 * 1024 * 1024), 'control-line-too-long'],

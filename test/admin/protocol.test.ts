@@ -41,15 +41,15 @@ for (const [line, code] of [
   ['[]', 'control-request-invalid'],
   ['"report"', 'control-request-invalid'],
   ['{"ask":"report"}', 'control-request-invalid'],
-  ['{"version":2,"ask":"report"}', 'control-version'],
-  ['{"version":"1","ask":"report"}', 'control-version'],
-  ['{"version":1}', 'control-request-invalid'],
-  ['{"version":1,"ask":"__proto__"}', 'control-request-invalid'],
-  ['{"version":1,"ask":"toString"}', 'control-request-invalid'],
-  ['{"version":1,"ask":["report"]}', 'control-request-invalid'],
-  ['{"version":1,"ask":"renew"}', 'control-request-invalid'],
-  ['{"version":1,"ask":"renew","name":null}', 'control-request-invalid'],
-  ['{"version":1,"ask":"retry","name":{"length":1}}', 'control-request-invalid'],
+  ['{"version":3,"ask":"report"}', 'control-version'],
+  ['{"version":"2","ask":"report"}', 'control-version'],
+  ['{"version":2}', 'control-request-invalid'],
+  ['{"version":2,"ask":"__proto__"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"toString"}', 'control-request-invalid'],
+  ['{"version":2,"ask":["report"]}', 'control-request-invalid'],
+  ['{"version":2,"ask":"renew"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"renew","name":null}', 'control-request-invalid'],
+  ['{"version":2,"ask":"retry","name":{"length":1}}', 'control-request-invalid'],
   ['GET / HTTP/1.1\r', 'control-request-invalid'],
 ] as const)
   test(`no request: ${line}`, () => {
@@ -57,7 +57,7 @@ for (const [line, code] of [
   })
 
 test('what a request has besides is left out', () => {
-  assert.deepEqual(parseRequest('{"version":1,"ask":"report","name":"a","more":1,"__proto__":{"x":1}}'), {
+  assert.deepEqual(parseRequest('{"version":2,"ask":"report","name":"a","more":1,"__proto__":{"x":1}}'), {
     ask: 'report',
     name: 'a',
   })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Agenda, type Entry, newEntry, type Order } from '../../src/certificates/agenda.ts'
+import { Agenda, type Entry, newEntry } from '../../src/certificates/agenda.ts'
 import type { OrderFacts } from '../../src/certificates/ledger/order-facts.ts'
 import { RateLimits } from '../../src/certificates/ledger/rate-limits.ts'
-import { type HeldFacts, planNext, type Step } from '../../src/certificates/plan.ts'
+import { type HeldFacts, type Order, planNext, type Step } from '../../src/certificates/plan.ts'
 import type { WantedCertificate } from '../../src/certificates/wanted.ts'
 
 const NOW = Date.parse('2026-11-24T12:00:00Z')

@@ -121,6 +121,21 @@ for (const step of steps.filter((each) => each !== 'renewalInfo' && each !== 'al
       continue
     }
 
+    if (fault === 'paused' && step !== 'newNonce') {
+      test(`${step}: ${fault}, until somebody has been there and says so`, async () => {
+        await meet(step, fault)
+        assert.deepEqual([life.served, life.standing.size], [before, 0])
+        assert.match(((await life.attempt()) as Attempt).reason, words)
+        await endFault()
+        await life.live(DAY)
+        assert.deepEqual(life.served, before)
+        await life.certificates.retry('all')
+        await life.settle()
+        await assertRenewedOnce()
+      })
+      continue
+    }
+
     test(`${step}: ${fault}, until that is over`, async () => {
       await meet(step, fault)
       assert.deepEqual(life.served, before)
@@ -155,7 +170,7 @@ for (const step of [
   'orderPoll',
   'certificate',
 ] as const)
-  for (const fault of faultNames)
+  for (const fault of faultNames.filter((each) => each !== 'paused'))
     test(`${step}: ${fault}, once`, async () => {
       await meet(step, fault, { times: 1 })
       await endFault()

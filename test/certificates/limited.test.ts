@@ -137,6 +137,7 @@ test("a CA's refusal is known to all others that it would meet", async () => {
       instance: undefined,
       identifier: undefined,
       subproblems: [],
+      unpauseUrl: undefined,
     }
     throw new AcmeProblemError(problem, {
       what: 'newOrder',

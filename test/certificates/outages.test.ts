@@ -19,8 +19,8 @@ async function down(count = 1, options: Parameters<Machine['ca']['breakDown']>[1
 const told = ({ log }: Machine) =>
   ['ca-out-of-order', 'ca-answers-again', 'certificate-failed'].map((event) => log.of(event).length)
 
-test('an outage is one incident for a hundred certificates, told once when it begins and once when it ends', async () => {
-  const machine = await down(100)
+test('an outage is one incident for thirty certificates, told once when it begins and once when it ends', async () => {
+  const machine = await down(30)
   await machine.live(10 * HOUR)
   assert.equal(machine.ca.requests.length, 5, 'those that were under way when it began')
   assert.deepEqual(told(machine), [1, 0, 0])
@@ -29,7 +29,7 @@ test('an outage is one incident for a hundred certificates, told once when it be
   assert.match(began!.message, /^ca is out of order: connect ECONNREFUSED\. .* looked at again in 1 minute/)
   machine.ca.recover()
   await machine.live(2 * HOUR)
-  await machine.untilLogged('certificate-issued', 100)
+  await machine.untilLogged('certificate-issued', 30)
   assert.deepEqual(told(machine), [1, 1, 0])
   assert.match(machine.log.of('ca-answers-again')[0]!.message, /^ca answers again, after 1\d hours\.$/)
   await machine.certificates.stop()

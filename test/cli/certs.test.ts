@@ -126,6 +126,21 @@ test('what waits for a CA that is out of order says so, in the list and in the p
   assert.match(formatWhole(held, NOW), /^note +waits for the CA: ca is out of order/m)
 })
 
+test('what its CA has paused shows where to go, and what to say then', () => {
+  const unpauseUrl = 'https://portal.ca.test/unpause?jwt=x'
+  const paused: CertificateReport = {
+    ...missing,
+    step: { type: 'paused', unpauseUrl, because: 'its CA has paused it' },
+  }
+  const inOneLine = (text: string) => text.replace(/\s+/g, ' ')
+  const advice = `paused: its CA takes no more orders for it: go to ${unpauseUrl} and then say "castellan certs retry c.test"`
+  assert.ok(inOneLine(formatList([paused], NOW)).includes(`none yet paused by its CA ${advice}`))
+  assert.ok(inOneLine(formatPlan([paused], NOW)).includes(`paused once unpaused its CA has paused it ${advice}`))
+  const whole = inOneLine(formatWhole(paused, NOW))
+  assert.ok(whole.includes('next step none: its CA has paused it'))
+  assert.ok(whole.includes(`note ${advice}`))
+})
+
 test('the tables of certificates with names of usual length fit 100 columns', () => {
   const report = { ...failed, names: ['shop.example.com', 'www.example.com'], issuers: ['letsencrypt'] }
   for (const text of [formatList([report], NOW), formatPlan([report, good], NOW)])

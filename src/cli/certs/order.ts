@@ -65,13 +65,17 @@ export function formatLeft(left: readonly Balance[]): string {
   return ` Before it, the CA's rate limits left ${words.join(', ')}.`
 }
 
+function nextTry(nextAt: number | undefined): string {
+  return nextAt === undefined ? 'It is not tried again by itself.' : `The next try is at ${minuteOf(nextAt)}.`
+}
+
 export function formatOutcome({ certificate: { names, keyKind }, outcome }: OutcomeReply): string {
   const what = `${names[0]}${keyKind === undefined ? '' : ` (${keyKind})`}`
   switch (outcome.status) {
     case 'obtained':
       return `${what}: got one from ${outcome.issuer}, good until ${minuteOf(outcome.notAfter)}.`
     case 'failed':
-      return `${what}: failed. ${asSentence(outcome.reason)} The next try is at ${minuteOf(outcome.nextAt)}.`
+      return `${what}: failed. ${asSentence(outcome.reason)} ${nextTry(outcome.nextAt)}`
     case 'not-due':
       return `${what}: nothing to try again, it is to be renewed at ${minuteOf(outcome.renewAt)}: ${outcome.because}.`
     case 'limited':

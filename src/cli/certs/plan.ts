@@ -4,7 +4,7 @@ import { formatTable } from '../table.ts'
 import type { CertsArguments } from './arguments.ts'
 import { printJson } from './json.ts'
 import { look } from './looking.ts'
-import { formatOnDemand, minuteOf, nameOf, stepOf, stepTime } from './words.ts'
+import { formatOnDemand, minuteOf, nameOf, pauseOf, stepOf, stepTime } from './words.ts'
 
 /** `castellan certs plan`: what is done next, the first thing first. */
 export async function plan({ config, json }: CertsArguments): Promise<number> {
@@ -17,6 +17,7 @@ export async function plan({ config, json }: CertsArguments): Promise<number> {
 export function formatPlan(reports: readonly CertificateReport[], now: number): string {
   const rows = inOrder(reports).map((report) => ({
     cells: [nameOf(report), report.keyKind ?? '-', stepOf(report), timeOf(report, now), becauseOf(report)],
+    notes: pauseOf(report),
   }))
   return formatTable(['NAME', 'KEY', 'NEXT STEP', 'AT', 'BECAUSE'], rows)
 }
@@ -32,6 +33,7 @@ function inOrder(reports: readonly CertificateReport[]): CertificateReport[] {
 
 function timeOf(report: CertificateReport, now: number): string {
   if (report.step.type === 'watch') return 'on change'
+  if (report.step.type === 'paused') return 'once unpaused'
   const at = stepTime(report)
   return report.orderedSince === undefined && at <= now ? 'now' : minuteOf(at)
 }

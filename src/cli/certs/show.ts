@@ -62,6 +62,7 @@ function nextFacts(report: CertificateReport, now: number): Fact[] {
   if (step.type === 'watch') return [['next step', `reread when ${step.certificate} or ${step.key} changes`]]
   if (orderedSince !== undefined)
     return [['next step', `being ordered since ${spokenTime(orderedSince)}: ${step.because}`]]
+  if (step.type === 'paused') return [['next step', `none: ${step.because}`]]
   const at = stepTime(report)
   const next: Fact = ['next step', `${stepOf(report)} ${at <= now ? 'now' : `at ${spokenTime(at)}`}: ${step.because}`]
   return attempts === undefined || attempts.nextAt <= now

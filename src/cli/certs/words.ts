@@ -1,6 +1,7 @@
 import type { OnDemandCounts } from '../../certificates/on-demand/by-hand.ts'
 import { describeOutage } from '../../certificates/outage.ts'
 import type { CertificateReport, HeldReport } from '../../certificates/report.ts'
+import { describePause } from '../../certificates/spoken-pause.ts'
 import { spokenDuration, spokenTime } from '../../certificates/spoken-time.ts'
 
 // How people are told of certificates. `now` and all times are in ms since 1970; what is shown is UTC.
@@ -42,6 +43,7 @@ export function issuerOf({ held, issuers }: CertificateReport): string {
 /** What is done next, in a word. */
 export function stepOf({ step, orderedSince }: CertificateReport): string {
   if (step.type === 'watch') return 'reread'
+  if (step.type === 'paused') return 'paused'
   if (orderedSince !== undefined) return 'ordering'
   return step.type === 'issue' ? 'order' : 'renew'
 }
@@ -49,20 +51,27 @@ export function stepOf({ step, orderedSince }: CertificateReport): string {
 /** When that is done: Infinity for what nobody knows. */
 export function stepTime({ step, orderedSince }: CertificateReport): number {
   if (orderedSince !== undefined) return orderedSince
-  if (step.type === 'watch') return Number.POSITIVE_INFINITY
+  if (step.type === 'watch' || step.type === 'paused') return Number.POSITIVE_INFINITY
   return step.type === 'keep' ? step.renewAt : step.at
 }
 
 /** `renew 2027-01-22`, `order now` */
 export function nextOf(report: CertificateReport, now: number): string {
   if (report.step.type === 'watch') return 'reread on change'
+  if (report.step.type === 'paused') return 'paused by its CA'
   const at = stepTime(report)
   return `${stepOf(report)} ${at <= now ? 'now' : dayOf(at, now)}`
 }
 
+/** What a person must do before it is tried again. */
+export function pauseOf({ step, names }: CertificateReport): string[] {
+  return step.type === 'paused' ? [`paused: ${describePause({ names }, step.unpauseUrl)}`] : []
+}
+
 /** What keeps it, though it is due. */
-function waitsOf({ outage, step }: CertificateReport): string[] {
-  if (outage === undefined || step.type === 'keep') return []
+function waitsOf(report: CertificateReport): string[] {
+  const { step, outage } = report
+  if (outage === undefined || (step.type !== 'issue' && step.type !== 'renew')) return pauseOf(report)
   return [`waits for the CA: ${describeOutage(outage)}; looked at again at ${minuteOf(outage.probeAt)}`]
 }
 
