@@ -150,6 +150,11 @@ class AcmeIssuer implements Issuer {
       retract: spending && (() => spending.orderLost()),
     }
     const chain = await this.#obtain(client, account, order, spending, signal)
+      .catch((error) => {
+        if (!isProblem(error, 'invalidProfile') || this.#config.profile?.required !== false) throw error
+        this.#surroundings.log.warn('profile-refused', `${error.message} The order goes without.`, error.facts)
+        return this.#obtain(client, account, { ...order, profile: undefined }, spending, signal)
+      })
       .catch(async (error) => {
         if (!isProblem(error, 'accountDoesNotExist')) throw error
         const anew = await this.#accounts.replace(client, place, account, signal)

@@ -137,6 +137,21 @@ describe('profiles and identifiers', () => {
     assert.equal(issued!.notAfter - issued!.notBefore, 45 * DAY)
   })
 
+  for (const [required, served] of [
+    [false, 1],
+    [true, 0],
+  ] as const)
+    test(`a profile that the CA lists and refuses is ${required ? 'insisted on' : 'done without'} where it is ${required ? 'required' : 'preferred'}`, async () => {
+      life.ca.directory.refusedProfiles.add('tlsserver')
+      await life.start({ issuers: [{ profile: { name: 'tlsserver', required } }] })
+      const words = /profile "tlsserver" not recognized.*invalidProfile/
+      assert.match(required ? await reason() : life.log.of('profile-refused')[0]!.message, words)
+      assert.deepEqual(
+        [life.served.length, orders().map(({ profile }) => profile)],
+        [served, required ? ['tlsserver'] : ['tlsserver', undefined]],
+      )
+    })
+
   test('an IP address is validated by its reverse name (RFC 8738 §6), and by http-01', async () => {
     for (const challenges of [['tls-alpn-01'], ['http-01']] as const) {
       await life.start({ issuers: [{ challenges }], sites: [{ names: ['192.0.2.7'] }] })

@@ -19,6 +19,8 @@ export class CaDirectory {
   defaultProfile = 'classic'
   /** Whether the profiles are told; a CA without them refuses an order that names one. */
   tellsProfiles = true
+  /** Told, and refused all the same. */
+  readonly refusedProfiles = new Set<string>()
   hasRenewalInfo = true
   terms: string | undefined = 'https://ca.test/terms/1'
   externalAccountRequired = false

@@ -150,10 +150,10 @@ export class CaOrders {
   }
 
   #profile(asked: unknown, names: readonly string[]): Profile {
-    const { profiles, defaultProfile, tellsProfiles } = this.#parts.directory
+    const { profiles, defaultProfile, tellsProfiles, refusedProfiles } = this.#parts.directory
     const profile = profiles.get(String(asked ?? defaultProfile))
-    if (profile === undefined || (asked !== undefined && !tellsProfiles))
-      throw new Refusal('invalidProfile', `profile "${asked}" not recognized`)
+    const isRefused = asked !== undefined && (!tellsProfiles || refusedProfiles.has(String(asked)))
+    if (profile === undefined || isRefused) throw new Refusal('invalidProfile', `profile "${asked}" not recognized`)
     if (names.length <= profile.maxNames) return profile
     throw new Refusal('malformed', `Order cannot contain more than ${profile.maxNames} identifiers`)
   }
