@@ -1,5 +1,5 @@
 import type { ByHand } from '../certificates/on-demand/by-hand.ts'
-import type { Asked } from '../certificates/renewal.ts'
+import type { Asked } from '../certificates/wish.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { ControlReply, ControlRequest } from './protocol.ts'
 

@@ -1,9 +1,8 @@
 import type { Balance } from '../certificates/ledger/order-facts.ts'
 import type { OnDemandCounts } from '../certificates/on-demand/by-hand.ts'
-import type { Asked } from '../certificates/renewal.ts'
 import type { CertificateReport } from '../certificates/report.ts'
 import type { Spread } from '../certificates/spread-renewals.ts'
-import type { Outcome } from '../certificates/wish.ts'
+import type { Asked, Outcome } from '../certificates/wish.ts'
 import { CastellanError } from '../errors.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.

@@ -24,7 +24,7 @@ import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Unsaved } from './unsaved.ts'
 import type { WantedCertificate } from './wanted.ts'
-import { addWish, conclude, type Outcome } from './wish.ts'
+import { type Asked, addWish, conclude, type Selection } from './wish.ts'
 
 export type CertificatesOptions = InventoryOptions & {
   readonly ownFiles: readonly OwnFiles[]
@@ -40,19 +40,6 @@ export type CertificatesOptions = InventoryOptions & {
 type Known = Pick<Asked, 'id' | 'names' | 'keyKind'> & {
   readonly item: Item | undefined
   readonly report: () => CertificateReport
-}
-
-/** Which certificates an operator means. */
-export type Selection = 'all' | { readonly name: string }
-
-/** A certificate for which an operator has asked something, and how that will have ended. */
-export type Asked = {
-  readonly id: string
-  readonly names: readonly string[]
-  readonly keyKind: KeyKind | undefined
-  /** What the rate limits of its CA leave. */
-  readonly left: readonly Balance[]
-  readonly outcome: Promise<Outcome>
 }
 
 /** The issuer that is asked first, and what it spends. */

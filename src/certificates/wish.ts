@@ -1,3 +1,6 @@
+import type { KeyKind } from '../pki/key-kind.ts'
+import type { Balance } from './ledger/order-facts.ts'
+
 /** How what an operator asked for has ended for one certificate. Times in ms since 1970. */
 export type Outcome =
   | { readonly status: 'obtained'; readonly issuer: string; readonly notAfter: number }
@@ -11,6 +14,19 @@ export type Outcome =
   | { readonly status: 'own-files' }
   /** The program ended first. */
   | { readonly status: 'stopped' }
+
+/** Which certificates an operator means. */
+export type Selection = 'all' | { readonly name: string }
+
+/** A certificate for which an operator has asked something, and how that will have ended. */
+export type Asked = {
+  readonly id: string
+  readonly names: readonly string[]
+  readonly keyKind: KeyKind | undefined
+  /** What the rate limits of its CA leave. */
+  readonly left: readonly Balance[]
+  readonly outcome: Promise<Outcome>
+}
 
 /** What an operator has asked for one certificate. */
 export type Wish = {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificateAnswers } from '../../src/admin/answers.ts'
-import type { Asked, Selection } from '../../src/certificates/renewal.ts'
-import type { Outcome } from '../../src/certificates/wish.ts'
+import type { Asked, Outcome, Selection } from '../../src/certificates/wish.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 
 const STOPPED: Outcome = { status: 'stopped' }

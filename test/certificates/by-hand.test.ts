@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Asked } from '../../src/certificates/renewal.ts'
 import { UnknownCertificateError } from '../../src/certificates/selection.ts'
+import type { Asked } from '../../src/certificates/wish.ts'
 import { DAY, HOUR, Machine, MINUTE } from './machine.ts'
 
 const BOTH = { keys: ['ecdsa-p256', 'rsa-2048'] as const }

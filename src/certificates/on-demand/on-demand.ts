@@ -329,7 +329,8 @@ async function failuresBeforeFirst(outcomes: readonly Promise<Outcome>[]): Promi
 }
 
 function nextTryOf(outcome: Outcome): number {
-  if (outcome.status === 'failed') return outcome.nextAt
+  if (outcome.status === 'failed') return outcome.nextAt ?? Number.POSITIVE_INFINITY
+  if (outcome.status === 'limited') return outcome.at
   return outcome.status === 'not-due' ? outcome.renewAt : Number.POSITIVE_INFINITY
 }
 
