@@ -109,8 +109,9 @@ function factsOf({ subject, issuer, serial, fingerprint, notBefore, notAfter }: 
   return { subject, issuer, serial, fingerprint, notBefore, notAfter }
 }
 
-function attemptReport({ circumstances: _, ...told }: Attempt): AttemptReport {
-  return told
+function attemptReport(attempt: Attempt): AttemptReport {
+  const { failures, unfinished, looks, lastAt, nextAt, reason, unpauseUrl } = attempt
+  return { failures, unfinished, looks, lastAt, nextAt, reason, unpauseUrl }
 }
 
 function suggestionReport({ window, renewAt, explanationUrl }: Suggestion): SuggestionReport {
