@@ -46,7 +46,11 @@ export class AddedCertificates {
     const { inventory, staples, plan } = this.#options
     const items = await inventory.add(wanted)
     for (const item of items) this.#items.set(item.wanted.id, item)
-    await staples.add(items.flatMap(servedBy))
+    const held = items.flatMap(servedBy)
+    await staples.add(held)
+    // What is at rest has no staple any more, and clients refuse a must-staple certificate without one.
+    const bare = held.filter(({ certificate }) => certificate.mustStaple && staples.staple(certificate) === undefined)
+    await Promise.all(bare.map(({ certificate }) => staples.first(certificate)))
     for (const item of items) plan(item)
   }
 

@@ -64,6 +64,12 @@ export function workerMetrics(counters: CounterReport, workers: number): Metric[
   ]
 }
 
+/** Names whose certificates are issued on demand, as far as they are in memory. */
+export function onDemandMetrics(inUse: number): Metric[] {
+  const help = 'Names on demand that clients have lately come for, and whose certificates are in memory.'
+  return [gauge('castellan_on_demand_names', help, [{ value: inUse }])]
+}
+
 /** How long certificates are good for: what an operator wants to be woken by. */
 export function certificateMetrics(certificates: readonly CertificateMetric[]): Metric[] {
   return [

@@ -27,7 +27,7 @@ import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot } from '.
 import { createIssuers, limitsOf } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { changeInParts, inParts } from './message-parts.ts'
-import { certificateMetrics, workerMetrics } from './metrics.ts'
+import { certificateMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
 import type { createOnDemand } from './on-demand.ts'
 import { onDemandSite, siteCertificates } from './site-certificates.ts'
 import { throttle } from './throttle.ts'
@@ -128,7 +128,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   // While the workers get ready, so that it takes no time.
   collectGarbage()
   await started
-  await serveMetrics(config, { pool, certificates }, taken)
+  await serveMetrics(config, { pool, certificates, onDemand }, taken)
   announce(config, log)
   announceWaiting(certificates.state, log)
   warnOfDescriptors(config, log)
@@ -242,15 +242,22 @@ function announce({ sites, listen }: Config, log: Log): void {
   log.info('serving', `Serving ${all}.`)
 }
 
+type Measured = {
+  readonly pool: WorkerPool
+  readonly certificates: Certificates
+  readonly onDemand: OnDemand | undefined
+}
+
 async function serveMetrics(
   { metrics }: Config,
-  { pool, certificates }: { readonly pool: WorkerPool; readonly certificates: Certificates },
+  { pool, certificates, onDemand }: Measured,
   taken: AsyncDisposableStack,
 ): Promise<void> {
   if (metrics === undefined) return
   const collect = async (): Promise<Metric[]> => {
     const { counters, workers } = await pool.count()
-    return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes)]
+    const names = onDemand === undefined ? [] : onDemandMetrics(onDemand.inUse)
+    return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes), ...names]
   }
   const server = await startMetricsServer({ ...metrics, address: formatListenAddress(metrics), collect })
   taken.defer(() => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { formatMetrics } from '../../src/admin/metrics-text.ts'
 import { Counters } from '../../src/edge/counters.ts'
-import { certificateMetrics, workerMetrics } from '../../src/supervisor/metrics.ts'
+import { certificateMetrics, onDemandMetrics, workerMetrics } from '../../src/supervisor/metrics.ts'
 
 /** The names in the first column of README's table. */
 async function documented(): Promise<string[]> {
@@ -13,7 +13,7 @@ async function documented(): Promise<string[]> {
 }
 
 test('the README has a line for each metric, and no other', async () => {
-  const metrics = [...workerMetrics(new Counters().report(0), 1), ...certificateMetrics([])]
+  const metrics = [...workerMetrics(new Counters().report(0), 1), ...certificateMetrics([]), ...onDemandMetrics(0)]
   assert.deepEqual((await documented()).sort(), metrics.map(({ name }) => name).sort())
 })
 

@@ -89,6 +89,18 @@ test('a failed order is refused at once until its next try, by any client, over 
   assert.deepEqual([it.asked.length, it.ca.requests.length], [3, 3])
 })
 
+test('a name that a look before the order shows to be hopeless is looked at again in five minutes', async (t) => {
+  const it = await started(t)
+  it.ca.before = async () => {
+    throw Object.assign(new Error('a.test leads nowhere'), { isForesight: true })
+  }
+  const answer = await it.want('a.test')
+  assert.ok(answer.type === 'unavailable' && /leads nowhere/.test(answer.reason) && answer.forMs === 5 * MINUTE)
+  await it.clock.advance(5 * MINUTE)
+  it.ca.recover()
+  assert.equal(await it.typeOf('a.test'), 'served')
+})
+
 test('invented names beyond what a client may come with: neither questions nor orders; what is there is served', async (t) => {
   const it = await started(t, { limits: { namesPerAddress: 3 } })
   assert.equal(await it.typeOf('good.test', '198.51.100.1'), 'served')
