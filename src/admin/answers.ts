@@ -1,5 +1,6 @@
 import type { ByHand } from '../certificates/on-demand/by-hand.ts'
 import type { Asked } from '../certificates/wish.ts'
+import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { ControlReply, ControlRequest } from './protocol.ts'
 
@@ -7,7 +8,7 @@ import type { ControlReply, ControlRequest } from './protocol.ts'
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
 
 /** Answers for the certificates of a program. What is asked to be done is logged. */
-export function certificateAnswers(certificates: ByHand, log: Log): Answer {
+export function certificateAnswers(certificates: ByHand, probe: AskProbe, log: Log): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -33,6 +34,9 @@ export function certificateAnswers(certificates: ByHand, log: Log): Answer {
       }
       case 'limits':
         for (const balance of certificates.limits) yield { type: 'limit', balance }
+        return
+      case 'probe':
+        yield { type: 'probe', answers: await probe(request.name, request.addresses, 'http-01') }
         return
       default:
         request satisfies never

@@ -1,9 +1,11 @@
+import { isIP } from 'node:net'
 import type { Balance } from '../certificates/ledger/order-facts.ts'
 import type { OnDemandCounts } from '../certificates/on-demand/by-hand.ts'
 import type { CertificateReport } from '../certificates/report.ts'
 import type { Spread } from '../certificates/spread-renewals.ts'
 import type { Asked, Outcome } from '../certificates/wish.ts'
 import { CastellanError } from '../errors.ts'
+import type { ProbeAnswer } from '../preflight/probe.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
 
@@ -28,6 +30,8 @@ export type ControlRequest =
   | { readonly ask: 'spread' }
   /** What the rate limits of CAs leave. */
   | { readonly ask: 'limits' }
+  /** Publish an answer of http-01 that no CA has asked for, and ask for it at these addresses of a name. */
+  | { readonly ask: 'probe'; readonly name: string; readonly addresses: readonly string[] }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -40,6 +44,7 @@ export type ControlReply =
   | { readonly type: 'outcome'; readonly certificate: Omit<Asked, 'outcome'>; readonly outcome: Outcome }
   | { readonly type: 'spread'; readonly spread: Spread }
   | { readonly type: 'limit'; readonly balance: Balance }
+  | { readonly type: 'probe'; readonly answers: readonly ProbeAnswer[] }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -68,7 +73,7 @@ export function formatReply(reply: ControlReply): string {
 
 /** Throws ControlError `control-request-invalid` or `control-version`; neither repeats what was asked. */
 export function parseRequest(line: string): ControlRequest {
-  const { version, ask, name } = parseObject(line) ?? {}
+  const { version, ask, name, addresses } = parseObject(line) ?? {}
   if (version === undefined) throw invalidRequest('it is no JSON object with a version')
   if (version !== CONTROL_VERSION) throw otherVersion()
   if (name !== undefined && typeof name !== 'string') throw invalidRequest('its name is no text')
@@ -82,6 +87,14 @@ export function parseRequest(line: string): ControlRequest {
     case 'renew':
       if (name === undefined) throw invalidRequest('it names nothing to renew')
       return { ask, name }
+    case 'probe':
+      if (name === undefined) throw invalidRequest('it names nothing to probe')
+      if (
+        !Array.isArray(addresses) ||
+        !addresses.every((address) => typeof address === 'string' && isIP(address) !== 0)
+      )
+        throw invalidRequest('its addresses are no list of IP addresses')
+      return { ask, name, addresses }
     default:
       throw invalidRequest('it asks for nothing that there is')
   }
@@ -96,6 +109,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     outcome: 0,
     spread: 0,
     limit: 0,
+    probe: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

@@ -6,7 +6,7 @@ import { type AccountKey, accountKey } from '../acme/jws.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import { exportPrivateKey, type generateKey, importPrivateKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageReader } from '../storage/storage.ts'
 import { abortable } from '../system/deadline.ts'
 import type { Log } from '../telemetry/log.ts'
 
@@ -159,6 +159,17 @@ export class AcmeAccounts {
     log.warn('account-of-other-directory', message, { path: location, movedTo: aside, directory: stored.directory })
     return undefined
   }
+}
+
+/** The URL of an account that is stored for this directory, if the CA has given one. Changes nothing. Throws StorageError. */
+export async function readAccountUrl(
+  storage: StorageReader,
+  place: string,
+  directory: string,
+): Promise<string | undefined> {
+  const value = await storage.get(place)
+  const stored = value && (await parseRecord(value))
+  return stored?.directory === directory ? stored.url : undefined
 }
 
 /** Undefined if anything about it is not as it was written. */

@@ -14,7 +14,7 @@ import { type Certificate, checkIssued } from '../pki/certificate.ts'
 import { createCertificateRequest } from '../pki/certificate-request.ts'
 import { exportPrivateKey, generateKey, isSameKey } from '../pki/keys.ts'
 import { canonicalName } from '../pki/subject-names.ts'
-import { lookBefore } from '../preflight/look.ts'
+import { type AskProbe, lookBefore } from '../preflight/look.ts'
 import type { NameResolver } from '../preflight/name-resolver.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
@@ -41,6 +41,8 @@ export type AcmeIssuerSurroundings = {
   readonly publisher: ChallengePublisher
   /** For a look before the CA is asked; only where that is a public one, which sees the names as we do. */
   readonly resolver?: NameResolver | undefined
+  /** Besides, who answers at the names: before their first order, and where the resolver looks at all. */
+  readonly probe?: AskProbe | undefined
   /** HTTPS over node's own client unless given. */
   readonly transport?: Transport
   /** pki's unless given. */
@@ -125,7 +127,7 @@ class AcmeIssuer implements Issuer {
     const account = await this.#accounts.get(client, place, signal)
     this.#known.add(place)
     if (this.#made.delete(place)) spending?.accountMade()
-    if (!isInsistent) await this.#lookBefore(names, client, account)
+    if (!isInsistent) await this.#lookBefore(names, client, account, predecessor === undefined)
     const subject = { names, keyKind, mustStaple, profile, account: account.url }
     const unfinished = await this.#unfinished.find(subject)
     const { privateKey } = unfinished ?? (await this.#generateKey(keyKind))
@@ -171,12 +173,17 @@ class AcmeIssuer implements Issuer {
   }
 
   /** Throws AcmeError `names-hopeless`. */
-  async #lookBefore(names: readonly string[], { directory, server }: AcmeClient, { url }: Account): Promise<void> {
-    const { resolver } = this.#surroundings
+  async #lookBefore(
+    names: readonly string[],
+    { directory, server }: AcmeClient,
+    { url }: Account,
+    isFirst: boolean,
+  ): Promise<void> {
+    const { resolver, probe } = this.#surroundings
     if (resolver === undefined) return
     const { challenges } = this.#config
     const subject = { identities: directory.caaIdentities, accountUrl: url, challenges }
-    const faults = await lookBefore(names, subject, resolver)
+    const faults = await lookBefore(names, subject, resolver, isFirst ? probe : undefined)
     if (faults.length === 0) return
     const sentence = `The CA at ${server} was not asked: ${faults.join('; ')}.`
     throw new AcmeError('names-hopeless', sentence, { server, names })

@@ -1,3 +1,4 @@
+import type { ChallengeType } from '../challenges/solver.ts'
 import type { CaaRecord, NameResolver } from './name-resolver.ts'
 
 /** Who would issue, for whom, and how it would be proven. */
@@ -5,7 +6,7 @@ export type CaaSubject = {
   /** How CAA records call this CA (RFC 8555 §7.1.1, `caaIdentities`). */
   readonly identities: readonly string[]
   readonly accountUrl: string
-  readonly challenges: readonly string[]
+  readonly challenges: readonly ChallengeType[]
 }
 
 /**
@@ -24,6 +25,9 @@ export async function caaFault(name: string, subject: CaaSubject, resolver: Name
   return undefined
 }
 
+/** RFC 8659 §4.1: bit 0, counted from the highest. */
+const CRITICAL = 128
+
 type Case = {
   readonly name: string
   readonly owner: string
@@ -31,7 +35,26 @@ type Case = {
   readonly subject: CaaSubject
 }
 
+/** RFC 8659 §4 and what CAs have defined since: anything else that is marked critical forbids whoever does not know it. */
+const KNOWN_TAGS: ReadonlySet<string> = new Set([
+  'critical',
+  'type',
+  'issue',
+  'issuewild',
+  'iodef',
+  'contactemail',
+  'contactphone',
+  'issuevmc',
+  'issuemail',
+])
+
 function faultIn(records: readonly CaaRecord[], { name, owner, isWildcard, subject }: Case): string | undefined {
+  const strange = records
+    .filter(({ critical }) => critical >= CRITICAL)
+    .flatMap((record) => Object.keys(record))
+    .find((tag) => !KNOWN_TAGS.has(tag))
+  if (strange !== undefined)
+    return `the CAA records of ${owner} have one called ${strange} that is critical, so no CA issues for ${name}: remove it`
   const wild = records.flatMap(({ issuewild }) => issuewild ?? [])
   const issue = records.flatMap((record) => record.issue ?? [])
   // RFC 8659 §4.3: for a wildcard, issuewild counts in place of issue, if there is one.
@@ -65,7 +88,7 @@ function parameterFault(
   const account = parameters.get('accounturi')
   if (account !== undefined && account !== accountUrl) return `to the account ${account}; this one is ${accountUrl}`
   const methods = parameters.get('validationmethods')?.split(',')
-  if (methods !== undefined && !methods.some((method) => challenges.includes(method.trim())))
+  if (methods !== undefined && !methods.some((method) => challenges.some((each) => each === method.trim())))
     return `by ${methods.join(', ')}; configured are ${challenges.join(', ')}`
   return undefined
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type Limits, publishedLimits } from '../certificates/ledger/limits.ts'
 import type { ChallengePublisher } from '../challenges/challenge.ts'
 import type { AcmeIssuerConfig, Config } from '../config/config.ts'
@@ -6,7 +7,10 @@ import { createAcmeIssuer } from '../issuers/acme.ts'
 import { acmeIdentity } from '../issuers/acme-config.ts'
 import { type InternalIssuer, internalIdentity } from '../issuers/internal.ts'
 import type { Issuer, IssuerIdentity } from '../issuers/issuer.ts'
+import { createKnocking } from '../preflight/knocking.ts'
+import type { AskProbe } from '../preflight/look.ts'
 import { createNameResolver } from '../preflight/name-resolver.ts'
+import { probe } from '../preflight/probe.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
@@ -27,13 +31,14 @@ export function createIssuers(
   surroundings: Surroundings,
 ): ReadonlyMap<string, Issuer> {
   const resolver = createNameResolver()
+  const askProbe = createProbe(surroundings)
   const byName = new Map<string, Issuer>([[internal.name, internal]])
   for (const [name, issuer] of issuers)
     byName.set(
       name,
       createAcmeIssuer(
         { ...withoutLimits(issuer), contact, acceptTerms },
-        { ...surroundings, resolver: isPublic(issuer) ? resolver : undefined },
+        { ...surroundings, resolver: isPublic(issuer) ? resolver : undefined, probe: askProbe },
       ),
     )
   return byName
@@ -56,8 +61,15 @@ export function limitsOf({ issuers }: Pick<Config, 'issuers'>): (directory: stri
   return (directory) => byDirectory.get(directory) ?? publishedLimits(directory)
 }
 
+/** Knocks at names through the frontends of this program. */
+export function createProbe({ publisher, clock }: Pick<Surroundings, 'publisher' | 'clock'>): AskProbe {
+  const options = { publisher, clock, knocking: createKnocking(), randomBytes }
+  const inAnyCase = new AbortController().signal
+  return (name, addresses, challenge) => probe({ name, addresses, challenge }, options, inAnyCase)
+}
+
 /** A CA of one's own may know names that nobody else does. */
-function isPublic({ name, directory }: AcmeIssuerConfig): boolean {
+export function isPublic({ name, directory }: AcmeIssuerConfig): boolean {
   return builtInDirectories.get(name) === directory
 }
 

@@ -24,7 +24,7 @@ import type { Log, LogFormat } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
 import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot } from './edge-config.ts'
-import { createIssuers, limitsOf } from './issuers.ts'
+import { createIssuers, createProbe, limitsOf } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { changeInParts, inParts } from './message-parts.ts'
 import { certificateMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
@@ -116,7 +116,11 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   })
   const control = await openControlSocket({
     folder: config.storage.folder,
-    answer: certificateAnswers(byHand(certificates, atRest(config, onDemand, { issuers, storage, clock })), log),
+    answer: certificateAnswers(
+      byHand(certificates, atRest(config, onDemand, { issuers, storage, clock })),
+      createProbe({ publisher: pool, clock }),
+      log,
+    ),
     clock,
     log,
   })

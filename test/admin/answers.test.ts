@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { certificateAnswers } from '../../src/admin/answers.ts'
 import type { Asked, Outcome, Selection } from '../../src/certificates/wish.ts'
+import type { AskProbe } from '../../src/preflight/look.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 
 const STOPPED: Outcome = { status: 'stopped' }
@@ -49,9 +50,24 @@ function certificates(given: readonly Asked[]) {
   }
 }
 
+const silent: AskProbe = async () => []
+
+test('a probe is of http-01 at the addresses that are given, and what it has met is told', async () => {
+  const met = { address: '192.0.2.1', challenge: 'http-01', outcome: 'ours', seen: 'is this program' } as const
+  const asked: unknown[] = []
+  const probe: AskProbe = async (...question) => {
+    asked.push(question)
+    return [met]
+  }
+  const request = { ask: 'probe', name: 'a.test', addresses: ['192.0.2.1'] } as const
+  const answer = certificateAnswers(certificates([]), probe, new RecordingLog())
+  assert.deepEqual(await Array.fromAsync(answer(request)), [{ type: 'probe', answers: [met] }])
+  assert.deepEqual(asked, [['a.test', ['192.0.2.1'], 'http-01']])
+})
+
 test('each request goes where it belongs', async () => {
   const subject = certificates([])
-  const answer = certificateAnswers(subject, new RecordingLog())
+  const answer = certificateAnswers(subject, silent, new RecordingLog())
   for (const request of [
     { ask: 'report' },
     { ask: 'report', name: 'a' },
@@ -75,7 +91,11 @@ test('each request goes where it belongs', async () => {
 
 test('the names on demand are counted with all certificates, and not with those of a name', async () => {
   const counts = { names: 3, inUse: 1 }
-  const answer = certificateAnswers({ ...certificates([]), countOnDemand: async () => counts }, new RecordingLog())
+  const answer = certificateAnswers(
+    { ...certificates([]), countOnDemand: async () => counts },
+    silent,
+    new RecordingLog(),
+  )
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'report' })), [{ type: 'on-demand', counts }])
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'report', name: 'a' })), [])
 })
@@ -84,7 +104,7 @@ test('outcomes are told as they come, after their number, and what was asked is 
   const slow = Promise.withResolvers<Outcome>()
   const log = new RecordingLog()
   const subject = certificates([asked('slow', slow.promise), asked('fast', Promise.resolve(STOPPED))])
-  const replies = certificateAnswers(subject, log)({ ask: 'retry' })[Symbol.asyncIterator]()
+  const replies = certificateAnswers(subject, silent, log)({ ask: 'retry' })[Symbol.asyncIterator]()
   assert.deepEqual((await replies.next()).value, { type: 'begun', count: 2 })
   const certificate = { id: 'fast', names: ['fast.test'], keyKind: 'rsa-2048', left: [] }
   assert.deepEqual((await replies.next()).value, { type: 'outcome', certificate, outcome: STOPPED })
@@ -96,7 +116,7 @@ test('outcomes are told as they come, after their number, and what was asked is 
 
 test('what was spread out is told and logged, and limits are told', async () => {
   const log = new RecordingLog()
-  const answer = certificateAnswers(certificates([]), log)
+  const answer = certificateAnswers(certificates([]), silent, log)
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'spread' })), [{ type: 'spread', spread: SPREAD }])
   assert.match(log.of('asked-by-hand')[0]!.message, /5 of 9 come earlier/)
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'limits' })), [{ type: 'limit', balance: BALANCE }])
@@ -104,7 +124,7 @@ test('what was spread out is told and logged, and limits are told', async () => 
 
 test('where nothing waits, nothing is logged', async () => {
   const log = new RecordingLog()
-  const replies = await Array.fromAsync(certificateAnswers(certificates([]), log)({ ask: 'retry' }))
+  const replies = await Array.fromAsync(certificateAnswers(certificates([]), silent, log)({ ask: 'retry' }))
   assert.deepEqual(replies, [{ type: 'begun', count: 0 }])
   assert.deepEqual(log.entries, [])
 })

@@ -29,6 +29,7 @@ for (const request of [
   { ask: 'retry', name: undefined },
   { ask: 'retry', name: 'a.test' },
   { ask: 'renew', name: 'a.test' },
+  { ask: 'probe', name: 'a.test', addresses: ['192.0.2.1', '2001:db8::1'] },
 ] as const)
   test(`a request to ${request.ask} ${request.name ?? 'all'} is read as it was written`, () => {
     assert.deepEqual(parseRequest(formatRequest(request).trimEnd()), request)
@@ -44,6 +45,9 @@ for (const [line, code] of [
   ['{"version":3,"ask":"report"}', 'control-version'],
   ['{"version":"2","ask":"report"}', 'control-version'],
   ['{"version":2}', 'control-request-invalid'],
+  ['{"version":2,"ask":"probe","addresses":[]}', 'control-request-invalid'],
+  ['{"version":2,"ask":"probe","name":"a"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"probe","name":"a","addresses":["b.test"]}', 'control-request-invalid'],
   ['{"version":2,"ask":"__proto__"}', 'control-request-invalid'],
   ['{"version":2,"ask":"toString"}', 'control-request-invalid'],
   ['{"version":2,"ask":["report"]}', 'control-request-invalid'],

@@ -7,7 +7,9 @@ import type { ChallengeAnswer, ChallengePublisher } from '../../src/challenges/c
 import { createAcmeIssuer } from '../../src/issuers/acme.ts'
 import type { AcmeIssuerConfig } from '../../src/issuers/acme-config.ts'
 import type { IssuedCertificate, Issuer, Spending } from '../../src/issuers/issuer.ts'
+import { parseChain } from '../../src/pki/certificate.ts'
 import { generateKey, importPrivateKey, type KeyPair } from '../../src/pki/keys.ts'
+import type { AskProbe } from '../../src/preflight/look.ts'
 import type { NameResolver } from '../../src/preflight/name-resolver.ts'
 import { problem, type ScriptedAnswer, ScriptedCa } from '../acme/scripted-ca.ts'
 import { asTimePasses } from '../acme/time.ts'
@@ -40,7 +42,7 @@ beforeEach(async () => {
 afterEach(() => ca.close())
 
 /** As after a start of the program: nothing is left but the storage. */
-const open = (config: Partial<AcmeIssuerConfig> = {}, keys = generateKey, resolver?: NameResolver) =>
+const open = (config: Partial<AcmeIssuerConfig> = {}, keys = generateKey, resolver?: NameResolver, probe?: AskProbe) =>
   createAcmeIssuer(
     {
       name: 'own',
@@ -59,6 +61,7 @@ const open = (config: Partial<AcmeIssuerConfig> = {}, keys = generateKey, resolv
       random: () => 0.5,
       generateKey: keys,
       resolver,
+      probe,
       // Its clock stands still, so that no request is ever late.
       transport: createTransport({ clock: new FakeClock() }),
     },
@@ -647,4 +650,19 @@ test('sites share an account or have their own, as the config says', () => {
   assert.equal(open().accountFor?.('a.example'), open().accountFor?.('b.example'))
   const perSite = open({ account: 'perSite' })
   assert.notEqual(perSite.accountFor?.('a.example'), perSite.accountFor?.('b.example'))
+})
+
+test('before a first order it is seen who answers at the names, and before a renewal it is not', async () => {
+  const asked: string[] = []
+  const strangers: AskProbe = async (name, addresses, challenge) => {
+    asked.push(`${name} ${challenge}`)
+    return addresses.map((address) => ({ address, challenge, outcome: 'other', seen: 'answers 404' }))
+  }
+  const issuer = open({}, generateKey, fakeResolver({ 'a.example': ['192.0.2.1'] }), strangers)
+  await assert.rejects(issue(issuer), { code: 'names-hopeless', message: /leads to somebody else/, isForesight: true })
+  assert.equal(ca.to('/new-order').length, 0)
+  assert.deepEqual(asked, ['a.example tls-alpn-01', 'a.example http-01'])
+  const [predecessor] = parseChain((await issue()).chain)
+  await asTimePasses(clock, issuer.issue({ names: ['a.example'], keyKind: 'ecdsa-p256', predecessor }, forever))
+  assert.equal(asked.length, 2)
 })

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CaaSubject } from '../../src/preflight/caa.ts'
-import { lookBefore } from '../../src/preflight/look.ts'
+import { type AskProbe, lookBefore } from '../../src/preflight/look.ts'
 import type { CaaRecord } from '../../src/preflight/name-resolver.ts'
+import type { ProbeAnswer } from '../../src/preflight/probe.ts'
 import { fakeResolver } from './fake-resolver.ts'
 
 const subject: CaaSubject = {
@@ -82,4 +83,51 @@ test('CAA that cannot be found out is left to the CA, and so is all of it where 
   assert.deepEqual(await look('example.org', { 'example.org': 'silent' }), [])
   const resolver = fakeResolver(there, { 'example.org': [issue('other.test')] })
   assert.deepEqual(await lookBefore(['example.org'], { ...subject, identities: [] }, resolver), [])
+})
+
+test('a CAA record that is critical and of an unknown kind forbids every CA (RFC 8659 §4.1)', async () => {
+  const strange = (critical: number) => ({ critical, tbs: 'x' }) as unknown as CaaRecord
+  const faults = await look('example.org', { 'example.org': [strange(128), issue('ca.test')] })
+  assert.match(faults.join(), /one called tbs that is critical/)
+  assert.deepEqual(await look('example.org', { 'example.org': [strange(0), issue('ca.test')] }), [])
+})
+
+/** What is met at each address, for each challenge; every question is noted. */
+function fakeProbe(met: Readonly<Record<string, ProbeAnswer['outcome']>>): { probe: AskProbe; asked: string[] } {
+  const asked: string[] = []
+  const probe: AskProbe = async (name, addresses, challenge) => {
+    asked.push(`${name} ${challenge}`)
+    return addresses.map((address) => {
+      return { address, challenge, outcome: met[`${challenge} ${address}`] ?? 'silent', seen: 'answers 404' }
+    })
+  }
+  return { probe, asked }
+}
+
+for (const [what, met, isHopeless] of [
+  ['somebody else at all doors', { 'http-01 192.0.2.1': 'other', 'tls-alpn-01 192.0.2.1': 'other' }, true],
+  ['us at one of two doors', { 'http-01 192.0.2.1': 'ours', 'tls-alpn-01 192.0.2.1': 'other' }, false],
+  ['somebody else at one door, and nobody at the other', { 'tls-alpn-01 192.0.2.1': 'other' }, false],
+  ['nobody', {}, false],
+  ['a redirect', { 'http-01 192.0.2.1': 'elsewhere', 'tls-alpn-01 192.0.2.1': 'other' }, false],
+] as const)
+  test(`a name that leads to ${what} is ${isHopeless ? '' : 'not '}hopeless`, async () => {
+    const { probe } = fakeProbe(met)
+    const faults = await lookBefore(['example.org'], subject, fakeResolver(there), probe)
+    assert.equal(faults.length === 1, isHopeless)
+    if (isHopeless)
+      assert.equal(
+        faults[0],
+        'example.org leads to somebody else: 192.0.2.1 port 443 answers 404; 192.0.2.1 port 80 answers 404: let it lead to ' +
+          'the address at which this machine is reached',
+      )
+  })
+
+test('an address is asked itself, and what CAA forbids or leads nowhere is not asked at all', async () => {
+  const { probe, asked } = fakeProbe({ 'http-01 192.0.2.9': 'other', 'tls-alpn-01 192.0.2.9': 'other' })
+  assert.equal((await lookBefore(['192.0.2.9'], subject, fakeResolver({}), probe)).length, 1)
+  assert.deepEqual(asked, ['192.0.2.9 tls-alpn-01', '192.0.2.9 http-01'])
+  const resolver = fakeResolver(there, { 'example.org': [issue('other.test')] })
+  await lookBefore(['example.org', 'gone.example.com', '*.example.org'], subject, resolver, probe)
+  assert.equal(asked.length, 2)
 })

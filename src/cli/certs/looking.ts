@@ -26,12 +26,17 @@ export type Sight = {
  */
 export async function look(configFile: string, name?: string): Promise<Sight> {
   const { config } = await loadConfig({ file: configFile, env: process.env })
+  const sight = await lookIn(config, name)
+  if (!sight.isRunning) process.stderr.write(`${noneRuns(sight.storageFolder)}: this is what the storage holds.\n`)
+  return sight
+}
+
+/** The same for a config that has been read, and nothing is said. Throws CastellanError. */
+export async function lookIn(config: Config, name?: string): Promise<Sight> {
   const storageFolder = config.storage.folder
   const told = await tell(storageFolder, name)
   if (told !== undefined) return { isRunning: true, storageFolder, ...told }
-  const found = await read(config, name)
-  process.stderr.write(`${noneRuns(storageFolder)}: this is what the storage holds.\n`)
-  return { isRunning: false, storageFolder, ...found }
+  return { isRunning: false, storageFolder, ...(await read(config, name)) }
 }
 
 /** The beginning of a sentence. */
