@@ -84,7 +84,17 @@ function lineRule(
 
 const source = (path: string, text = ''): Source => ({ path: `src/${path}`, text })
 
-const CONTROL_PLANE = ['certificates', 'issuers', 'acme', 'challenges', 'preflight', 'doctor', 'storage', 'admin']
+const CONTROL_PLANE = [
+  'certificates',
+  'issuers',
+  'acme',
+  'challenges',
+  'preflight',
+  'doctor',
+  'hsts',
+  'storage',
+  'admin',
+]
 const BEYOND_ACME = ['storage', 'config', 'certificates', 'issuers', 'challenges', 'admin', 'supervisor', 'edge', 'cli']
 const NETWORK = /^node:(net|http|https|http2|tls|dgram|dns)\b/
 /** What node:net knows of addresses without a socket. */

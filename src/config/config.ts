@@ -168,6 +168,8 @@ export type Upstream = {
 
 /** RFC 6797 §6.1. */
 export type HstsPolicy = {
+  /** `ramp` reaches its max-age in steps; `retire` has one of 0, which tells browsers to forget (§6.1.1). */
+  readonly mode: 'on' | 'ramp' | 'retire'
   readonly maxAgeSeconds: number
   readonly includeSubdomains: boolean
   readonly preload: boolean

@@ -90,17 +90,13 @@ const SWITCH_WORDS = new Map([
 ])
 
 /** `on` and `off`, which YAML 1.2 reads as text, and the text `true` and `false`, which the environment may hold. */
-export function switchFormat(
-  allowed = 'allowed: on, off, true, false',
-  { later = [] }: { later?: readonly string[] } = {},
-): TextFormat<boolean> {
+export function switchFormat(allowed = 'allowed: on, off, true, false'): TextFormat<boolean> {
   return {
     allowed,
     schema: { enum: ['on', 'off'] },
     read(text) {
       const state = SWITCH_WORDS.get(text)
       if (state !== undefined) return state
-      if (later.includes(text)) return new Refusal(allowed, { fault: `which is ${NOT_SUPPORTED_YET}` })
       const former = FORMER_WORDS.get(text.toLowerCase())
       const hint = former === undefined ? didYouMean(text, SWITCH_WORDS.keys()) : `did you mean "${former}"?`
       return new Refusal(allowed, { hint })

@@ -181,13 +181,22 @@ function checkWildcard(claim: Claim, issuers: readonly string[] | undefined, fin
 }
 
 /** What the Integration Guide of Let's Encrypt asks to be said before HSTS is turned on. */
-export function warnOfHsts({ maxAgeSeconds }: HstsPolicy, spot: Spot, findings: Findings): void {
+export function warnOfHsts({ mode, maxAgeSeconds }: HstsPolicy, spot: Spot, findings: Findings): void {
+  if (mode === 'retire') {
+    const consequence =
+      'browsers that have seen it refuse the site without HTTPS until they come again or its max-age is over: leave ' +
+      'HTTPS up until "castellan certs show" says that it is safe'
+    findings.warn(spot, new Refusal(consequence, { found: 'HSTS is being retired' }))
+    return
+  }
   const period = formatDuration(maxAgeSeconds * SECOND_MS)
   const consequence =
     `for ${period} after each visit browsers will refuse the site if HTTPS ever goes away, ` +
     'and nobody can click past a certificate error; use it only if HTTPS is there to stay'
   findings.warn(
     spot,
-    new Refusal(consequence, { found: `HSTS is on, with a max-age of ${period} (${maxAgeSeconds} s)` }),
+    new Refusal(consequence, {
+      found: `HSTS is ${mode === 'ramp' ? 'on a ramp to' : 'on, with'} a max-age of ${period} (${maxAgeSeconds} s)`,
+    }),
   )
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { keyKinds } from '../pki/key-kind.ts'
 import { accessFormats } from '../telemetry/access-log.ts'
 import { logLevels } from '../telemetry/log.ts'
+import type { HstsPolicy } from './config.ts'
 import { DAY_MS, durationFormat, SECOND_MS } from './duration.ts'
 import { listenAddressFormat, metricsAddressFormat } from './listen-address.ts'
 import { networkFormat } from './network.ts'
@@ -22,7 +23,7 @@ import { count, distinctList, list, mapping, onOff, refuse, text } from './schem
 import { siteNameFormat } from './site-name.ts'
 import { sizeFormat } from './size.ts'
 import { socketModeFormat } from './socket-mode.ts'
-import { choiceFormat, wordsFormat } from './text-format.ts'
+import { choiceFormat, type TextFormat, wordsFormat } from './text-format.ts'
 import { upstream, upstreamUrl } from './upstream-schema.ts'
 import { upstreamFormat } from './upstream-url.ts'
 
@@ -43,34 +44,42 @@ const keyKindFormat = choiceFormat(keyKinds)
 const issuerNames = distinctList(wordsFormat('allowed: the name of an issuer, such as letsencrypt or internal'))
 
 /** Strict-Transport-Security (RFC 6797). `maxAge: 0` would be `retire`, which tells browsers to forget. */
-const hstsMapping = mapping(
-  'hsts',
-  {
-    maxAge: text(durationFormat({ atLeast: '1s', atMost: '3650d' }))
-      .prefault(HSTS_DEFAULT_MAX_AGE)
-      .describe('How long browsers insist on HTTPS after each visit.'),
-    includeSubdomains: onOff().prefault(false).describe('Also for every name below this one.'),
-    preload: onOff()
-      .prefault(false)
-      .describe("Consent to the browsers' built-in lists. Needs a maxAge of 365d or more and includeSubdomains."),
-  },
-  { later: ['ramp'] },
-).transform(({ maxAge, includeSubdomains, preload }, context) => {
+const hstsMapping = mapping('hsts', {
+  maxAge: text(durationFormat({ atLeast: '1s', atMost: '3650d' }))
+    .prefault(HSTS_DEFAULT_MAX_AGE)
+    .describe('How long browsers insist on HTTPS after each visit.'),
+  includeSubdomains: onOff().prefault(false).describe('Also for every name below this one.'),
+  preload: onOff()
+    .prefault(false)
+    .describe("Consent to the browsers' built-in lists. Needs a maxAge of 365d or more and includeSubdomains."),
+  ramp: onOff()
+    .prefault(false)
+    .describe('Begin with 5 minutes, then a day, then maxAge; moves on only while certificates are renewed in time.'),
+}).transform(({ maxAge, includeSubdomains, preload, ramp }, context): HstsPolicy => {
   const maxAgeSeconds = Math.floor(maxAge / SECOND_MS)
   const allowed = 'preload needs a maxAge of 365d or more and includeSubdomains: true (hstspreload.org)'
   if (preload && (maxAgeSeconds < PRELOAD_MIN_SECONDS || !includeSubdomains))
     refuse(context, new Refusal(allowed), ['preload'])
-  return { maxAgeSeconds, includeSubdomains, preload }
+  return { mode: ramp ? 'ramp' : 'on', maxAgeSeconds, includeSubdomains, preload }
 })
 
-const HSTS_ALLOWED = 'allowed: on, off, or a mapping with maxAge, includeSubdomains, preload'
+/** What browsers are told that are to forget it. */
+const retiredHsts: HstsPolicy = { mode: 'retire', maxAgeSeconds: 0, includeSubdomains: false, preload: false }
+
+const HSTS_ALLOWED = 'allowed: on, off, retire, or a mapping with maxAge, includeSubdomains, preload, ramp'
+const hstsSwitch = switchFormat(HSTS_ALLOWED)
+const hstsWord: TextFormat<boolean | HstsPolicy> = {
+  allowed: HSTS_ALLOWED,
+  schema: { enum: ['on', 'off', 'retire'] },
+  read: (word) => (word === 'retire' ? retiredHsts : hstsSwitch.read(word)),
+}
 const hsts = z
-  .union([z.boolean(), text(switchFormat(HSTS_ALLOWED, { later: ['retire'] })), hstsMapping], {
+  .union([z.boolean(), text(hstsWord), hstsMapping], {
     error: () => HSTS_ALLOWED,
   })
   .transform((value) => (value === true ? hstsMapping.parse({}) : value))
   .describe(
-    'HTTP Strict Transport Security; on is a max-age of 60 days. Browsers then refuse the site over plain HTTP for ' +
+    'HTTP Strict Transport Security; on is a max-age of 60 days, retire makes browsers forget it. They refuse the site over plain HTTP for ' +
       'all that time, and let nobody click past a certificate error.',
   )
 

@@ -13,7 +13,7 @@ import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect
 import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
 import { covers, type Router } from './router.ts'
-import type { EdgeSnapshot, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type { EdgeSnapshot, HstsChange, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 
@@ -61,6 +61,14 @@ export class Dispatch {
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
     this.#requestIds = new RequestIds(options.randomBytes)
+  }
+
+  /** Requests that come from now on are answered so. */
+  changeHsts(changes: readonly HstsChange[]): void {
+    for (const { site: name, field } of changes) {
+      const site = this.#router.site(name)
+      if (site?.name === name) site.hsts = field
+    }
   }
 
   handle(exchange: Exchange): void {

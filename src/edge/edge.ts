@@ -19,7 +19,7 @@ import { Http01Answers } from './middleware/http-01.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import { Router } from './router.ts'
-import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot } from './snapshot.ts'
+import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
@@ -53,6 +53,7 @@ export class Edge {
   readonly #sweep = new Sweep()
   readonly #counters = new Counters()
   readonly #connections: UpstreamConnections
+  readonly #dispatch: Dispatch
   readonly #listening: Server[] = []
   readonly #admission: Admission
   readonly #memory = new MemoryWatch()
@@ -70,7 +71,7 @@ export class Edge {
     })
     const date = new HttpDate(clock)
     const router = new Router(snapshot.sites)
-    const dispatch = new Dispatch({
+    this.#dispatch = new Dispatch({
       snapshot,
       router,
       http01: this.#http01,
@@ -79,7 +80,7 @@ export class Edge {
       randomBytes,
       recorder,
     })
-    const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
+    const onExchange = (exchange: Exchange): void => this.#dispatch.handle(exchange)
     const onRefusal: Http1ServerOptions['onRefusal'] = ({ code, message, status }, client, request) => {
       const { address } = client
       log.debug('request-refused', `A request of ${address} ${message}.`, { client: address, rule: code, status })
@@ -135,6 +136,10 @@ export class Edge {
   /** Takes over which certificates there are, and what names without one are told to wait for. */
   changeCertificates(change: CertificateChange): void {
     this.#tls.change(change)
+  }
+
+  changeHsts(changes: readonly HstsChange[]): void {
+    this.#dispatch.changeHsts(changes)
   }
 
   /** What has been counted since the start. */

@@ -70,8 +70,8 @@ export type SiteSnapshot = {
   readonly action: SiteAction
   /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */
   readonly redirectToHttps: boolean
-  /** The whole value of Strict-Transport-Security (RFC 6797 §6.1), sent over TLS only. */
-  readonly hsts: string | undefined
+  /** The whole value of Strict-Transport-Security (RFC 6797 §6.1), sent over TLS only. It changes while it serves. */
+  hsts: string | undefined
   /** Bytes that the content of a request may have; undefined for any number. */
   readonly maxBodyBytes: number | undefined
   /** Upstreams are sent Forwarded (RFC 7239). */
@@ -79,6 +79,9 @@ export type SiteSnapshot = {
   /** Via is sent both ways (RFC 9110 §7.6.3). */
   readonly via: boolean
 }
+
+/** What a site, by the first of its names, sends from now on as Strict-Transport-Security. */
+export type HstsChange = { readonly site: string; readonly field: string }
 
 export type SiteAction =
   | { readonly type: 'proxy'; readonly upstream: UpstreamSnapshot }

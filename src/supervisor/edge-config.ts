@@ -1,4 +1,4 @@
-import type { Config, HstsPolicy, Site } from '../config/config.ts'
+import type { Config, Site } from '../config/config.ts'
 import type { ListenAddress } from '../config/listen-address.ts'
 import type { EdgeSnapshot, OnDemandSnapshot, SiteSnapshot } from '../edge/snapshot.ts'
 
@@ -22,23 +22,10 @@ function onDemandSnapshot({ onDemand }: Partial<Site> = {}): OnDemandSnapshot | 
   return { allow: ask === undefined ? allow : undefined, waitMs, waiting }
 }
 
-/** What a site means for it. */
-export function siteSnapshot({
-  name,
-  names,
-  action,
-  redirectToHttps,
-  hsts,
-  maxBodyBytes,
-  forwarded,
-  via,
-}: Site): SiteSnapshot {
-  return { name, names, action, redirectToHttps, hsts: hsts && formatHsts(hsts), maxBodyBytes, forwarded, via }
-}
-
-/** RFC 6797 §6.1; `preload` is what browsers' lists ask for. */
-function formatHsts({ maxAgeSeconds, includeSubdomains, preload }: HstsPolicy): string {
-  return `max-age=${maxAgeSeconds}${includeSubdomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`
+/** What a site means for it, and its Strict-Transport-Security now. */
+export function siteSnapshot(site: Site, hsts: string | undefined): SiteSnapshot {
+  const { name, names, action, redirectToHttps, maxBodyBytes, forwarded, via } = site
+  return { name, names, action, redirectToHttps, hsts, maxBodyBytes, forwarded, via }
 }
 
 /** The first port among these addresses; undefined if there is none of ours. */

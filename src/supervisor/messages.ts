@@ -5,6 +5,7 @@ import type {
   CertificateMaterial,
   ChallengeSnapshot,
   EdgeSnapshot,
+  HstsChange,
   NameAnswer,
   SiteSnapshot,
 } from '../edge/snapshot.ts'
@@ -34,6 +35,7 @@ export type ToWorker =
   | { readonly type: 'certificates'; readonly change: CertificateChange }
   /** The answer to `material-wanted`: undefined for a certificate that is not served any more. */
   | { readonly type: 'material'; readonly certificate: string; readonly material: CertificateMaterial | undefined }
+  | { readonly type: 'hsts'; readonly changes: readonly HstsChange[] }
   /** The answer to `name-wanted`. Where it is `served`, the certificates have been told of before. */
   | { readonly type: 'name-answer'; readonly name: string; readonly answer: NameAnswer }
   | { readonly type: 'ticket-secrets'; readonly secrets: TicketSecrets }

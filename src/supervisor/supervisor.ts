@@ -13,6 +13,7 @@ import type { CertificatesState } from '../certificates/state.ts'
 import type { Config } from '../config/config.ts'
 import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
 import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
+import { HstsKeeper } from '../hsts/keeper.ts'
 import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import { openFileStorage } from '../storage/file.ts'
@@ -86,7 +87,8 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const board = new CertificateBoard()
   const tickets = new TicketRotation(clock, randomBytes)
   let onDemand: OnDemand | undefined
-  const pool = createPool(options, sockets, { board, tickets, onDemand: () => onDemand })
+  const hsts = await HstsKeeper.open({ sites: config.sites, storage, clock, log })
+  const pool = createPool(options, sockets, { board, tickets, hsts, onDemand: () => onDemand })
   const want = siteCertificates(config)
   const issuers = createIssuers(config, internal, { storage, publisher: pool, clock, random, log })
   let current: (() => CertificatesState) | undefined
@@ -132,6 +134,11 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   // While the workers get ready, so that it takes no time.
   collectGarbage()
   await started
+  hsts.start(
+    () => certificates.report(),
+    (changes) => pool.changeHsts(changes),
+  )
+  taken.defer(() => hsts.stop())
   await serveMetrics(config, { pool, certificates, onDemand }, taken)
   announce(config, log)
   announceWaiting(certificates.state, log)
@@ -157,6 +164,7 @@ async function bindAll(
 type Parts = {
   readonly board: CertificateBoard
   readonly tickets: TicketRotation
+  readonly hsts: HstsKeeper
   readonly onDemand: () => OnDemand | undefined
 }
 
@@ -188,7 +196,7 @@ function atRest(
 function createPool(
   options: SupervisorOptions,
   sockets: readonly ListeningSocket[],
-  { board, tickets, onDemand }: Parts,
+  { board, tickets, hsts, onDemand }: Parts,
 ): WorkerPool {
   const { config, log, clock, logFormat, program } = options
   const snapshot = edgeSnapshot(config)
@@ -202,7 +210,8 @@ function createPool(
     count: config.workers === 'auto' ? availableParallelism() : config.workers,
     spawn: () => spawnWorker(program, fds),
     startMessages: function* (challenges) {
-      for (const part of inParts(config.sites)) yield { type: 'sites', sites: part.map(siteSnapshot) }
+      const snapshotOf = (site: Config['sites'][number]) => siteSnapshot(site, hsts.field(site.name))
+      for (const part of inParts(config.sites)) yield { type: 'sites', sites: part.map(snapshotOf) }
       yield {
         type: 'start',
         listeners,

@@ -1,12 +1,18 @@
 import type { ChallengeAnswer, ChallengePublisher } from '../challenges/challenge.ts'
 import { addCounters, type CounterReport, NO_COUNTS } from '../edge/counters.ts'
-import type { CertificateChange, CertificateMaterial, ChallengeSnapshot, NameAnswer } from '../edge/snapshot.ts'
+import type {
+  CertificateChange,
+  CertificateMaterial,
+  ChallengeSnapshot,
+  HstsChange,
+  NameAnswer,
+} from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { changeInParts } from './message-parts.ts'
+import { changeInParts, inParts } from './message-parts.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 
 /** Service managers send a signal to all processes of a program: then the supervisor hears of it, too, and nobody is replaced. */
@@ -103,6 +109,12 @@ export class WorkerPool implements ChallengePublisher {
   changeCertificates(change: CertificateChange): void {
     for (const part of changeInParts(change))
       for (const worker of this.#workers) worker.send({ type: 'certificates', change: part })
+  }
+
+  /** Tells all workers what sites send as Strict-Transport-Security from now on. */
+  changeHsts(changes: readonly HstsChange[]): void {
+    for (const part of inParts(changes))
+      for (const worker of this.#workers) worker.send({ type: 'hsts', changes: part })
   }
 
   /** Tells all workers which secrets session tickets are now issued and taken with. */

@@ -105,6 +105,8 @@ class RunningWorker {
         this.#wanted.get(message.certificate)?.resolve(message.material)
         this.#wanted.delete(message.certificate)
         return
+      case 'hsts':
+        return this.#edge.changeHsts(message.changes)
       case 'name-answer':
         this.#namesAsked.get(message.name)?.resolve(message.answer)
         this.#namesAsked.delete(message.name)

@@ -31,7 +31,7 @@ test('the schema names its draft and has a title, and every key has a descriptio
 
 test('the schema knows nothing of keys that are not supported yet', () => {
   const text = formatJsonSchema()
-  for (const key of ['concurrent', 'dns', 'admin', 'notify', 'routes', 'respond', 'ramp'])
+  for (const key of ['concurrent', 'dns', 'admin', 'notify', 'routes', 'respond'])
     assert.doesNotMatch(text, new RegExp(`"${key}"`))
 })
 
@@ -49,6 +49,7 @@ test('an editor accepts every form of a value, and variables in its place', () =
     'timeouts: { drain: 500ms }',
     'sites: { a.example: { upstream: "unix:/x", hsts: on, redirect: off } }',
     'sites: { a.example: { redirectTo: "https://b.example", hsts: { maxAge: 60d } } }',
+    'sites: { a.example: { upstream: "http://h", hsts: { ramp: on } }, b.example: { upstream: "http://h", hsts: retire } }',
     'defaults: { issuer: internal, certificate: { keys: rsa-2048 } }',
     'sites: { "*": { upstream: "unix:/x", onDemand: { ask: "http://h/may-i", perHour: { names: 5 } } } }',
     `log: { level: "\${LEVEL}", access: "\${ACCESS}" }`,
@@ -68,7 +69,7 @@ test('an editor warns of unknown keys and values', () => {
     'timeouts: { drain: 10 s }',
     'sites: { a.example: localhost:3000 }',
     'sites: { a.example: { upsteam: "http://h" } }',
-    'sites: { a.example: { upstream: "http://h", hsts: retire } }',
+    'sites: { a.example: { upstream: "http://h", hsts: retired } }',
     'defaults: { certificate: { keys: [rsa2048] } }',
     'log: { level: inf }',
   ]

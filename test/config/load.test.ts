@@ -383,17 +383,19 @@ test('the fallback is one of the names, also an alias', async () => {
 })
 
 test('HSTS is on for 60 days unless said otherwise (RFC 6797 §6.1), off by default', async () => {
-  const off = { maxAgeSeconds: 5_184_000, includeSubdomains: false, preload: false }
+  const off = { mode: 'on', maxAgeSeconds: 5_184_000, includeSubdomains: false, preload: false }
   const forms: [string, object | undefined][] = [
     ['on', off],
     ['true', off],
     ['off', undefined],
     ['false', undefined],
     ['{}', off],
+    ['{ ramp: true }', { ...off, mode: 'ramp' }],
+    ['retire', { ...off, mode: 'retire', maxAgeSeconds: 0 }],
     ['{ maxAge: 5m }', { ...off, maxAgeSeconds: 300 }],
     [
       '{ maxAge: 730d, includeSubdomains: true, preload: on }',
-      { maxAgeSeconds: 63_072_000, includeSubdomains: true, preload: true },
+      { mode: 'on', maxAgeSeconds: 63_072_000, includeSubdomains: true, preload: true },
     ],
   ]
   for (const [written, policy] of forms)
@@ -424,6 +426,23 @@ sites:
       'will refuse the site if HTTPS ever goes away, and nobody can click past a certificate error; use it only if HTTPS is there to stay',
     'castellan.yaml:8:5: sites."c.example".hsts: HSTS is on, with a max-age of 36h (129600 s); for 36h after each visit browsers ' +
       'will refuse the site if HTTPS ever goes away, and nobody can click past a certificate error; use it only if HTTPS is there to stay',
+  ])
+})
+
+test('a ramp and a retirement of HSTS warn too', async () => {
+  const outcome = await load({
+    'castellan.yaml': `sites:
+  a.example: { upstream: http://h, hsts: { ramp: on } }
+  b.example: { upstream: http://h, hsts: retire }
+`,
+  })
+  assert.deepEqual('lines' in outcome && outcome.lines, [
+    'castellan.yaml:2:36: sites."a.example".hsts: HSTS is on a ramp to a max-age of 60d (5184000 s); for 60d after each ' +
+      'visit browsers will refuse the site if HTTPS ever goes away, and nobody can click past a certificate error; use ' +
+      'it only if HTTPS is there to stay',
+    'castellan.yaml:3:42: sites."b.example".hsts: HSTS is being retired; browsers that have seen it refuse the site ' +
+      'without HTTPS until they come again or its max-age is over: leave HTTPS up until "castellan certs show" says that ' +
+      'it is safe',
   ])
 })
 

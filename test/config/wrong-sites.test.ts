@@ -7,7 +7,7 @@ const SITE_FORMS = "allowed: the app's URL, such as http://localhost:3000, or a 
 const UPSTREAM = 'allowed: http://host:port, https://host:port, unix:/path; for HTTP/2 h2://host:port, h2c://host:port'
 const REDIRECT = 'allowed: scheme and host, such as "https://www.example.com"'
 const NAME = 'write the name only, such as "www.example.com", "*.example.com" or an IP address'
-const HSTS = 'allowed: on, off, or a mapping with maxAge, includeSubdomains, preload'
+const HSTS = 'allowed: on, off, retire, or a mapping with maxAge, includeSubdomains, preload, ramp'
 const PRELOAD = 'preload needs a maxAge of 365d or more and includeSubdomains: true (hstspreload.org)'
 const SOME_SITES = 'allowed: at least "sites:" with a name and the URL of its app'
 
@@ -137,14 +137,14 @@ const hsts: Case[] = [
     `4:11: sites."a.example".hsts: found "onn"; did you mean "on"? ${HSTS}`,
   ],
   [
-    'hsts retire, which is to come',
-    siteWith('hsts: retire'),
-    `4:11: sites."a.example".hsts: found "retire", which is not supported yet; ${HSTS}`,
+    'hsts that is retired by another word',
+    siteWith('hsts: retired'),
+    `4:11: sites."a.example".hsts: found "retired"; ${HSTS}`,
   ],
   [
-    'an hsts ramp, which is to come',
-    siteWith('hsts: { ramp: true }'),
-    '4:13: sites."a.example".hsts.ramp: not supported yet; remove it',
+    'an hsts ramp to preload for less than a year',
+    siteWith('hsts: { ramp: on, includeSubdomains: on, preload: on }'),
+    `4:55: sites."a.example".hsts.preload: found "on"; ${PRELOAD}`,
   ],
   [
     'preload without its requirements',

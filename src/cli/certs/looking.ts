@@ -15,6 +15,7 @@ import { escapeControls } from '../../telemetry/line-log.ts'
 export type Sight = {
   readonly isRunning: boolean
   readonly storageFolder: string
+  readonly config: Config
   readonly reports: readonly CertificateReport[]
   /** Of all of them; undefined where no name is issued on demand, or one is looked at. */
   readonly onDemand: OnDemandCounts | undefined
@@ -35,8 +36,8 @@ export async function look(configFile: string, name?: string): Promise<Sight> {
 export async function lookIn(config: Config, name?: string): Promise<Sight> {
   const storageFolder = config.storage.folder
   const told = await tell(storageFolder, name)
-  if (told !== undefined) return { isRunning: true, storageFolder, ...told }
-  return { isRunning: false, storageFolder, ...(await read(config, name)) }
+  if (told !== undefined) return { isRunning: true, storageFolder, config, ...told }
+  return { isRunning: false, storageFolder, config, ...(await read(config, name)) }
 }
 
 /** The beginning of a sentence. */

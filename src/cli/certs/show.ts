@@ -1,23 +1,38 @@
 import type { CertificateReport, HeldReport } from '../../certificates/report.ts'
 import { spokenTime } from '../../certificates/spoken-time.ts'
+import { recallHsts } from '../../hsts/keeper.ts'
+import { describeHsts } from '../../hsts/ramp.ts'
+import { FileReader } from '../../storage/file-reader.ts'
 import { systemClock } from '../../system/clock.ts'
 import { formatFacts } from '../table.ts'
 import type { CertsArguments } from './arguments.ts'
 import { printJson } from './json.ts'
-import { look } from './looking.ts'
+import { look, type Sight } from './looking.ts'
 import { leftOf, remarksOn, stepOf, stepTime } from './words.ts'
 
 /** `castellan certs show NAME`: all that is known of the certificates for a name, of each kind of key. */
 export async function show({ config, json, name }: CertsArguments): Promise<number> {
-  const { isRunning, reports } = await look(config, name)
-  if (json) printJson({ running: isRunning, certificates: reports })
-  else process.stdout.write(reports.map((report) => formatWhole(report, systemClock.now())).join('\n'))
+  const { isRunning, reports, ...sight } = await look(config, name)
+  const now = systemClock.now()
+  const hsts = await hstsOf(sight, now)
+  const certificates = reports.map((report) => ({ ...report, hsts: hsts(report.site) }))
+  if (json) printJson({ running: isRunning, certificates })
+  else process.stdout.write(certificates.map((each) => formatWhole(each, now, each.hsts)).join('\n'))
   return 0
 }
 
 type Fact = readonly [name: string, value: string]
 
-export function formatWhole(report: CertificateReport, now: number): string {
+/** How it stands with the HSTS of a site, in words: what the program that runs has written down. */
+async function hstsOf({ config, storageFolder }: Pick<Sight, 'config' | 'storageFolder'>, now: number) {
+  const memories = await recallHsts(new FileReader(storageFolder))
+  return (name: string): string | undefined => {
+    const policy = config.sites.find((site) => site.name === name)?.hsts
+    return policy && describeHsts(policy, memories?.get(name), now)
+  }
+}
+
+export function formatWhole(report: CertificateReport, now: number, hsts?: string): string {
   const { id, site, names, keyKind, issuers, held } = report
   return formatFacts([
     ['certificate', id],
@@ -28,6 +43,7 @@ export function formatWhole(report: CertificateReport, now: number): string {
     ...(held === undefined ? [['good until', 'none yet'] as const] : heldFacts(held, now)),
     ...nextFacts(report, now),
     ...suggestionFacts(report),
+    ...(hsts === undefined ? [] : [['HSTS', hsts] as const]),
     ...remarksOn(report).map((remark) => ['note', remark] as const),
   ])
 }
