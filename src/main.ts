@@ -12,6 +12,7 @@ const commands = new Map<string, Command>([
   ['validate', async (args) => (await import('./cli/validate.ts')).validate(args)],
   ['certs', async (args) => (await import('./cli/certs.ts')).certs(args)],
   ['limits', async (args) => (await import('./cli/limits.ts')).limits(args)],
+  ['audit', async (args) => (await import('./cli/audit.ts')).auditInstallation(args)],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
   ['help', help],
   ['--help', help],

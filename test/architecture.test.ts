@@ -92,6 +92,8 @@ const CONTROL_PLANE = [
   'preflight',
   'doctor',
   'hsts',
+  'audit',
+  'drill',
   'storage',
   'admin',
 ]

@@ -4,6 +4,28 @@ import { describeError } from '../errors.ts'
 /** Looked for in the working folder unless an argument names another. */
 export const DEFAULT_CONFIG = 'castellan.yaml'
 
+/** What a command that takes nothing but --config and --json was given; undefined if that is wrong, which has been said. */
+export function optionsOnly(
+  command: string,
+  args: readonly string[],
+): { readonly config: string; readonly json: boolean } | undefined {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
+        json: { type: 'boolean', default: false },
+      },
+    })
+    return values
+  } catch (error) {
+    // What follows explains the parser rather than the mistake.
+    const [mistake] = describeError(error).split('. ')
+    process.stderr.write(`castellan: ${mistake}; usage: castellan ${command} [--config FILE] [--json]\n`)
+  }
+  return undefined
+}
+
 /**
  * The config file that a command is to use: its only argument, or `--config FILE`. undefined if the arguments are wrong,
  * which has then been said.

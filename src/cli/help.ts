@@ -13,6 +13,8 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan limits              what the rate limits of the CAs leave, and when more comes
   castellan doctor [NAME…]      look at all that must be well for certificates: ports, clock, storage,
                                 CAs, names, CAA, what is served; and say what to do
+  castellan audit               the recommendations of Let's Encrypt's Integration Guide, whether each is
+                                kept here, and the evidence
   castellan version             print the version
   castellan help                print this
 
@@ -21,8 +23,8 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
   sites:
     example.com: http://localhost:3000
 
-"certs", "doctor" and "limits" ask the program that runs, and where none does they read the storage. They take
---config FILE and, for programs that read it, --json.
+"certs", "doctor", "audit" and "limits" ask the program that runs, and where none does they read the
+storage. They take --config FILE and, for programs that read it, --json.
 
 A public CA wants its terms accepted (acceptTerms: true). config.example.yaml shows every key.
 

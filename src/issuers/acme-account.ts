@@ -1,3 +1,4 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type Account, findAccount, newAccount, type Registration, updateContact } from '../acme/account.ts'
 import { AcmeError } from '../acme/acme-error.ts'
 import type { AcmeClient } from '../acme/client.ts'
@@ -161,15 +162,19 @@ export class AcmeAccounts {
   }
 }
 
-/** The URL of an account that is stored for this directory, if the CA has given one. Changes nothing. Throws StorageError. */
-export async function readAccountUrl(
+/**
+ * An account that is stored for this directory; without URL if the CA has given none yet. Changes nothing. Throws
+ * StorageError.
+ */
+export async function readAccount(
   storage: StorageReader,
   place: string,
   directory: string,
-): Promise<string | undefined> {
+): Promise<{ readonly url: string | undefined; readonly publicKey: KeyObject } | undefined> {
   const value = await storage.get(place)
   const stored = value && (await parseRecord(value))
-  return stored?.directory === directory ? stored.url : undefined
+  if (stored?.directory !== directory) return undefined
+  return { url: stored.url, publicKey: createPublicKey(stored.key.privateKey) }
 }
 
 /** Undefined if anything about it is not as it was written. */

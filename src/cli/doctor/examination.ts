@@ -17,7 +17,7 @@ import { MomentaryFrontend } from '../../doctor/momentary-frontend.ts'
 import { examineName, type NameIssuer, type NameOptions } from '../../doctor/names.ts'
 import { createHandshake, type Expected, examineServed } from '../../doctor/served.ts'
 import { CastellanError } from '../../errors.ts'
-import { readAccountUrl } from '../../issuers/acme-account.ts'
+import { readAccount } from '../../issuers/acme-account.ts'
 import { accountPlace } from '../../issuers/acme-config.ts'
 import { createKnocking } from '../../preflight/knocking.ts'
 import { createNameResolver } from '../../preflight/name-resolver.ts'
@@ -116,9 +116,9 @@ class Issuers {
       acme.map(async (issuer) => {
         const { directory } = await this.#ask(issuer.name)
         const place = accountPlace({ ...issuer, ...this.#common }, site.name)
-        const accountUrl = await readAccountUrl(new FileReader(storage.folder), place, issuer.directory)
+        const account = await readAccount(new FileReader(storage.folder), place, issuer.directory)
         const { name: called, challenges } = issuer
-        return { issuer: called, directory, accountUrl, challenges, isPublic: isPublic(issuer) }
+        return { issuer: called, directory, accountUrl: account?.url, challenges, isPublic: isPublic(issuer) }
       }),
     )
   }
