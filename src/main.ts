@@ -13,6 +13,7 @@ const commands = new Map<string, Command>([
   ['certs', async (args) => (await import('./cli/certs.ts')).certs(args)],
   ['limits', async (args) => (await import('./cli/limits.ts')).limits(args)],
   ['audit', async (args) => (await import('./cli/audit.ts')).auditInstallation(args)],
+  ['drill', async (args) => (await import('./cli/drill.ts')).drill(args)],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
   ['help', help],
   ['--help', help],

@@ -85,7 +85,8 @@ export function latestTryAt(now: number): number {
   return now + MAX_WAIT_MS
 }
 
-function waitAfter(failures: number, random: Random): number {
+/** Of the guide's ladder, in ms: after so many failures. */
+export function waitAfter(failures: number, random: Random): number {
   const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
   return jittered(step, JITTER, random)
 }

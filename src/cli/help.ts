@@ -15,6 +15,8 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
                                 CAs, names, CAA, what is served; and say what to do
   castellan audit               the recommendations of Let's Encrypt's Integration Guide, whether each is
                                 kept here, and the evidence
+  castellan drill --ca-down 10d which names would be without a good certificate, had their CA an outage
+                                from now on; nothing is changed
   castellan version             print the version
   castellan help                print this
 

@@ -28,7 +28,8 @@ export async function gatherFacts(file: string, clock: Clock): Promise<AuditFact
   return {
     now: clock.now(),
     isRunning,
-    sites: config.sites.map(auditedSite),
+    // What is issued on demand is nobody's until a client comes.
+    sites: config.sites.filter(({ onDemand }) => onDemand === undefined).map(auditedSite),
     listen: config.listen,
     acceptTerms: config.acceptTerms,
     logLevel: config.log.level,

@@ -15,6 +15,10 @@ const TIMES: ReadonlySet<string> = new Set([
   'start',
   'end',
   'moreAt',
+  'from',
+  'to',
+  'goodUntil',
+  'renewedAt',
 ])
 
 /** One line of JSON for programs: times as ISO 8601, and null for `at once`. */

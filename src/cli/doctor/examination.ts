@@ -75,7 +75,8 @@ export async function examine(
 
 /** Throws CastellanError `name-unknown`. */
 function chooseNames({ sites }: Config, names: readonly string[]): readonly string[] {
-  const all = sites.flatMap((site) => site.names)
+  // The site for all others has no name that could lead anywhere.
+  const all = sites.filter(({ onDemand }) => onDemand === undefined).flatMap((site) => site.names)
   for (const name of names) {
     if (all.includes(name)) continue
     const hint = didYouMean(name, all) ?? '"castellan certs list" shows those that are.'
