@@ -24,7 +24,10 @@ export async function examineAuthority(
     const began = clock.now()
     const response = await transport.send({ method: 'GET', url, headers: { Accept: 'application/json' } }, signal)
     const now = clock.now()
-    const directory = parseDirectory(AcmeResponse.accept(response, 'its directory', now).json(), url)
+    const directory = parseDirectory(
+      AcmeResponse.accept(response, { what: 'its directory', isGeneral: true }, now).json(),
+      url,
+    )
     const seen = `${url} answered in ${now - began} ms`
     return {
       directory,
