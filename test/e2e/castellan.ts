@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -21,11 +21,21 @@ export async function freePort(): Promise<number> {
   return port!
 }
 
-/** Ports that were free a moment ago, all at once: one that was let go may be the next that the system gives. */
+/** What was given out: a port that was let go may be the next that the system gives. */
+const given = new Set<number>()
+
+/** Ports that were free a moment ago, and that no other caller here has got. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  for (const server of servers) await new Promise<void>((resolve) => server.listen(0, resolve))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  const servers: Server[] = []
+  const ports: number[] = []
+  while (ports.length < count) {
+    const server = createServer()
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, resolve))
+    const { port } = server.address() as { port: number }
+    if (!given.has(port)) ports.push(port)
+    given.add(port)
+  }
   for (const server of servers) await new Promise((resolve) => server.close(resolve))
   return ports
 }
