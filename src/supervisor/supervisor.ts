@@ -6,10 +6,12 @@ import type { Metric } from '../admin/metrics-text.ts'
 import { openControlSocket } from '../admin/server.ts'
 import { byHand } from '../certificates/on-demand/by-hand.ts'
 import type { OnDemand } from '../certificates/on-demand/on-demand.ts'
+import { Parked, type ParkedOptions } from '../certificates/parked.ts'
 import { VAST } from '../certificates/place.ts'
 import { type Certificates, startCertificates } from '../certificates/renewal.ts'
 import { createResponderClient } from '../certificates/responder.ts'
 import type { CertificatesState } from '../certificates/state.ts'
+import type { WantedCertificate } from '../certificates/wanted.ts'
 import type { Config } from '../config/config.ts'
 import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
 import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
@@ -139,6 +141,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
     (changes) => pool.changeHsts(changes),
   )
   taken.defer(() => hsts.stop())
+  keepParked(want.wanted, { certificates, storage, clock, log }, taken)
   await serveMetrics(config, { pool, certificates, onDemand }, taken)
   announce(config, log)
   announceWaiting(certificates.state, log)
@@ -253,6 +256,28 @@ function announce({ sites, listen }: Config, log: Log): void {
   const last = [...more, ...others].join(' and ')
   const all = [origins.join(', '), last].filter((part) => part !== '').join(' and ')
   log.info('serving', `Serving ${all}.`)
+}
+
+/** What is served has an id that ends in its fingerprint. */
+function keepParked(
+  wanted: readonly WantedCertificate[],
+  {
+    certificates,
+    ...options
+  }: { readonly certificates: Certificates } & Pick<ParkedOptions, 'storage' | 'clock' | 'log'>,
+  taken: AsyncDisposableStack,
+): void {
+  const stopping = new AbortController()
+  const parked = new Parked({
+    ...options,
+    wanted: new Set(wanted.map(({ id }) => id)),
+    inUse: () => new Set(certificates.state.held.map(({ id }) => id.slice(id.lastIndexOf(':') + 1))),
+  })
+  const running = parked.run(stopping.signal)
+  taken.defer(() => {
+    stopping.abort()
+    return running
+  })
 }
 
 type Measured = {
