@@ -1,3 +1,4 @@
+import type { Balance } from '../certificates/ledger/order-facts.ts'
 import type { CertificateReport } from '../certificates/report.ts'
 import type { Config, Site } from '../config/config.ts'
 
@@ -12,6 +13,8 @@ export type AuditFacts = {
   readonly certificates: readonly AuditedCertificate[]
   readonly accounts: readonly AuditedAccount[]
   readonly storage: AuditedStorage
+  /** What is left of the rate limits of CAs, of all of which something was spent. */
+  readonly balances: readonly Balance[]
 }
 
 export type AuditedSite = Pick<Site, 'name' | 'redirectToHttps' | 'hsts' | 'keys' | 'grouping'> & {

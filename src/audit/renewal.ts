@@ -1,3 +1,4 @@
+import { countedAs } from '../certificates/ledger/limits.ts'
 import type { CertificateReport } from '../certificates/report.ts'
 import { spokenDuration, spokenTime } from '../certificates/spoken-time.ts'
 import type { AuditFacts } from './facts.ts'
@@ -74,6 +75,16 @@ export const renewalRecommendations: readonly Recommendation[] = [
       const most = Math.max(...[...Map.groupBy(times, (minute) => minute).values()].map((group) => group.length))
       const evidence = `${most} of ${times.length} renewals in the fullest minute`
       return most > Math.max(2, times.length * MOST_AT_ONCE) ? fail(evidence) : pass(evidence)
+    },
+  },
+  {
+    id: 'rate-limits',
+    text: 'What a CA allows is counted ahead of its refusal, and not used up.',
+    judge: ({ balances }) => {
+      if (balances.length === 0) return notApplicable('nothing was spent of any rate limit')
+      const spent = balances.filter(({ left }) => left <= 0)
+      const subjects = spent.map(({ kind, subject }) => countedAs[kind](subject))
+      return noneOf(subjects, 'none left', `${counted(balances.length, 'limit')}, something is left of each`)
     },
   },
   {

@@ -24,14 +24,25 @@ export async function limits(args: readonly string[]): Promise<number> {
   }
   try {
     const { config } = await loadConfig({ file: given.config, env: process.env })
-    const told = await tell(config.storage.folder)
-    const balances = told ?? (await readBalances(config))
-    if (given.json) printJson({ running: told !== undefined, limits: balances.map((each) => named(each, config)) })
+    const { isRunning, balances } = await lookAtLimits(config)
+    if (!isRunning) process.stderr.write(`${noneRuns(config.storage.folder)}: this is what the storage holds.\n`)
+    if (given.json) printJson({ running: isRunning, limits: balances.map((each) => named(each, config)) })
     else process.stdout.write(formatLimits(balances, config))
     return 0
   } catch (error) {
     return tellFailure(error)
   }
+}
+
+/** What is left of each limit: as the program that runs knows it, else as it is stored. Throws CastellanError. */
+export async function lookAtLimits(
+  config: Config,
+): Promise<{ readonly isRunning: boolean; readonly balances: readonly Balance[] }> {
+  const told = await tell(config.storage.folder)
+  if (told !== undefined) return { isRunning: true, balances: told }
+  const now = systemClock.now()
+  const ledger = await recallLimits(new FileReader(config.storage.folder), now, limitsOf(config))
+  return { isRunning: false, balances: ledger.balances(now) }
 }
 
 async function tell(folder: string): Promise<Balance[] | undefined> {
@@ -40,13 +51,6 @@ async function tell(folder: string): Promise<Balance[] | undefined> {
   const balances: Balance[] = []
   for await (const reply of replies) if (reply.type === 'limit') balances.push(reply.balance)
   return balances
-}
-
-async function readBalances(config: Config): Promise<Balance[]> {
-  const { folder } = config.storage
-  process.stderr.write(`${noneRuns(folder)}: this is what the storage holds.\n`)
-  const now = systemClock.now()
-  return (await recallLimits(new FileReader(folder), now, limitsOf(config))).balances(now)
 }
 
 /** The fewest first. */

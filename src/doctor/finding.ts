@@ -12,6 +12,7 @@ export type Finding = {
     | 'port 80'
     | 'certificate'
     | 'served'
+    | 'limits'
   /** Which of them: a name, an address, an issuer. */
   readonly subject: string
   /** `warn`: it may be well all the same, or is not well yet. */

@@ -19,6 +19,11 @@ export class MomentaryFrontend implements ChallengePublisher, AsyncDisposable {
   readonly #bound: Bound[] = []
   readonly #answers = new Map<string, string>()
 
+  /** Those that it has. */
+  get ports(): number[] {
+    return this.#bound.map(({ server }) => (server.address() as { port: number }).port)
+  }
+
   get answersHttp(): boolean {
     return this.#bound.some(({ protocol }) => protocol === 'http')
   }

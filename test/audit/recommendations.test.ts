@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditedCertificate, AuditedSite, AuditFacts } from '../../src/audit/facts.ts'
 import { audit, recommendations } from '../../src/audit/recommendations.ts'
+import type { Balance } from '../../src/certificates/ledger/order-facts.ts'
 import type { CertificateReport } from '../../src/certificates/report.ts'
 import { formatAudit } from '../../src/cli/audit.ts'
 
@@ -35,6 +36,18 @@ function certificate(
   }
 }
 
+/** Of the orders of one account. */
+function balance(left: number): Balance {
+  return {
+    authority: 'https://ca.test/directory',
+    kind: 'orders',
+    subject: 'account',
+    limit: undefined,
+    left,
+    moreAt: NOW,
+  }
+}
+
 /** An installation that keeps all of it. */
 const model: AuditFacts = {
   now: NOW,
@@ -46,6 +59,7 @@ const model: AuditFacts = {
   certificates: [certificate()],
   accounts: [{ issuer: 'letsencrypt', url: 'https://ca.test/account/1', keyDigest: 'b' }],
   storage: { folder: '/data', exists: true, mode: 0o700, volatile: undefined },
+  balances: [balance(3)],
 }
 
 /** Each recommendation fails for this, and for this alone. */
@@ -76,6 +90,7 @@ const failures: Record<string, Partial<AuditFacts>> = {
   },
   ari: { certificates: [certificate({}, { renewalInfoAskAt: NOW - DAY / 8 })] },
   spread: { certificates: Array.from({ length: 20 }, () => certificate()) },
+  'rate-limits': { balances: [balance(3), balance(0)] },
   retries: { certificates: [certificate({ attempts: { failures: 3, lastAt: NOW, nextAt: NOW + 60_000 } })] },
 }
 

@@ -16,6 +16,7 @@ import { FileReader } from '../../storage/file-reader.ts'
 import type { StorageReader } from '../../storage/storage.ts'
 import type { Clock } from '../../system/clock.ts'
 import { lookIn } from '../certs/looking.ts'
+import { lookAtLimits } from '../limits.ts'
 
 /** From the config, the storage and the program that runs, if one does. Throws CastellanError. */
 export async function gatherFacts(file: string, clock: Clock): Promise<AuditFacts> {
@@ -36,6 +37,7 @@ export async function gatherFacts(file: string, clock: Clock): Promise<AuditFact
     certificates,
     accounts: await auditedAccounts(config, storage),
     storage: await auditedStorage(config.storage.folder),
+    balances: (await lookAtLimits(config)).balances,
   }
 }
 

@@ -12,6 +12,7 @@ import { didYouMean } from '../../config/suggestion.ts'
 import { examineAuthority } from '../../doctor/authorities.ts'
 import { examineCertificate } from '../../doctor/certificates.ts'
 import type { Finding } from '../../doctor/finding.ts'
+import { examineLimits } from '../../doctor/limits.ts'
 import { doorOf, examineListener, examineStorage, interfaceAddresses } from '../../doctor/machine.ts'
 import { MomentaryFrontend } from '../../doctor/momentary-frontend.ts'
 import { examineName, type NameIssuer, type NameOptions } from '../../doctor/names.ts'
@@ -27,6 +28,7 @@ import { formatListenAddress } from '../../supervisor/edge-config.ts'
 import { isPublic } from '../../supervisor/issuers.ts'
 import type { Clock } from '../../system/clock.ts'
 import { lookIn } from '../certs/looking.ts'
+import { lookAtLimits } from '../limits.ts'
 
 export type Examined = { readonly isRunning: boolean; readonly findings: readonly Finding[] }
 
@@ -66,6 +68,7 @@ export async function examine(
       await examineStorage(config.storage.folder),
       ...ports,
       ...(await issuers.findings()),
+      ...examineLimits((await lookAtLimits(config)).balances),
       ...aboutNames.flat(),
       ...meant.map((report) => examineCertificate(report, clock.now())),
       ...(isRunning ? await examineAllServed(config, expectedOf(meant, chosen), clock) : []),
