@@ -43,7 +43,8 @@ function fateOf({ goodUntil, failures, renewedAt, without }: Fate, { from, to }:
 
 function summary(fates: readonly Fate[], { from }: Outage, ownSites: number): string[] {
   const hurt = fates.filter((fate) => !isWell(fate))
-  const bare = fates.filter(({ goodUntil }) => goodUntil === undefined || goodUntil <= from)
+  // What a CA that is up would give at once is not missed.
+  const bare = hurt.filter(({ without }) => without!.from === from)
   const own =
     ownSites === 0
       ? []
