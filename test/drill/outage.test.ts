@@ -107,3 +107,13 @@ test('the table has what ends first on top, and the sum below', () => {
   assert.match(bare, /has none, and a new one comes at/)
   assert.match(bare, /has nothing good for 1 of 1 certificates\.\n$/)
 })
+
+test('what a CA that is up would give at once is not missed by a start', () => {
+  const outage: Outage = { from: NOW, to: NOW + 10 * DAY, isDown: (issuer) => issuer === 'ca' }
+  const saved = fateOf(undefined, 10, { issuers: ['second'] })
+  assert.equal(saved.without, undefined)
+  assert.match(
+    formatDrill([saved], outage, 0),
+    /renewed at \S+ \S+ by a CA that is\s+up[\s\S]*serves all of its names from the storage/,
+  )
+})

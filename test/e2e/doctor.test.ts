@@ -77,10 +77,11 @@ test('all is well with a program that runs and what its own CA gave', async (t) 
 })
 
 test('without a program the storage is looked at and the ports are tried; one in use is wrong', async (t) => {
-  const place = await makePlaceFor(t, `sites: { a.test: { ${REDIRECT} } }`)
+  const place = await makePlaceFor(t, `sites: { a.test: { ${REDIRECT}, hsts: on } }`)
   const free = await doctor(place)
   assert.equal(free.running, false)
   assert.equal(free.code, 0, 'what is not there yet is no fault')
+  assert.deepEqual(of(free, 'config'), ['warn castellan.yaml:4:59'])
   assert.deepEqual(of(free, 'certificate'), ['warn a.test (ecdsa-p256)', 'warn a.test (rsa-2048)'])
   const other = createServer().listen(place.httpPort, '127.0.0.1')
   t.after(() => other.close())

@@ -62,9 +62,7 @@ export async function examine(
   return {
     isRunning,
     findings: [
-      ...warnings.map(
-        (warning) => ({ check: 'config', subject: file, level: 'warn', seen: formatProblem(warning) }) as const,
-      ),
+      ...warnings.map((warning) => examineWarning(formatProblem(warning))),
       await examineStorage(config.storage.folder),
       ...ports,
       ...(await issuers.findings()),
@@ -86,6 +84,12 @@ function chooseNames({ sites }: Config, names: readonly string[]): readonly stri
     throw new CastellanError('name-unknown', `No site is called ${JSON.stringify(name)}; ${hint}`, { name })
   }
   return names.length === 0 ? all : names
+}
+
+/** As `castellan validate` has it: the place, and what deserves a second thought there. */
+function examineWarning(text: string): Finding {
+  const end = text.indexOf(': ')
+  return { check: 'config', subject: text.slice(0, end), level: 'warn', seen: text.slice(end + 2) }
 }
 
 function listeners({ listen }: Config) {
