@@ -199,6 +199,7 @@ test('in use it is renewed like any other, after the question whether it still m
   const { it, notAfter } = await usedUntilDue(t)
   assert.equal(it.ca.requests.length, 2)
   assert.deepEqual(it.asked.slice(1), [['a.test', undefined]])
+  await it.until(() => it.log.of('certificate-renewed').length === 1)
   await it.clock.advance(3 * HOUR)
   assert.ok((await readName(it.storage, 'a.test'))!.notAfter > notAfter)
 })
@@ -230,6 +231,7 @@ test('at rest it is renewed if somebody came lately, within a day of its time', 
   await it.clock.advance(before.dueAt - it.clock.now() - HOUR)
   assert.deepEqual([it.serving, it.ca.requests.length], [[], 1])
   await it.clock.advance(DAY + HOUR)
+  await it.until(() => it.log.of('certificate-renewed').length === 1)
   assert.equal(it.ca.requests.length, 2)
   await it.clock.advance(3 * HOUR)
   assert.deepEqual(it.serving, [])
@@ -246,7 +248,8 @@ test('nobody comes any more: it is not renewed, and archived when it has ended',
   assert.equal(it.ca.requests.length, 2)
   assert.equal((await it.storage.list('on-demand/certificates')).length, 2)
   assert.equal(await it.typeOf('b.test'), 'served')
-  await it.until(() => it.ca.requests.length === 3)
+  await it.until(() => it.log.of('certificate-renewed').length === 1)
+  assert.equal(it.ca.requests.length, 3)
   await it.clock.advance(3 * DAY)
   assert.deepEqual(
     it.log.of('on-demand-archived').map(({ facts }) => facts.name),
