@@ -54,11 +54,14 @@ export class AddedCertificates {
     for (const item of items) plan(item)
   }
 
-  /** What is stored stays. All of them stay if one is being ordered or is not stored yet; gives whether they have gone. */
+  /**
+   * What is stored stays. All of them stay if one is being ordered or waits for its turn, or is not stored yet; gives whether
+   * they have gone.
+   */
   letGo(ids: readonly string[]): boolean {
     const { inventory, staples, leave, onChange } = this.#options
     const items = ids.flatMap((id) => this.#items.get(id) ?? [])
-    if (items.some((item) => item.orderedSince !== undefined || item.saveAgainAt !== undefined)) return false
+    if (items.some(isOccupied)) return false
     for (const { wanted } of items) this.#items.delete(wanted.id)
     for (const item of items) leave(item)
     staples.letGo(items.flatMap(servedBy))
@@ -90,6 +93,11 @@ export class AddedCertificates {
   #at(item: Item): number {
     return timeOf(this.#options.inventory.stepFor(item, this.#options.now()))
   }
+}
+
+/** Somebody waits for it, or it would be lost. */
+function isOccupied({ orderedSince, wish, saveAgainAt }: Item): boolean {
+  return orderedSince !== undefined || wish !== undefined || saveAgainAt !== undefined
 }
 
 /** As it is shown to clients. */

@@ -37,14 +37,16 @@ export class Gate {
   /** Lets a name be looked into, for a client at this address, and counts it; or says what stands against that. */
   enter(name: string, address: string, isAsked: boolean): Closed | undefined {
     const now = this.#clock.now()
-    const ofAddress = limitOf(this.#byAddress, sourceOf(address), this.#limits.namesPerAddress)
+    // Clients on a Unix socket have no address, and are not all one.
+    const ofAddress =
+      address === '' ? undefined : limitOf(this.#byAddress, sourceOf(address), this.#limits.namesPerAddress)
     const closed =
       closedBy('namesPerAddress', ofAddress, now) ??
       closedBy('names', this.#names, now) ??
       closedBy('namesPerDomain', this.#ofDomain(name), now) ??
       (isAsked ? closedBy('questions', this.#questions, now) : undefined)
     if (closed !== undefined) return closed
-    ofAddress.take(now)
+    ofAddress?.take(now)
     if (isAsked) this.#questions.take(now)
     return undefined
   }
@@ -92,7 +94,7 @@ function limitOf(limits: LRUCache<string, HourlyLimit>, key: string, most: numbe
   return limit
 }
 
-function closedBy(by: Closed['by'], limit: HourlyLimit, now: number): Closed | undefined {
-  const forMs = limit.waitMs(now)
+function closedBy(by: Closed['by'], limit: HourlyLimit | undefined, now: number): Closed | undefined {
+  const forMs = limit?.waitMs(now) ?? 0
   return forMs > 0 ? { by, forMs } : undefined
 }

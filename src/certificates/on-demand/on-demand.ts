@@ -214,7 +214,8 @@ export class OnDemand {
     const message = `A client at ${address || 'a Unix socket'} is the first to come for ${name}, which may have a certificate: ${verdict.because}.`
     this.#options.log.info('on-demand-admitted', message, { name, client: address })
     const record = { name, admittedAt: now, seenAt: now, dueAt: 0, notAfter: 0 }
-    await this.#inUse.write(record)
+    // Not waited for: if it comes to nothing, the name is asked about once more, and its certificate is there.
+    void this.#inUse.write(record)
     await this.#take(record)
     return this.#order(name)
   }

@@ -49,6 +49,13 @@ test('of IPv6 a client has a /64, however it is written', () => {
   assert.equal(sourceOf(''), '')
 })
 
+test('clients without an address are not taken for one', () => {
+  const gate = new Gate({ names: 5, namesPerDomain: 5, namesPerAddress: 1, questions: 5 }, { now: () => 0 })
+  for (const name of ['a.test', 'b.test']) assert.equal(gate.enter(name, '', true), undefined)
+  assert.equal(gate.enter('c.test', '192.0.2.1', true), undefined)
+  assert.deepEqual(gate.enter('d.test', '192.0.2.1', true), { by: 'namesPerAddress', forMs: HOUR })
+})
+
 test('what a flood of addresses makes it remember is bounded, and the limit in all holds', () => {
   const limits = { names: 5, namesPerDomain: 5, namesPerAddress: 1, questions: 50_000 }
   const gate = new Gate(limits, { now: () => 0 })

@@ -64,6 +64,20 @@ test('nobody waits for longer than is set; the order goes on, and its end serves
   assert.deepEqual([it.asked.length, it.ca.requests.length], [1, 1])
 })
 
+test('names that wait for hours for a slow CA, in the queue too, come to their end', async (t) => {
+  const it = await started(t)
+  const slow = Promise.withResolvers<void>()
+  it.ca.before = () => slow.promise
+  const names = Array.from({ length: 8 }, (_, index) => `x${index}.test`)
+  for (const name of names) void it.onDemand.want(name, '')
+  await it.until(() => it.ca.requests.length === 5)
+  await it.clock.advance(3 * HOUR)
+  assert.equal(it.ca.requests.length, 5)
+  slow.resolve()
+  await it.until(() => it.published.length === 8)
+  assert.deepEqual(it.serving.toSorted(), names)
+})
+
 test('a failed order is refused at once until its next try, by any client, over a restart; nothing is kept in memory', async (t) => {
   const it = new Premises()
   await it.start()
