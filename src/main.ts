@@ -15,6 +15,7 @@ const commands = new Map<string, Command>([
   ['audit', async (args) => (await import('./cli/audit.ts')).auditInstallation(args)],
   ['drill', async (args) => (await import('./cli/drill.ts')).drill(args)],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
+  ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],
   ['help', help],
   ['--help', help],
   ['-h', help],

@@ -96,6 +96,7 @@ const CONTROL_PLANE = [
   'drill',
   'storage',
   'admin',
+  'notices',
 ]
 const BEYOND_ACME = ['storage', 'config', 'certificates', 'issuers', 'challenges', 'admin', 'supervisor', 'edge', 'cli']
 const NETWORK = /^node:(net|http|https|http2|tls|dgram|dns)\b/

@@ -1,5 +1,6 @@
 import type { ByHand } from '../certificates/on-demand/by-hand.ts'
 import type { Asked } from '../certificates/wish.ts'
+import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { ControlReply, ControlRequest } from './protocol.ts'
@@ -7,8 +8,15 @@ import type { ControlReply, ControlRequest } from './protocol.ts'
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
 
-/** Answers for the certificates of a program. What is asked to be done is logged. */
-export function certificateAnswers(certificates: ByHand, probe: AskProbe, log: Log): Answer {
+type Subject = {
+  readonly certificates: ByHand
+  readonly probe: AskProbe
+  readonly notices: Pick<Notices, 'test'>
+  readonly log: Log
+}
+
+/** Answers for the certificates and the notices of a program. What is asked to be done is logged. */
+export function programAnswers({ certificates, probe, notices, log }: Subject): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -37,6 +45,10 @@ export function certificateAnswers(certificates: ByHand, probe: AskProbe, log: L
         return
       case 'probe':
         yield { type: 'probe', answers: await probe(request.name, request.addresses, 'http-01') }
+        return
+      case 'notify-test':
+        log.info('asked-by-hand', 'Asked by hand to send a test notice.')
+        for await (const result of notices.test()) yield { type: 'notified', result }
         return
       default:
         request satisfies never

@@ -5,6 +5,7 @@ import type { CertificateReport } from '../certificates/report.ts'
 import type { Spread } from '../certificates/spread-renewals.ts'
 import type { Asked, Outcome } from '../certificates/wish.ts'
 import { CastellanError } from '../errors.ts'
+import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
@@ -32,6 +33,8 @@ export type ControlRequest =
   | { readonly ask: 'limits' }
   /** Publish an answer of http-01 that no CA has asked for, and ask for it at these addresses of a name. */
   | { readonly ask: 'probe'; readonly name: string; readonly addresses: readonly string[] }
+  /** Send a test notice to every channel. */
+  | { readonly ask: 'notify-test' }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -45,6 +48,7 @@ export type ControlReply =
   | { readonly type: 'spread'; readonly spread: Spread }
   | { readonly type: 'limit'; readonly balance: Balance }
   | { readonly type: 'probe'; readonly answers: readonly ProbeAnswer[] }
+  | { readonly type: 'notified'; readonly result: TestResult }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -95,6 +99,8 @@ export function parseRequest(line: string): ControlRequest {
       )
         throw invalidRequest('its addresses are no list of IP addresses')
       return { ask, name, addresses }
+    case 'notify-test':
+      return { ask }
     default:
       throw invalidRequest('it asks for nothing that there is')
   }
@@ -110,6 +116,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     spread: 0,
     limit: 0,
     probe: 0,
+    notified: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

@@ -108,6 +108,12 @@ export class Attempts {
     return this.#attempts.get(id)
   }
 
+  /** Failures and looks in a row that gave none. */
+  countOf(id: string): number {
+    const { failures = 0, looks = 0 } = this.#attempts.get(id) ?? {}
+    return failures + looks
+  }
+
   /** An operator wants no waiting. */
   async hurry(id: string): Promise<void> {
     const attempt = this.#attempts.get(id)

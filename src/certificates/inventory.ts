@@ -16,7 +16,7 @@ import { describeOutage, type OutageReport, planHeld } from './outage.ts'
 import type { Outages } from './outages.ts'
 import { SharedIssuers } from './packed-certificate.ts'
 import { isOnDemandId } from './place.ts'
-import { type HeldFacts, isOrder, planNext, type Step } from './plan.ts'
+import { type HeldFacts, isDue, isOrder, planNext, type Step } from './plan.ts'
 import { factsOfStored, loadCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
 import { describePause } from './spoken-pause.ts'
@@ -182,6 +182,14 @@ export class Inventory {
   /** The others of the same names. */
   siblingsOf(item: Item): readonly Item[] {
     return this.#siblings.get(item.names)!.filter((other) => other !== item)
+  }
+
+  /** Those for other keys that would be ordered now, for the same names and from the same issuers. */
+  dueSiblingsOf(item: Item, now: number): Item[] {
+    const issuers = item.wanted.issuers.join()
+    const isMet = (other: Item): boolean =>
+      other.wanted.issuers.join() === issuers && isDue(this.stepFor(other, now), now)
+    return this.siblingsOf(item).filter(isMet)
   }
 
   /** It is put off after a failure, paused by its CA, or that is out of order. */

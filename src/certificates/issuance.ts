@@ -28,12 +28,15 @@ export class IssuanceError extends CastellanError {
   readonly isOutage: boolean
   /** Where a person must go before another try makes sense. */
   readonly unpauseUrl: string | undefined
+  /** In the order in which they were asked. */
+  readonly failures: readonly IssuerFailure[]
 
   constructor(failures: readonly IssuerFailure[]) {
     const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
     super('issuance-failed', [...reasons.slice(0, -1).map(asSentence), reasons.at(-1)].join(' '), {
       issuers: failures.map(({ issuer }) => issuer),
     })
+    this.failures = failures
     const own = failures.filter(({ isOutage }) => !isOutage)
     this.isOutage = own.length === 0
     this.retryAfterMs = this.isOutage ? 0 : Math.min(...own.map(({ error }) => retryAfterOf(error)))

@@ -3,6 +3,7 @@ import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
 import { jittered, type Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { Attention, HeldBack, OutOfOrder } from './attention.ts'
 import { concernsCa, isForesight, type OutageReport, retryAfterOf } from './outage.ts'
 import { spokenDuration, spokenTime } from './spoken-time.ts'
 
@@ -26,6 +27,9 @@ export type OutagesOptions = {
   readonly log: Log
   /** Called when an order may go to a CA again, or the next one. */
   readonly onOpen: () => void
+  readonly attention?: Pick<Attention, 'outOfOrder' | 'answersAgain'>
+  /** The certificates that wait for its end. */
+  readonly heldBack: (outage: OutOfOrder) => readonly HeldBack[]
 }
 
 const MINUTE_MS = 60 * 1000
@@ -178,6 +182,7 @@ export class Outages {
     })
     const message = `${issuer.name} is out of order: ${asSentence(reason)} Until it answers again nothing is ordered there, and that counts as no certificate's failure. It is looked at again in ${spokenDuration(times.probeAt - since)}, and then ever more rarely.`
     log.warn('ca-out-of-order', message, { issuer: issuer.name, authority: issuer.authority })
+    this.#tellOf(this.#outages.get(issuer.authority)!, error)
   }
 
   #prolong(outage: Outage, error: unknown): void {
@@ -185,6 +190,13 @@ export class Outages {
     outage.reason = describeError(error)
     outage.probeAt = this.#nextProbe(outage.failures, error)
     outage.phase = 'waiting'
+    this.#tellOf(outage, error)
+  }
+
+  #tellOf({ issuer, since, reason, failures, probeAt }: Outage, error: unknown): void {
+    const { attention, heldBack } = this.#options
+    const outage = { issuer: issuer.name, since, reason, failures, probeAt, error }
+    attention?.outOfOrder(outage, () => heldBack(outage))
   }
 
   #end({ issuer, since }: Outage): void {
@@ -196,6 +208,7 @@ export class Outages {
       authority: issuer.authority,
       since: spokenTime(since),
     })
+    this.#options.attention?.answersAgain(issuer.name)
     this.#options.onOpen()
   }
 

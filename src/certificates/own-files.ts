@@ -7,6 +7,7 @@ import { importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type Attention, noAttention, type OwnFault } from './attention.ts'
 import { type Leaf, leafOf } from './leaf.ts'
 import { type PackedCertificate, pack, SharedIssuers, unpackChain } from './packed-certificate.ts'
 import { type CertificateReport, heldReport } from './report.ts'
@@ -37,13 +38,20 @@ type Pair = {
   fault: string | undefined
   /** Why they cannot be used as they are now. */
   problem: string | undefined
+  /** Names of the site that neither this nor any other pair covers. */
+  missing: readonly string[]
+  /** How it was last told to stand with them. */
+  minded: string
   content: Content | undefined
 }
 
 /** What is in a pair of files that belong together. What else there is to say of it is read when it is asked for. */
 type Content = {
   readonly packed: PackedCertificate
-  readonly leaf: Pick<Leaf, 'names' | 'keyKind' | 'key' | 'notAfter' | 'fingerprint' | 'ocspUrl' | 'mustStaple'>
+  readonly leaf: Pick<
+    Leaf,
+    'names' | 'keyKind' | 'key' | 'notBefore' | 'notAfter' | 'fingerprint' | 'ocspUrl' | 'mustStaple'
+  >
 }
 
 type UsablePair = Pair & { content: Content }
@@ -54,6 +62,11 @@ const MAX_FILE_BYTES = 1024 * 1024
 /** Reading is mostly waiting for the disk; each needs two descriptors at the most. */
 const SITES_AT_A_TIME = 32
 
+/** Of its lifetime: whoever renews by a timer does so at a third, and would have done it before this. */
+const ENDING = 1 / 4
+/** Of a certificate for years, a quarter is longer than anybody plans ahead. */
+const MAX_ENDING_MS = 30 * 24 * 60 * 60 * 1000
+
 const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** The operator's own certificates, read again whenever their files change. */
@@ -62,8 +75,9 @@ export class OwnCertificates {
   readonly #issuers = new SharedIssuers()
   readonly #clock: Clock
   readonly #log: Log
+  readonly #attention: Attention
 
-  constructor(sites: readonly OwnFiles[], clock: Clock, log: Log) {
+  constructor(sites: readonly OwnFiles[], clock: Clock, log: Log, attention: Attention = noAttention) {
     this.#sites = sites.map(({ site, names, files }) => ({
       site,
       names,
@@ -71,6 +85,7 @@ export class OwnCertificates {
     }))
     this.#clock = clock
     this.#log = log
+    this.#attention = attention
   }
 
   get isEmpty(): boolean {
@@ -118,9 +133,29 @@ export class OwnCertificates {
   async #refreshSite(site: Site): Promise<boolean> {
     const changed: UsablePair[] = []
     for (const pair of site.pairs) if (await this.#refreshPair(site, pair)) changed.push(pair as UsablePair)
+    if (changed.length > 0) noteMissing(site)
     // Once all are read: what one of them lacks, another may have.
     for (const pair of changed) this.#remark(site, pair)
+    for (const pair of site.pairs) this.#mind(site, pair)
     return changed.length > 0
+  }
+
+  /** Tells how it stands with them whenever that is another thing than before, as time alone can make it. */
+  #mind(site: Site, pair: Pair): void {
+    const fault = this.#faultOf(pair)
+    const minded = fault === undefined ? 'well' : `${fault.type} ${'reason' in fault ? fault.reason : ''}`
+    if (minded === pair.minded) return
+    pair.minded = minded
+    this.#attention.ownFiles({ site: site.site, names: site.names, certificate: pair.certificate }, fault)
+  }
+
+  #faultOf({ problem, content, missing }: Pair): OwnFault | undefined {
+    const now = this.#clock.now()
+    if (problem !== undefined) return { type: 'unusable', reason: problem, servingUntil: content?.leaf.notAfter }
+    if (content === undefined) return undefined
+    const { notBefore, notAfter } = content.leaf
+    if (now >= notAfter - Math.min((notAfter - notBefore) * ENDING, MAX_ENDING_MS)) return { type: 'ending', notAfter }
+    return missing.length > 0 ? { type: 'lacks-names', missing } : undefined
   }
 
   async #refreshPair(site: Site, pair: Pair): Promise<boolean> {
@@ -161,7 +196,7 @@ export class OwnCertificates {
     this.#log.error('own-certificate-unusable', message, factsOf(site, pair))
   }
 
-  #remark({ site, names, pairs }: Site, { certificate, content: { leaf } }: UsablePair): void {
+  #remark({ site }: Site, { certificate, missing, content: { leaf } }: UsablePair): void {
     const notAfter = spokenTime(leaf.notAfter)
     const facts = { site, certificate, notAfter }
     this.#log.info('own-certificate-loaded', `${certificate} serves ${site} until ${notAfter}.`, facts)
@@ -169,7 +204,6 @@ export class OwnCertificates {
       const message = `${certificate} expired at ${notAfter}, and clients of ${site} refuse it: put a new one in its place.`
       this.#log.error('own-certificate-expired', message, facts)
     }
-    const missing = names.filter((name) => !pairs.some((pair) => covers(pair, name)))
     if (missing.length > 0) {
       const message = `${certificate} does not cover ${missing.join(', ')}: clients refuse it there.`
       this.#log.warn('own-certificate-lacks-names', message, { site, certificate, missing })
@@ -179,7 +213,24 @@ export class OwnCertificates {
 
 /** Not by a spread: V8 gives the fields of such objects a room of its own. */
 function pairOf({ certificate, key }: OwnFiles['files'][number]): Pair {
-  return { certificate, key, version: '', fault: undefined, problem: undefined, content: undefined }
+  return {
+    certificate,
+    key,
+    version: '',
+    fault: undefined,
+    problem: undefined,
+    missing: NONE,
+    minded: '',
+    content: undefined,
+  }
+}
+
+/** One for all that lack nothing, of which there are thousands. */
+const NONE: readonly string[] = []
+
+function noteMissing({ names, pairs }: Site): void {
+  const missing = names.filter((name) => !pairs.some((pair) => covers(pair, name)))
+  for (const pair of pairs) pair.missing = missing.length === 0 ? NONE : missing
 }
 
 /** Of the whole chain: an intermediate that is added later changes no more than that. */
@@ -267,8 +318,8 @@ function readPair({ certificate, key }: Pair): Content {
   if (!isSameKey(leaf.publicKey, privateKey))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
   checkServable(certificates, pem)
-  const { names, keyKind, key: kind, notAfter, fingerprint, ocspUrl, mustStaple } = leafOf(leaf)
-  const kept = { names, keyKind, key: kind, notAfter, fingerprint, ocspUrl, mustStaple }
+  const { names, keyKind, key: kind, notBefore, notAfter, fingerprint, ocspUrl, mustStaple } = leafOf(leaf)
+  const kept = { names, keyKind, key: kind, notBefore, notAfter, fingerprint, ocspUrl, mustStaple }
   return { packed: pack(certificates, privateKey), leaf: kept }
 }
 

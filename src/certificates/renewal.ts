@@ -5,6 +5,7 @@ import { pause } from '../system/clock.ts'
 import { AddedCertificates, heldOf } from './added.ts'
 import { Agenda } from './agenda.ts'
 import { agendaRules, ordersAtOnce } from './agenda-rules.ts'
+import { type Attention, noAttention } from './attention.ts'
 import { Inventory, type InventoryOptions, type Item, type RevocationOf, servedBy } from './inventory.ts'
 import { IssuanceError, issueFromAny } from './issuance.ts'
 import type { Balance } from './ledger/order-facts.ts'
@@ -12,7 +13,7 @@ import { openTab, type Tab } from './ledger/tab.ts'
 import { Outages } from './outages.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { isOnDemandId } from './place.ts'
-import { isDue, type Order, timeOf } from './plan.ts'
+import { type Order, timeOf } from './plan.ts'
 import { Progress } from './progress.ts'
 import { Questions } from './questions.ts'
 import type { StoredCertificate } from './record.ts'
@@ -20,6 +21,7 @@ import type { CertificateReport } from './report.ts'
 import type { AskResponder } from './responder.ts'
 import { selectByName } from './selection.ts'
 import { type Spread, spreadRenewals } from './spread-renewals.ts'
+import { heldBackBy, standingOf } from './standing.ts'
 import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Unsaved } from './unsaved.ts'
@@ -28,6 +30,8 @@ import { type Asked, addWish, conclude, type Selection } from './wish.ts'
 
 export type CertificatesOptions = InventoryOptions & {
   readonly ownFiles: readonly OwnFiles[]
+  /** Who sees to it that a person hears of what does not mend itself; nobody unless given. */
+  readonly attention?: Attention
   /** For the OCSP staples of certificates that name a responder. */
   readonly askResponder: AskResponder
   /** Asked before each order. Throws if it is not to be ordered any more, which then counts as a failure. */
@@ -75,6 +79,7 @@ export class Certificates {
   readonly #staples: Staples
   readonly #progress: Progress
   readonly #outages: Outages
+  readonly #attention: Attention
   readonly #stopping = new AbortController()
   readonly #ordering = new Set<Promise<void>>()
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -83,9 +88,14 @@ export class Certificates {
   #wake = new AbortController()
 
   constructor(options: CertificatesOptions) {
-    const { ownFiles, clock, log } = options
+    const { ownFiles, clock, log, attention = noAttention } = options
     this.#options = options
-    this.#outages = new Outages({ ...options, onOpen: () => this.#reopen() })
+    this.#attention = attention
+    this.#outages = new Outages({
+      ...options,
+      onOpen: () => this.#reopen(),
+      heldBack: (outage) => heldBackBy(outage, this.#inventory, clock.now()),
+    })
     const revocationOf: RevocationOf = (certificate) => this.#staples.revocation(certificate)?.when
     this.#inventory = new Inventory(options, revocationOf, this.#outages)
     this.#agenda = new Agenda<Item>(agendaRules(this.#inventory, this.#outages))
@@ -97,7 +107,7 @@ export class Certificates {
       isOut: (issuer) => this.#outages.isOut(issuer),
       onAnswer: (item, isNews) => this.#takeAnswer(item, isNews),
     })
-    this.#own = new OwnCertificates(ownFiles, clock, log)
+    this.#own = new OwnCertificates(ownFiles, clock, log, attention)
     this.#progress = new Progress(log, clock)
     this.#unsaved = new Unsaved({ ...options, progress: this.#progress })
     this.#staples = new Staples({
@@ -207,6 +217,8 @@ export class Certificates {
   async load(): Promise<void> {
     await this.#inventory.load()
     await this.#own.refresh()
+    const { ownFiles, clock } = this.#options
+    this.#attention.began(() => standingOf(this.#inventory, this.#own, ownFiles, clock.now()))
     await this.#staples.add(this.#servable())
     await this.#staples.keepOnly(this.#servable())
   }
@@ -363,9 +375,11 @@ export class Certificates {
     this.#inventory.hold(item, issued)
     item.standIns = []
     // Only then, for this looks at all that there are.
-    if (former.some((each) => each.certificate.ocspUrl !== undefined)) await this.#staples.keepOnly(this.#servable())
+    if (former.some(({ certificate: { ocspUrl, mustStaple } }) => ocspUrl !== undefined || mustStaple))
+      await this.#staples.keepOnly(this.#servable())
     await this.#inventory.attempts.succeed(wanted.id)
     this.#progress.received(wanted, issued, type)
+    this.#attention.obtained(wanted)
     conclude(item, { status: 'obtained', issuer: issued.issuer, notAfter: issued.certificate.notAfter })
     if (wanted.mustStaple && !certificate.mustStaple) this.#progress.withoutMustStaple(wanted, issued)
     this.#options.onChange(() => this.state)
@@ -396,7 +410,7 @@ export class Certificates {
     else if (unpauseUrl !== undefined) await attempts.pause(wanted.id, reason, unpauseUrl)
     else await attempts.fail(wanted.id, reason, retryAfterMs)
     // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
-    const siblings = concernsNames ? this.#dueSiblingsOf(item) : []
+    const siblings = concernsNames ? this.#inventory.dueSiblingsOf(item, this.#options.clock.now()) : []
     for (const sibling of siblings) {
       await attempts.share(wanted.id, sibling.wanted.id)
       this.#agenda.changed(sibling)
@@ -406,6 +420,8 @@ export class Certificates {
     const next = unpauseUrl === undefined ? { at: this.#nextAt(item) } : { unpauseUrl }
     const serving = item.held ?? item.standIns[0]?.stored
     this.#progress.failed(wanted, { type, serving, reason, next, alsoWaiting })
+    const failure = { error, count: attempts.countOf(wanted.id), serving, next }
+    this.#attention.failed(wanted, { ...failure, siblings: siblings.map((sibling) => sibling.wanted) })
     item.orderedSince = undefined
     this.#options.onChange(() => this.state)
   }
@@ -429,14 +445,5 @@ export class Certificates {
   /** Of the next try; Infinity if there is none by itself. */
   #nextAt(item: Item): number {
     return timeOf(this.#inventory.stepFor(item, this.#options.clock.now()))
-  }
-
-  /** Those for other keys that would be ordered now, for the same names and from the same issuers. */
-  #dueSiblingsOf(item: Item): Item[] {
-    const now = this.#options.clock.now()
-    const issuers = item.wanted.issuers.join()
-    const isMet = (other: Item): boolean =>
-      other.wanted.issuers.join() === issuers && isDue(this.#inventory.stepFor(other, now), now)
-    return this.#inventory.siblingsOf(item).filter(isMet)
   }
 }

@@ -1,6 +1,7 @@
 import { asSentence, describeError, type Facts } from '../errors.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import type { Log } from '../telemetry/log.ts'
+import { type Attention, noAttention } from './attention.ts'
 import { spokenDuration, spokenTime } from './spoken-time.ts'
 import type { StapleAnswer } from './staple-answer.ts'
 
@@ -10,14 +11,17 @@ export type Ownership = 'issued' | 'own'
 /** What the operator is told of staples: what cannot be left to itself, and each thing once. */
 export class StapleReport {
   readonly #log: Log
+  readonly #attention: Attention
 
-  constructor(log: Log) {
+  constructor(log: Log, attention: Attention = noAttention) {
     this.#log = log
+    this.#attention = attention
   }
 
   received(certificate: Certificate, { until }: StapleAnswer, isFirst: boolean): void {
     const message = `${isFirst ? 'Got' : 'Renewed'} the OCSP staple of ${describe(certificate)}: good until ${spokenTime(until)}.`
     const facts = { ...factsOf(certificate), until: spokenTime(until) }
+    this.#attention.stapled(certificate)
     if (isFirst) this.#log.info('staple-received', message, facts)
     else this.#log.debug('staple-renewed', message, facts)
   }
@@ -32,6 +36,7 @@ export class StapleReport {
         `No news of ${describe(certificate)}: ${reason} ${next}`,
         factsOf(certificate),
       )
+    this.#attention.unstapled(certificate, reason)
     const message = `There is no OCSP staple for ${describe(certificate)}: ${reason} ${next} ${withoutStaple(certificate)}`
     this.#log.warn('staple-failed', message, factsOf(certificate))
   }
@@ -43,6 +48,7 @@ export class StapleReport {
   }
 
   over(certificate: Certificate, { until }: StapleAnswer): void {
+    this.#attention.unstapled(certificate, `The last one ended at ${spokenTime(until)}, and there is no newer one.`)
     const message = `The OCSP staple of ${describe(certificate)} ended at ${spokenTime(until)}, and there is no newer one. ${withoutStaple(certificate)}`
     if (certificate.mustStaple) this.#log.error('staple-over', message, factsOf(certificate))
     else this.#log.warn('staple-over', message, factsOf(certificate))
@@ -50,11 +56,13 @@ export class StapleReport {
 
   /** It says that clients must insist on a staple, and there can be none. */
   impossible(certificate: Certificate, why: string): void {
+    this.#attention.unstapled(certificate, `It can have none, as ${why}.`)
     const message = `${describe(certificate)} can have no OCSP staple, as ${why}. ${withoutStaple(certificate)}`
     this.#log.error('staple-impossible', message[0]!.toUpperCase() + message.slice(1), factsOf(certificate))
   }
 
   revoked(certificate: Certificate, when: string, ownership: Ownership): void {
+    this.#attention.revoked(certificate, when, ownership)
     const what = `${describe(certificate)} (serial number ${certificate.serial}) was revoked ${when}: clients that look refuse it.`
     const next =
       ownership === 'issued'

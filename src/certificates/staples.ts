@@ -6,6 +6,7 @@ import type { Storage } from '../storage/storage.ts'
 import { type Clock, pause } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { Attention } from './attention.ts'
 import { type PackedCertificate, unpackChain } from './packed-certificate.ts'
 import type { AskResponder } from './responder.ts'
 import { spokenTime } from './spoken-time.ts'
@@ -30,6 +31,7 @@ export type StaplesOptions = {
   readonly random: Random
   readonly log: Log
   readonly askResponder: AskResponder
+  readonly attention?: Attention
   /** Another staple is to be served with a certificate, or none any more, or one was revoked. */
   readonly onChange: () => void
   /** It has just become known. */
@@ -89,7 +91,7 @@ export class Staples {
 
   constructor(options: StaplesOptions) {
     this.#options = options
-    this.#report = new StapleReport(options.log)
+    this.#report = new StapleReport(options.log, options.attention)
   }
 
   /** What is to be served with a certificate: DER in base64. Never what is over, or says that it was revoked. */
@@ -120,6 +122,7 @@ export class Staples {
     const { storage } = this.#options
     const kept = new Set(certificates.map(({ certificate }) => certificate.fingerprint))
     for (const [fingerprint, item] of this.#items) if (!kept.has(fingerprint)) this.#drop(item)
+    for (const fingerprint of this.#impossible) if (!kept.has(fingerprint)) this.#dropImpossible(fingerprint)
     const stored = await storage.list(STAPLES).catch(() => [])
     const keys = new Set([...kept].map(stapleKey))
     for (const key of stored) if (!keys.has(key)) await storage.delete(key).catch(() => {})
@@ -195,6 +198,7 @@ export class Staples {
     const now = clock.now()
     const isFresh = answer !== undefined && isCurrent(answer, now)
     if (isFresh || answer?.status.type === 'revoked') item.answer = answer
+    if (isFresh && answer.status.type === 'good') this.#options.attention?.stapled(item.certificate)
     const revocation = this.revocation(item.certificate)
     if (revocation !== undefined) this.#report.revoked(item.certificate, revocation.when, item.ownership)
     this.#settle(item, isFresh ? refreshAt(answer, answer.receivedAt, random) : now)
@@ -203,6 +207,12 @@ export class Staples {
   #drop(item: Item): void {
     item.asked.resolve()
     this.#items.delete(item.certificate.fingerprint)
+    this.#options.attention?.dropped(item.certificate.fingerprint)
+  }
+
+  #dropImpossible(fingerprint: string): void {
+    this.#impossible.delete(fingerprint)
+    this.#options.attention?.dropped(fingerprint)
   }
 
   async #run(): Promise<void> {

@@ -17,6 +17,7 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
                                 kept here, and the evidence
   castellan drill --ca-down 10d which names would be without a good certificate, had their CA an outage
                                 from now on; nothing is changed
+  castellan notify test         send a test notice to everywhere that "notify" names
   castellan version             print the version
   castellan help                print this
 
@@ -26,7 +27,7 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
     example.com: http://localhost:3000
 
 "certs", "doctor", "audit" and "limits" ask the program that runs, and where none does they read the
-storage. They take --config FILE and, for programs that read it, --json.
+storage. They take --config FILE and, for programs that read it, --json. "notify test" takes --config FILE.
 
 A public CA wants its terms accepted (acceptTerms: true). config.example.yaml shows every key.
 

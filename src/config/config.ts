@@ -2,6 +2,7 @@ import type { KeyKind } from '../pki/key-kind.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 import type { ListenAddress } from './listen-address.ts'
+import type { SmtpServer } from './smtp-url.ts'
 import type { UpstreamAddress } from './upstream-url.ts'
 
 /** The config, ready to use: defaults filled in, paths absolute, durations in ms, secrets read. Do not log it. */
@@ -54,6 +55,8 @@ export type Config = {
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */
   readonly sites: readonly Site[]
+  /** Where notices go, besides the log. */
+  readonly notify: readonly NotifyTarget[]
   readonly log: {
     readonly level: LogLevel
     readonly format: LogFormat | 'auto'
@@ -61,6 +64,23 @@ export type Config = {
     readonly access: AccessLogConfig | undefined
   }
 }
+
+export type NotifyTarget =
+  | {
+      readonly type: 'webhook'
+      readonly url: string
+      readonly secret: string | undefined
+      readonly trust: string | undefined
+    }
+  | {
+      readonly type: 'email'
+      readonly to: string
+      readonly from: string
+      readonly server: SmtpServer
+      readonly login: { readonly user: string; readonly password: string } | undefined
+      /** PEM, as in an issuer. */
+      readonly trust: string | undefined
+    }
 
 export type AccessLogConfig = {
   /** Absolute; undefined for standard output. */

@@ -93,7 +93,8 @@ export class Spot {
 
   #mayBeSecret(): boolean {
     const isText = typeof this.value !== 'object'
-    if (isText && secretHolders.has(String(this.path.at(-1)))) return true
+    const holder = this.path.findLast((step) => typeof step === 'string')
+    if (isText && secretHolders.has(holder ?? '')) return true
     return this.path.some((key) => typeof key === 'string' && secretKeys.has(key))
   }
 

@@ -65,7 +65,8 @@ function directoryMissing(name: string): Refusal {
   return new Refusal(allowed, { found: 'found nothing' })
 }
 
-async function resolveTrust(path: string, spot: Spot, findings: Findings): Promise<string | undefined> {
+/** The PEM in a file of certificates; undefined if there is none, which is then a finding. */
+export async function resolveTrust(path: string, spot: Spot, findings: Findings): Promise<string | undefined> {
   const pem = await readPem(resolve(spot.document.folder, path), 'certificate', findings.files)
   if (!(pem instanceof Refusal)) return pem
   findings.refuse(spot, pem)

@@ -7,6 +7,7 @@ import type { ListenAddress } from './listen-address.ts'
 import { warnOfMustStaple } from './must-staple.ts'
 import { Refusal } from './problem.ts'
 import { checkIssuerNames, resolveIssuers } from './resolve-issuers.ts'
+import { resolveNotify } from './resolve-notify.ts'
 import { resolveSites, warnOfHsts } from './resolve-sites.ts'
 import { type ConfigSettings, plainIssuer, type SiteSettings } from './schema.ts'
 import { SiteClaims, type SiteEntry } from './site-claims.ts'
@@ -61,6 +62,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
     limits: settings.limits,
     timeouts: resolveTimeouts(settings.timeouts),
     issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),
+    notify: await resolveNotify(settings.notify, document.spot('notify'), findings),
     sites,
     log: { ...settings.log, access: resolveAccessLog(settings.log.access, document.folder) },
   }

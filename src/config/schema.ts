@@ -6,6 +6,7 @@ import type { HstsPolicy } from './config.ts'
 import { DAY_MS, durationFormat, SECOND_MS } from './duration.ts'
 import { listenAddressFormat, metricsAddressFormat } from './listen-address.ts'
 import { networkFormat } from './network.ts'
+import { notify } from './notify-schema.ts'
 import { onDemand } from './on-demand-schema.ts'
 import {
   directoryFormat,
@@ -28,10 +29,10 @@ import { upstream, upstreamUrl } from './upstream-schema.ts'
 import { upstreamFormat } from './upstream-url.ts'
 
 /** Keys whose values are secrets: no problem repeats them. */
-export const secretKeys: ReadonlySet<string> = new Set(['hmacKey'])
+export const secretKeys: ReadonlySet<string> = new Set(['hmacKey', 'webhook', 'secret', 'password'])
 
-/** Mappings with a secret in them: text in the place of one may be that secret. */
-export const secretHolders: ReadonlySet<string> = new Set(['externalAccount'])
+/** Mappings with a secret in them, and lists of such: text in the place of one may be that secret. */
+export const secretHolders: ReadonlySet<string> = new Set(['externalAccount', 'notify'])
 
 /** HSTS without a max-age of its own: what the Integration Guide of Let's Encrypt recommends. */
 const HSTS_DEFAULT_MAX_AGE = '60d'
@@ -394,8 +395,9 @@ export const configSchema = mapping(
       .describe(
         'Where Prometheus finds /metrics, over plain HTTP; nowhere unless set. Whoever reaches it may read it.',
       ),
+    notify,
   },
-  { later: ['dns', 'admin', 'notify'] },
+  { later: ['dns', 'admin'] },
 ).meta({ title: 'Castellan', description: 'The config of Castellan, a reverse proxy that keeps its own certificates.' })
 
 /** An included file: sites and nothing else. */

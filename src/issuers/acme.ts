@@ -14,6 +14,7 @@ import { type Certificate, checkIssued } from '../pki/certificate.ts'
 import { createCertificateRequest } from '../pki/certificate-request.ts'
 import { exportPrivateKey, generateKey, isSameKey } from '../pki/keys.ts'
 import { canonicalName } from '../pki/subject-names.ts'
+import type { CaaSubject } from '../preflight/caa.ts'
 import { type AskProbe, lookBefore } from '../preflight/look.ts'
 import type { NameResolver } from '../preflight/name-resolver.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -115,6 +116,12 @@ class AcmeIssuer implements Issuer {
     if (identifier === undefined) return undefined
     const client = await this.#connect(signal)
     return client.directory.renewalInfo === undefined ? undefined : getRenewalInfo(client, identifier, signal)
+  }
+
+  async caaSubject(site: string, signal: AbortSignal): Promise<CaaSubject> {
+    const client = await this.#connect(signal)
+    const { url } = await this.#accounts.get(client, accountPlace(this.#config, site), signal)
+    return { identities: client.directory.caaIdentities, accountUrl: url, challenges: this.#config.challenges }
   }
 
   async #issue(

@@ -1,6 +1,7 @@
 import type { RenewalInfo } from '../acme/renewal-info.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
+import type { CaaSubject } from '../preflight/caa.ts'
 
 /** What a certificate is asked for. Names are lower-case ASCII (punycode) or IP addresses; a wildcard starts with `*.`. */
 export type CertificateRequest = {
@@ -64,6 +65,8 @@ export interface Issuer {
    * Rejects as `issue` does.
    */
   renewalInfo?(certificate: Certificate, signal: AbortSignal): Promise<RenewalInfo | undefined>
+  /** Who it is to CAA records when it issues for this site. Rejects as `issue` does. Absent where no name must be proven. */
+  caaSubject?(site: string, signal: AbortSignal): Promise<CaaSubject>
 }
 
 /** What an issuer is, whether or not one asks anything of it. */

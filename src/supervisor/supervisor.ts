@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
-import { certificateAnswers } from '../admin/answers.ts'
+import { programAnswers } from '../admin/answers.ts'
 import { startMetricsServer } from '../admin/metrics-server.ts'
 import type { Metric } from '../admin/metrics-text.ts'
 import { openControlSocket } from '../admin/server.ts'
@@ -18,6 +18,7 @@ import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
 import { HstsKeeper } from '../hsts/keeper.ts'
 import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
 import type { Issuer } from '../issuers/issuer.ts'
+import type { Notices } from '../notices/notices.ts'
 import { openFileStorage } from '../storage/file.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
@@ -25,6 +26,7 @@ import { collectGarbage } from '../system/garbage.ts'
 import type { Random } from '../system/random.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
+import { openAttention, tellOfStorage } from './attention.ts'
 import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot } from './edge-config.ts'
 import { createIssuers, createProbe, limitsOf } from './issuers.ts'
@@ -81,8 +83,10 @@ export async function startCastellan(options: SupervisorOptions): Promise<Runnin
 async function start(options: SupervisorOptions, taken: AsyncDisposableStack): Promise<Running> {
   const { config, log, clock, random, signal } = options
   if (config.log.access?.file !== undefined) LogFile.check(config.log.access.file)
-  const storage = await openFileStorage({ folder: config.storage.folder, vast: VAST, log, clock })
-  taken.defer(() => storage.close())
+  let notices: Notices | undefined
+  const folder = await openFileStorage({ folder: config.storage.folder, vast: VAST, log, clock })
+  taken.defer(() => folder.close())
+  const storage = tellOfStorage(folder, () => notices)
   const sockets = await bindAll(options, taken)
   const internal = await openInternalIssuer({ storage, clock, log, label: `Castellan internal CA, ${hostname()}` })
 
@@ -92,18 +96,23 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const hsts = await HstsKeeper.open({ sites: config.sites, storage, clock, log })
   const pool = createPool(options, sockets, { board, tickets, hsts, onDemand: () => onDemand })
   const want = siteCertificates(config)
-  const issuers = createIssuers(config, internal, { storage, publisher: pool, clock, random, log })
   let current: (() => CertificatesState) | undefined
   const tellWorkers = throttle(
     () => current && pool.changeCertificates(board.update(current())),
     () => CHANGE_INTERVAL_MS * (want.wanted.length + (onDemand?.inUse ?? 0)),
     clock,
   )
+  const surroundings = { storage, publisher: pool, clock, random, log }
+  const issuers = createIssuers(config, internal, surroundings)
+  const told = await openAttention(config, { ...surroundings, issuers })
+  notices = told.notices
+  taken.defer(() => told.notices.stop())
   const certificates = await startCertificates({
     ...want,
     issuers,
     limitsOf: limitsOf(config),
     mayOrder: async (wanted, stopping) => onDemand?.mayOrder(wanted, stopping),
+    attention: told.attention,
     askResponder: createResponderClient({ clock }),
     storage,
     clock,
@@ -120,11 +129,12 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   })
   const control = await openControlSocket({
     folder: config.storage.folder,
-    answer: certificateAnswers(
-      byHand(certificates, atRest(config, onDemand, { issuers, storage, clock })),
-      createProbe({ publisher: pool, clock }),
+    answer: programAnswers({
+      certificates: byHand(certificates, atRest(config, onDemand, { issuers, storage, clock })),
+      probe: createProbe({ publisher: pool, clock }),
+      notices,
       log,
-    ),
+    }),
     clock,
     log,
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { certificateAnswers } from '../../src/admin/answers.ts'
+import { programAnswers } from '../../src/admin/answers.ts'
 import type { Asked, Outcome, Selection } from '../../src/certificates/wish.ts'
 import type { AskProbe } from '../../src/preflight/look.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
@@ -52,6 +52,17 @@ function certificates(given: readonly Asked[]) {
 
 const silent: AskProbe = async () => []
 
+/** One channel that works and one that does not. */
+const results = [
+  { channel: 'a', error: undefined },
+  { channel: 'b', error: 'b is out' },
+]
+const notices = {
+  async *test() {
+    yield* results
+  },
+}
+
 test('a probe is of http-01 at the addresses that are given, and what it has met is told', async () => {
   const met = { address: '192.0.2.1', challenge: 'http-01', outcome: 'ours', seen: 'is this program' } as const
   const asked: unknown[] = []
@@ -60,14 +71,18 @@ test('a probe is of http-01 at the addresses that are given, and what it has met
     return [met]
   }
   const request = { ask: 'probe', name: 'a.test', addresses: ['192.0.2.1'] } as const
-  const answer = certificateAnswers(certificates([]), probe, new RecordingLog())
+  const answer = answers(certificates([]), new RecordingLog(), probe)
   assert.deepEqual(await Array.fromAsync(answer(request)), [{ type: 'probe', answers: [met] }])
   assert.deepEqual(asked, [['a.test', ['192.0.2.1'], 'http-01']])
 })
 
+function answers(subject: Parameters<typeof programAnswers>[0]['certificates'], log: RecordingLog, probe = silent) {
+  return programAnswers({ certificates: subject, probe, notices, log })
+}
+
 test('each request goes where it belongs', async () => {
   const subject = certificates([])
-  const answer = certificateAnswers(subject, silent, new RecordingLog())
+  const answer = answers(subject, new RecordingLog())
   for (const request of [
     { ask: 'report' },
     { ask: 'report', name: 'a' },
@@ -91,11 +106,7 @@ test('each request goes where it belongs', async () => {
 
 test('the names on demand are counted with all certificates, and not with those of a name', async () => {
   const counts = { names: 3, inUse: 1 }
-  const answer = certificateAnswers(
-    { ...certificates([]), countOnDemand: async () => counts },
-    silent,
-    new RecordingLog(),
-  )
+  const answer = answers({ ...certificates([]), countOnDemand: async () => counts }, new RecordingLog())
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'report' })), [{ type: 'on-demand', counts }])
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'report', name: 'a' })), [])
 })
@@ -104,7 +115,7 @@ test('outcomes are told as they come, after their number, and what was asked is 
   const slow = Promise.withResolvers<Outcome>()
   const log = new RecordingLog()
   const subject = certificates([asked('slow', slow.promise), asked('fast', Promise.resolve(STOPPED))])
-  const replies = certificateAnswers(subject, silent, log)({ ask: 'retry' })[Symbol.asyncIterator]()
+  const replies = answers(subject, log)({ ask: 'retry' })[Symbol.asyncIterator]()
   assert.deepEqual((await replies.next()).value, { type: 'begun', count: 2 })
   const certificate = { id: 'fast', names: ['fast.test'], keyKind: 'rsa-2048', left: [] }
   assert.deepEqual((await replies.next()).value, { type: 'outcome', certificate, outcome: STOPPED })
@@ -116,7 +127,7 @@ test('outcomes are told as they come, after their number, and what was asked is 
 
 test('what was spread out is told and logged, and limits are told', async () => {
   const log = new RecordingLog()
-  const answer = certificateAnswers(certificates([]), silent, log)
+  const answer = answers(certificates([]), log)
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'spread' })), [{ type: 'spread', spread: SPREAD }])
   assert.match(log.of('asked-by-hand')[0]!.message, /5 of 9 come earlier/)
   assert.deepEqual(await Array.fromAsync(answer({ ask: 'limits' })), [{ type: 'limit', balance: BALANCE }])
@@ -124,7 +135,17 @@ test('what was spread out is told and logged, and limits are told', async () => 
 
 test('where nothing waits, nothing is logged', async () => {
   const log = new RecordingLog()
-  const replies = await Array.fromAsync(certificateAnswers(certificates([]), silent, log)({ ask: 'retry' }))
+  const replies = await Array.fromAsync(answers(certificates([]), log)({ ask: 'retry' }))
   assert.deepEqual(replies, [{ type: 'begun', count: 0 }])
   assert.deepEqual(log.entries, [])
+})
+
+test('each result of a test notice is told, and that somebody asked for it is logged', async () => {
+  const log = new RecordingLog()
+  const answer = answers(certificates([]), log)
+  assert.deepEqual(
+    await Array.fromAsync(answer({ ask: 'notify-test' })),
+    results.map((result) => ({ type: 'notified', result })),
+  )
+  assert.equal(log.of('asked-by-hand').length, 1)
 })

@@ -30,8 +30,9 @@ for (const request of [
   { ask: 'retry', name: 'a.test' },
   { ask: 'renew', name: 'a.test' },
   { ask: 'probe', name: 'a.test', addresses: ['192.0.2.1', '2001:db8::1'] },
+  { ask: 'notify-test' },
 ] as const)
-  test(`a request to ${request.ask} ${request.name ?? 'all'} is read as it was written`, () => {
+  test(`a request to ${request.ask} ${('name' in request && request.name) || 'all'} is read as it was written`, () => {
     assert.deepEqual(parseRequest(formatRequest(request).trimEnd()), request)
   })
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { type Attention, noAttention } from '../../src/certificates/attention.ts'
 import type { Limits } from '../../src/certificates/ledger/limits.ts'
 import type { OwnFiles } from '../../src/certificates/own-files.ts'
 import { type Certificates, startCertificates } from '../../src/certificates/renewal.ts'
@@ -34,6 +35,8 @@ export class Machine {
   askResponder: AskResponder = async (url) => assert.fail(`${url} is asked`)
   /** What the CAs publish. */
   limitsOf: (authority: string) => Limits = () => ({})
+  /** Who hears of what does not mend itself. */
+  attention: Attention = noAttention
   log = new RecordingLog()
   random = 0.5
   #certificates: Certificates | undefined
@@ -60,6 +63,7 @@ export class Machine {
         ['ca', this.ca],
         ['second', this.second],
       ]),
+      attention: this.attention,
       askResponder: (...question) => this.askResponder(...question),
       storage: this.storage,
       clock: this.localClock,

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { type Attention, noAttention } from '../../src/certificates/attention.ts'
 import { unpackChain } from '../../src/certificates/packed-certificate.ts'
 import { readOcspResponse } from '../../src/pki/ocsp-response.ts'
 import { statusResponse } from '../pki/signed-response.ts'
@@ -505,5 +506,41 @@ test('a clock that is set back asks anew rather than in years', async () => {
   await machine.live(2 * HOUR)
   assert.ok(responder.asked.length > before)
   assert.ok(responder.asked.length < before + 10, String(responder.asked.length))
+  await machine.certificates.stop()
+})
+
+test('whoever sees to it that a person hears of it is told of revocations and staples', async () => {
+  const heard: string[] = []
+  const attention: Attention = {
+    ...noAttention,
+    revoked: (_, when, ownership) => void heard.push(`revoked ${when} ${ownership}`),
+    unstapled: (_, why) => void heard.push(`unstapled ${why}`),
+    stapled: () => void heard.push('stapled'),
+    dropped: () => void heard.push('dropped'),
+  }
+  const { machine, responder } = await running(
+    (_, box) => {
+      box.attention = attention
+    },
+    { mustStaple: true },
+  )
+  await machine.untilLogged('staple-received')
+  responder.fault = new Error('out of order')
+  await machine.live(8 * DAY)
+  responder.fault = undefined
+  const first = responder.issued[0]!
+  const revokedAt = machine.clock.now()
+  responder.statusOf = ({ fingerprint }) => (fingerprint === first.fingerprint ? { revokedAt } : 'good')
+  await machine.live(DAY)
+  await machine.untilLogged('certificate-issued', 2)
+  await machine.untilLogged('staple-received', 2)
+  const when = `at ${new Date(revokedAt).toISOString().slice(0, 19)}Z`
+  assert.deepEqual(heard, [
+    'stapled',
+    'unstapled The last one ended at 2026-12-01T12:00:00Z, and there is no newer one.',
+    `revoked ${when} issued`,
+    'stapled',
+    'dropped',
+  ])
   await machine.certificates.stop()
 })

@@ -73,6 +73,7 @@ test('two lines are a config: everything else has a default', async () => {
     },
     fallback: undefined,
     metrics: undefined,
+    notify: [],
     limits: LIMITS,
     timeouts: TIMEOUTS,
     sites: [
@@ -503,10 +504,18 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   const commented = example
     .split('\n')
     .slice(1)
-    .flatMap((line) => /^# ( *["*\w.-]+:(?: .*)?)$/.exec(line)?.[1] ?? [])
+    .flatMap((line) => /^# ( *(?:- )?["*\w.-]+:(?: .*)?)$/.exec(line)?.[1] ?? [])
   const files = { 'castellan.yaml': commented.join('\n'), 'corp-root.pem': CERTIFICATE, 'sites.d/.keep': '' }
-  const { config, warnings } = await loadGood(files, { EAB_KEY: 'c2VjcmV0' })
+  const { config, warnings } = await loadGood(files, {
+    EAB_KEY: 'c2VjcmV0',
+    HOOK_SECRET: 'quiet',
+    SMTP_PASSWORD: 'quiet',
+  })
   assert.deepEqual(warnings, [])
+  assert.deepEqual(
+    config.notify.map(({ type }) => type),
+    ['webhook', 'email'],
+  )
   assert.deepEqual(
     config.sites.map(({ name }) => name),
     ['shop.example.com', 'blog.example.com', 'app.example.com', 'example.com', '*'],

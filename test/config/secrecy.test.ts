@@ -27,6 +27,12 @@ const configs: Record<string, string | Files> = {
   'a misspelt word from the environment': `sites: { a.example: http://h }\nlog: { level: "\${SECRET}" }`,
   'a database': `storage: postgres://u:${encodeURIComponent(SECRET)}hunter2@db\nsites: { a.example: http://h }`,
   'an unbuilt key': `sites: { a.example: http://h }\nadmin: { token: ${SECRET} }`,
+  'a secret of a webhook': `sites: { a.example: http://h }\nnotify: [{ webhook: ftp://h/x, secret: ${SECRET} }]`,
+  'the address of a webhook': `sites: { a.example: http://h }\nnotify: { webhook: ftp://h/hunter2 }`,
+  'the address of a webhook in the place of its mapping': `sites: { a.example: http://h }\nnotify: https://h/hunter2`,
+  'the address of a webhook as an item': `sites: { a.example: http://h }\nnotify: [ https://h/hunter2 ]`,
+  'a password without a user': `sites: { a.example: http://h }\nnotify: { email: a@b.c, smtp: smtp://h, password: ${SECRET} }`,
+  'a password in the address of a mail server': `sites: { a.example: http://h }\nnotify: { email: a@b.c, smtp: "smtp://u:hunter2@h" }`,
   'an encrypted private key': {
     'castellan.yaml':
       'sites: { a.example: { upstream: http://h, certificate: { files: [{ certificate: k, key: k }] } } }',
