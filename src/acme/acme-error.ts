@@ -27,6 +27,10 @@ export type AcmeErrorCode =
   | 'external-account-invalid'
   | 'account-unusable'
   | 'account-key-reused'
+  /** Something was asked about an account, and none is stored. */
+  | 'account-unknown'
+  /** The CA cannot do this at all: its directory has no such resource. */
+  | 'acme-not-offered'
   | 'profile-not-offered'
   /** None of the configured challenge types is offered for a name. */
   | 'challenge-not-offered'

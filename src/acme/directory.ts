@@ -13,6 +13,9 @@ export type Directory = {
   readonly newNonce: string
   readonly newAccount: string
   readonly newOrder: string
+  /** Where an account gets another key (RFC 8555 §7.3.5), and where certificates are revoked (§7.6); some CAs lack them. */
+  readonly keyChange: string | undefined
+  readonly revokeCert: string | undefined
   /** Where to ask when a certificate should be renewed (RFC 9773 §4.1); undefined where the server does not say. */
   readonly renewalInfo: string | undefined
   /** As the server wrote it: for people, not to be fetched. */
@@ -34,6 +37,8 @@ export function parseDirectory(document: unknown, url: string): Directory {
     newNonce: requireUrl(directory.string('newNonce'), url),
     newAccount: requireUrl(directory.string('newAccount'), url),
     newOrder: requireUrl(directory.string('newOrder'), url),
+    keyChange: usableUrl(directory.fields.keyChange, url),
+    revokeCert: usableUrl(directory.fields.revokeCert, url),
     renewalInfo: optionalUrl(directory.optionalString('renewalInfo'), url),
     termsOfService: meta?.optionalString('termsOfService'),
     externalAccountRequired: meta?.optionalBoolean('externalAccountRequired') ?? false,
@@ -44,6 +49,15 @@ export function parseDirectory(document: unknown, url: string): Directory {
 
 function optionalUrl(text: string | undefined, base: string): string | undefined {
   return text === undefined ? undefined : requireUrl(text, base)
+}
+
+/** Of what no certificate needs: a CA that gets it wrong is as one that has none. */
+function usableUrl(text: unknown, base: string): string | undefined {
+  try {
+    return typeof text === 'string' ? requireUrl(text, base) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function optionalStrings(meta: JsonObject, field: string): string[] {

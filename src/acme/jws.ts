@@ -74,6 +74,20 @@ export async function bindExternalAccount(
   return { ...jws }
 }
 
+/**
+ * The payload of keyChange (RFC 8555 §7.3.5): the account and its former key, signed by the key that shall take its place.
+ * The server checks that this one's `url` is that of the outer JWS; it has no nonce.
+ */
+export async function signKeyChange(
+  { account, from, to }: { readonly account: string; readonly from: AccountKey; readonly to: AccountKey },
+  url: string,
+): Promise<Record<string, unknown>> {
+  const jws = await new FlattenedSign(encode({ account, oldKey: from.publicJwk }))
+    .setProtectedHeader({ alg: to.algorithm, jwk: to.publicJwk, url })
+    .sign(to.privateKey)
+  return { ...jws }
+}
+
 function macKeyEmpty(kid: string): AcmeError {
   const sentence = `The hmacKey of the external account ${kid} is empty once decoded: copy it from the CA once more.`
   return new AcmeError('external-account-invalid', sentence, { kid })

@@ -1,33 +1,15 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type Account, findAccount, newAccount, type Registration, updateContact } from '../acme/account.ts'
+import { changeAccountKey, deactivateAccount } from '../acme/account-care.ts'
 import { AcmeError } from '../acme/acme-error.ts'
 import type { AcmeClient } from '../acme/client.ts'
-import { isObject } from '../acme/json-object.ts'
 import { type AccountKey, accountKey } from '../acme/jws.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
-import { exportPrivateKey, type generateKey, importPrivateKey } from '../pki/keys.ts'
-import { PkiError } from '../pki/pki-error.ts'
+import type { generateKey } from '../pki/keys.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import { abortable } from '../system/deadline.ts'
 import type { Log } from '../telemetry/log.ts'
-
-/**
- * An account as it is kept: JSON, with the key as PEM. The URL is missing until the CA has given one, and the contact is
- * the one that the CA has been told.
- */
-type AccountRecord = {
-  readonly directory: string
-  readonly privateKey: string
-  readonly url?: string
-  readonly contact?: string
-}
-
-type StoredAccount = {
-  readonly directory: string
-  readonly key: AccountKey
-  readonly url: string | undefined
-  readonly contact: string | undefined
-}
+import { formatAccount, parseAccount, type StoredAccount } from './acme-account-record.ts'
 
 /** Several orders may wait for one registration, so none of them can call it off; each request has its own deadline. */
 const FOR_ALL = new AbortController().signal
@@ -60,6 +42,14 @@ export class AcmeAccounts {
     return abortable(this.#accounts.get(place) ?? this.#keep(place, this.#open(client, place)), signal)
   }
 
+  /** One that there is: none is made for that. Throws AcmeError `account-unknown`. */
+  async existing(client: AcmeClient, place: string, signal: AbortSignal): Promise<Account> {
+    const { storage } = this.#options
+    if ((await storage.get(place)) !== undefined) return this.get(client, place, signal)
+    const sentence = `There is no account at ${client.server} yet: it is made with the first order.`
+    throw new AcmeError('account-unknown', sentence, { server: client.server, stored: storage.locate(place) })
+  }
+
   /**
    * Registers the key of an account again that the CA no longer knows: a test CA that was restarted, a CA that began
    * anew. Throws AcmeError or StorageError.
@@ -73,6 +63,29 @@ export class AcmeAccounts {
     return abortable(this.#keep(place, this.#register(client, place, lost.key)), signal)
   }
 
+  /**
+   * Gives the account a new key (RFC 8555 §7.3.5). Both are stored while the CA is told, so that whichever it knows after a
+   * crash is there. Whoever asks for the account meanwhile waits, as the former key may be good no more. Throws AcmeError or
+   * StorageError.
+   */
+  async rollOver(client: AcmeClient, place: string, signal: AbortSignal): Promise<Account> {
+    const rolling = this.#changeKey(client, place, await this.existing(client, place, signal))
+    // After a failure both keys stay stored: whoever asks next finds out which one the CA knows.
+    return abortable(this.#keep(place, rolling), signal)
+  }
+
+  /** Ends the account at the CA for good, and moves what is stored of it out of the way. Throws AcmeError or StorageError. */
+  async deactivate(client: AcmeClient, place: string, signal: AbortSignal): Promise<string> {
+    const account = await this.existing(client, place, signal)
+    await deactivateAccount(client, account, signal)
+    this.#accounts.delete(place)
+    const { storage, log } = this.#options
+    const aside = await storage.setAside(place)
+    const message = `The account ${account.url} is deactivated, and nothing brings it back. What was stored of it is ${aside} now.`
+    log.warn('account-deactivated', message, { account: account.url, movedTo: aside })
+    return account.url
+  }
+
   #keep(place: string, opening: Promise<Account>): Promise<Account> {
     this.#accounts.set(place, opening)
     opening.catch(() => this.#accounts.get(place) === opening && this.#accounts.delete(place))
@@ -82,13 +95,33 @@ export class AcmeAccounts {
   async #open(client: AcmeClient, place: string): Promise<Account> {
     const stored = await this.#read(client, place)
     if (stored === undefined) return this.#create(client, place)
-    const { key, url, contact } = stored
+    const { key, url, contact } = stored.nextKey === undefined ? stored : await this.#settle(client, place, stored)
     if (url !== undefined) return this.#withContact(client, place, { key, url }, contact)
     // A crash came between. Credentials for an external account may be good for one use, so look first.
     const found = await findAccount(client, key, FOR_ALL)
     if (found === undefined) return this.#register(client, place, key)
-    await this.#write(client, place, key, { url: found.url })
+    await this.#write(client, place, { key, url: found.url })
     return this.#withContact(client, place, found, undefined)
+  }
+
+  async #changeKey(client: AcmeClient, place: string, { key, url }: Account): Promise<Account> {
+    const { log, generateKey, keyKind, registration } = this.#options
+    const nextKey = await accountKey((await generateKey(keyKind)).privateKey)
+    const { contact } = registration
+    await this.#write(client, place, { key, nextKey, url, contact })
+    const changed = await changeAccountKey(client, { key, url }, nextKey, FOR_ALL)
+    await this.#write(client, place, { ...changed, contact })
+    log.info('account-key-changed', `The account ${url} has a new key, of kind ${keyKind}.`, { account: url })
+    return changed
+  }
+
+  /** A change of the key was cut short: the account's key is the one that the CA knows. */
+  async #settle(client: AcmeClient, place: string, stored: StoredAccount): Promise<StoredAccount> {
+    const { nextKey, ...before } = stored
+    const found = await findAccount(client, nextKey!, FOR_ALL)
+    const settled = found === undefined ? before : { ...before, key: nextKey!, url: found.url }
+    await this.#write(client, place, settled)
+    return settled
   }
 
   /** Tells the CA of a contact that is not the one it knows. An account is as good as before where it will not hear of it. */
@@ -103,7 +136,7 @@ export class AcmeAccounts {
       log.warn('account-contact-not-changed', error.message, { account: account.url, ...error.facts })
       return account
     }
-    await this.#write(client, place, account.key, { url: account.url, contact })
+    await this.#write(client, place, { ...account, contact })
     const message = `Told ${client.server} that the contact of ${account.url} is ${contact ?? 'nobody'} now.`
     log.info('account-contact-changed', message, { account: account.url })
     return account
@@ -112,7 +145,7 @@ export class AcmeAccounts {
   async #create(client: AcmeClient, place: string): Promise<Account> {
     const { privateKey } = await this.#options.generateKey(this.#options.keyKind)
     const key = await accountKey(privateKey)
-    await this.#write(client, place, key, {})
+    await this.#write(client, place, { key })
     return this.#register(client, place, key)
   }
 
@@ -120,25 +153,14 @@ export class AcmeAccounts {
     const { log, storage, registration } = this.#options
     const account = await newAccount(client, key, registration, FOR_ALL)
     this.#options.onRegistered?.(place)
-    await this.#write(client, place, key, { url: account.url, contact: registration.contact })
+    await this.#write(client, place, { ...account, contact: registration.contact })
     const facts = { account: account.url, stored: storage.locate(place) }
     log.info('account-registered', `Registered the account ${account.url} at ${client.server}.`, facts)
     return account
   }
 
-  #write(
-    client: AcmeClient,
-    place: string,
-    key: AccountKey,
-    { url, contact }: { readonly url?: string; readonly contact?: string | undefined },
-  ): Promise<void> {
-    const record: AccountRecord = {
-      directory: client.directory.url,
-      privateKey: exportPrivateKey(key.privateKey),
-      ...(url !== undefined && { url }),
-      ...(contact !== undefined && { contact }),
-    }
-    return this.#options.storage.put(place, Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
+  #write(client: AcmeClient, place: string, account: Omit<StoredAccount, 'directory'>): Promise<void> {
+    return this.#options.storage.put(place, formatAccount({ ...account, directory: client.directory.url }))
   }
 
   /** What is stored, if it is whole and of this directory. What is not is set aside and reported. */
@@ -146,7 +168,7 @@ export class AcmeAccounts {
     const { storage, log } = this.#options
     const value = await storage.get(place)
     if (value === undefined) return undefined
-    const stored = await parseRecord(value)
+    const stored = await parseAccount(value)
     const location = storage.locate(place)
     if (stored === undefined) {
       const aside = await storage.setAside(place)
@@ -172,23 +194,7 @@ export async function readAccount(
   directory: string,
 ): Promise<{ readonly url: string | undefined; readonly publicKey: KeyObject } | undefined> {
   const value = await storage.get(place)
-  const stored = value && (await parseRecord(value))
+  const stored = value && (await parseAccount(value))
   if (stored?.directory !== directory) return undefined
   return { url: stored.url, publicKey: createPublicKey(stored.key.privateKey) }
-}
-
-/** Undefined if anything about it is not as it was written. */
-async function parseRecord(value: Buffer): Promise<StoredAccount | undefined> {
-  try {
-    const record: unknown = JSON.parse(value.toString('utf8'))
-    if (!isObject(record)) return undefined
-    const { directory, privateKey, url, contact } = record
-    if (typeof directory !== 'string' || typeof privateKey !== 'string') return undefined
-    if (url !== undefined && (typeof url !== 'string' || !URL.canParse(url))) return undefined
-    if (contact !== undefined && typeof contact !== 'string') return undefined
-    return { directory, key: await accountKey(importPrivateKey(privateKey)), url, contact }
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof PkiError) return undefined
-    throw error
-  }
 }

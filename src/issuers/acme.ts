@@ -4,15 +4,17 @@ import { AuthorizationError, type AuthorizationFailure } from '../acme/authoriza
 import type { IssuedChain } from '../acme/certificate.ts'
 import { AcmeClient } from '../acme/client.ts'
 import { type Issuance, obtain } from '../acme/issuance.ts'
+import { accountKey } from '../acme/jws.ts'
 import { NoncePool } from '../acme/nonces.ts'
 import { isProblem } from '../acme/problem.ts'
 import { quote } from '../acme/quote.ts'
 import { getRenewalInfo, type RenewalInfo, renewalIdentifier } from '../acme/renewal-info.ts'
+import { revokeCertificate } from '../acme/revocation.ts'
 import { createTransport, type Transport } from '../acme/transport.ts'
 import type { ChallengePublisher } from '../challenges/challenge.ts'
 import { type Certificate, checkIssued } from '../pki/certificate.ts'
 import { createCertificateRequest } from '../pki/certificate-request.ts'
-import { exportPrivateKey, generateKey, isSameKey } from '../pki/keys.ts'
+import { exportPrivateKey, generateKey, importPrivateKey, isSameKey } from '../pki/keys.ts'
 import { canonicalName } from '../pki/subject-names.ts'
 import type { CaaSubject } from '../preflight/caa.ts'
 import { type AskProbe, lookBefore } from '../preflight/look.ts'
@@ -23,11 +25,13 @@ import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { castellanVersion } from '../version.ts'
 import { AcmeAccounts } from './acme-account.ts'
+import { AcmeAccountsCare } from './acme-accounts-care.ts'
 import { type AcmeIssuerConfig, accountPlace, acmeIdentity, externalAccountOf } from './acme-config.ts'
 import { ChallengeProver } from './acme-prover.ts'
 import { mayStillCome, UnfinishedOrders } from './acme-unfinished.ts'
-import type { CertificateRequest, IssuedCertificate, Issuer, Spending } from './issuer.ts'
+import type { CertificateRequest, IssuedCertificate, Issuer, IssuerAccounts, Revocation, Spending } from './issuer.ts'
 import { NameQueue } from './name-queue.ts'
+import { SharedUse } from './shared-use.ts'
 
 /** Boulder takes seconds, slow private CAs a minute or two. Who needs longer than this is asked anew, later. */
 const ORDER_DEADLINE_MS = 10 * 60_000
@@ -63,6 +67,7 @@ class AcmeIssuer implements Issuer {
   readonly authority: string
   readonly settings: string
   readonly accountFor: (site: string) => string
+  readonly accounts: IssuerAccounts
   readonly #config: AcmeIssuerConfig
   readonly #surroundings: AcmeIssuerSurroundings
   readonly #transport: Transport
@@ -74,6 +79,7 @@ class AcmeIssuer implements Issuer {
   readonly #known = new Set<string>()
   readonly #made = new Set<string>()
   readonly #unfinished: UnfinishedOrders
+  readonly #use = new SharedUse()
 
   constructor(config: AcmeIssuerConfig, surroundings: AcmeIssuerSurroundings) {
     const { acceptTerms, contact, accountKey: keyKind } = config
@@ -92,6 +98,8 @@ class AcmeIssuer implements Issuer {
     const onRegistered = (place: string): void => void this.#made.add(place)
     const keys = { keyKind, generateKey: this.#generateKey }
     this.#accounts = new AcmeAccounts({ storage, log, ...keys, registration, onRegistered })
+    const connect = (signal: AbortSignal): Promise<AcmeClient> => this.#connect(signal)
+    this.accounts = new AcmeAccountsCare({ issuer: name, storage, accounts: this.#accounts, use: this.#use, connect })
   }
 
   hasAccount(site: string): boolean {
@@ -104,7 +112,24 @@ class AcmeIssuer implements Issuer {
    */
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate> {
     const names = [...new Set(request.names.map(canonicalName))]
-    return this.#queue.run(names, signal, () => this.#issue({ ...request, names }, signal))
+    const work = (): Promise<IssuedCertificate> => this.#issue({ ...request, names }, signal)
+    return this.#queue.run(names, signal, () => this.#use.share(signal, work))
+  }
+
+  /** By the account, or else by the certificate's own key: it may have come through another account. */
+  async revoke({ certificate, privateKey, site, reason }: Revocation, signal: AbortSignal): Promise<void> {
+    const client = await this.#connect(signal)
+    const what = { certificate: certificate.x509.raw, reason }
+    await this.#use.share(signal, async () => {
+      try {
+        const account = await this.#accounts.existing(client, accountPlace(this.#config, site), signal)
+        await revokeCertificate(client, account, what, signal)
+      } catch (error) {
+        if (!(error instanceof AcmeError) || error.transient) throw error
+        const key = await accountKey(importPrivateKey(privateKey))
+        await revokeCertificate(client, { key }, what, signal)
+      }
+    })
   }
 
   async probe(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,6 @@
+import type { AccountStatus } from '../acme/account-care.ts'
 import type { RenewalInfo } from '../acme/renewal-info.ts'
+import type { RevocationReason } from '../acme/revocation.ts'
 import type { Certificate } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { CaaSubject } from '../preflight/caa.ts'
@@ -67,6 +69,50 @@ export interface Issuer {
   renewalInfo?(certificate: Certificate, signal: AbortSignal): Promise<RenewalInfo | undefined>
   /** Who it is to CAA records when it issues for this site. Rejects as `issue` does. Absent where no name must be proven. */
   caaSubject?(site: string, signal: AbortSignal): Promise<CaaSubject>
+  /** Has a certificate of this CA revoked; one that is revoked already is as good. Rejects as `issue` does. */
+  revoke?(certificate: Revocation, signal: AbortSignal): Promise<void>
+  /** The accounts that it has with its CA; undefined where there are no such things. */
+  readonly accounts?: IssuerAccounts
+}
+
+/** What is to be revoked, and why. */
+export type Revocation = {
+  readonly certificate: Certificate
+  /** PEM: it proves the right to revoke where the account has none. */
+  readonly privateKey: string
+  readonly site: string
+  readonly reason: RevocationReason
+}
+
+/** The accounts of one issuer. Each method rejects with a CastellanError. */
+export interface IssuerAccounts {
+  /** What is stored, with what the CA says of it. */
+  show(signal: AbortSignal): Promise<AccountReport[]>
+  /** Gives each a new key; orders under way end first, and new ones wait. */
+  rollOver(signal: AbortSignal): Promise<AccountReport[]>
+  /** Ends each at the CA, for good. The next order makes a new one. */
+  deactivate(signal: AbortSignal): Promise<AccountReport[]>
+}
+
+/** How it stands with an account: what an operator may know. Plain JSON without secrets. */
+export type AccountReport = {
+  readonly issuer: string
+  readonly directory: string
+  /** The site that it is for, as a segment of a storage key; undefined for an account for all. */
+  readonly site: string | undefined
+  /** Undefined until the CA has given one. It is what CAA records name as `accounturi` (RFC 8657). */
+  readonly url: string | undefined
+  readonly keyKind: KeyKind | undefined
+  /** RFC 7638, of its key. */
+  readonly thumbprint: string
+  /** The one that the CA was told. */
+  readonly contact: string | undefined
+  /** Where it is stored. */
+  readonly stored: string
+  /** As the CA says; undefined if it was not asked. */
+  readonly status: AccountStatus | undefined
+  /** Why the CA could not be asked, in words. */
+  readonly fault: string | undefined
 }
 
 /** What an issuer is, whether or not one asks anything of it. */

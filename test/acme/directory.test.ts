@@ -15,9 +15,11 @@ test('reads the URLs, on any host, and what meta says (RFC 8555 §7.1.1)', () =>
     externalAccountRequired: true,
     profiles: { classic: 'c', short: 's' },
   }
-  assert.deepEqual(parseDirectory({ ...urls, meta, keyChange: 7 }, url), {
+  assert.deepEqual(parseDirectory({ ...urls, meta, keyChange: 7, revokeCert: 'https://ca.test/revoke' }, url), {
     url,
     ...urls,
+    keyChange: undefined,
+    revokeCert: 'https://ca.test/revoke',
     renewalInfo: undefined,
     termsOfService: 'data:text/plain,x',
     externalAccountRequired: true,

@@ -52,6 +52,8 @@ export class ScriptedCa {
   origin = ''
   /** Of the directory. */
   meta: Record<string, unknown> = {}
+  /** What else the directory has: a path for each resource (`keyChange: '/key-change'`). */
+  resources: Record<string, string> = {}
   /** It tells when certificates should be renewed (RFC 9773). */
   hasRenewalInfo = false
   order: Record<string, unknown> = {}
@@ -196,7 +198,9 @@ export class ScriptedCa {
 
   #directory(): object {
     const { origin, meta } = this
+    const more = Object.entries(this.resources).map(([name, path]) => [name, `${origin}${path}`])
     return {
+      ...Object.fromEntries(more),
       newNonce: `${origin}/new-nonce`,
       newAccount: `${origin}/new-account`,
       newOrder: `${origin}/new-order`,

@@ -236,4 +236,49 @@ describe('Pebble, otherwise set up', { skip }, () => {
       await issuer.issue({ names: [site], keyKind: 'ecdsa-p256', site }, AbortSignal.timeout(60_000))
     assert.equal(world.log.of('account-registered').length, 2)
   })
+
+  for (const accountKey of ['ecdsa-p384', 'rsa-2048'] as const)
+    test(`gives the account a new key of kind ${accountKey}, with which the next start orders (RFC 8555 §7.3.5)`, async (t) => {
+      const world = await World.open({})
+      t.after(() => world.close())
+      await issue(world.issuer(), ['a.test'])
+      const [report] = await world.issuer({ accountKey }).accounts!.rollOver(AbortSignal.timeout(60_000))
+      assert.equal(report!.keyKind, accountKey)
+      await issue(world.issuer(), ['b.test'])
+      assert.equal(world.pebble.accounts(), 1)
+      const [shown] = await world.issuer().accounts!.show(AbortSignal.timeout(60_000))
+      assert.equal(shown!.status, 'valid')
+    })
+
+  test('deactivates the account, and then makes another (RFC 8555 §7.3.6)', async (t) => {
+    const world = await World.open({})
+    t.after(() => world.close())
+    const issuer = world.issuer()
+    await issue(issuer, ['a.test'])
+    await issuer.accounts!.deactivate(AbortSignal.timeout(60_000))
+    await issue(issuer, ['b.test'])
+    assert.equal(world.log.of('account-registered').length, 2)
+  })
+
+  test('revokes by the account, by another account not, and then by the certificate’s own key (RFC 8555 §7.6)', async (t) => {
+    const world = await World.open({})
+    t.after(() => world.close())
+    const issuer = world.issuer({ account: 'perSite' })
+    for (const [site, reason, code] of [
+      ['a.test', 'superseded', 4],
+      ['b.test', 'keyCompromise', 1],
+    ] as const) {
+      const signal = AbortSignal.timeout(60_000)
+      const { chain, privateKey } = await issuer.issue({ names: ['a.test'], keyKind: 'ecdsa-p256', site }, signal)
+      const [certificate] = parseChain(chain)
+      // The second is said to be of the first one's site, whose account did not order it.
+      const revocation = { certificate, privateKey, site: 'a.test', reason }
+      await issuer.revoke!(revocation, signal)
+      await issuer.revoke!(revocation, signal)
+      assert.partialDeepStrictEqual(await world.pebble.statusOf(certificate.serial), {
+        Status: 'Revoked',
+        Reason: code,
+      })
+    }
+  })
 })

@@ -46,6 +46,8 @@ export type Pebble = {
   rootPem(index?: number): Promise<string>
   /** What it signs certificates with, and so may sign OCSP responses with: PEM. */
   intermediate(): Promise<{ certificate: string; privateKey: string }>
+  /** What it says of a certificate: its status (`Valid`, `Revoked`), and why it was revoked. */
+  statusOf(serial: string): Promise<{ Status: string; Reason?: number }>
   /** How many accounts it has, as it says itself. */
   accounts(): number
   /** Refuses connections until it is started again. */
@@ -121,6 +123,11 @@ class RunningPebble implements Pebble {
       certificate: await get(`${origin}/intermediates/0`, ca),
       privateKey: await get(`${origin}/intermediate-keys/0`, ca),
     }
+  }
+
+  async statusOf(serial: string): Promise<{ Status: string; Reason?: number }> {
+    const ca = await readFile(this.trust, 'utf8')
+    return JSON.parse(await get(`https://127.0.0.1:${this.#ports.management}/cert-status-by-serial/${serial}`, ca))
   }
 
   accounts(): number {
