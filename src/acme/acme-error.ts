@@ -32,6 +32,8 @@ export type AcmeErrorCode =
   /** The CA cannot do this at all: its directory has no such resource. */
   | 'acme-not-offered'
   | 'profile-not-offered'
+  /** The order has more names than the CA puts into one certificate. */
+  | 'too-many-names'
   /** None of the configured challenge types is offered for a name. */
   | 'challenge-not-offered'
   /** The CA tried to validate names and could not: see AuthorizationError. */
@@ -46,6 +48,8 @@ export type AcmeErrorOptions = {
   /** How long the CA asked to be left alone (Retry-After), in milliseconds. */
   readonly retryAfterMs?: number | undefined
   readonly concernsCa?: boolean
+  /** See AcmeError. */
+  readonly badNames?: readonly { readonly name: string; readonly reason: string }[]
 }
 
 /** None of them has anything to do with what was asked for. */
@@ -67,11 +71,14 @@ export class AcmeError extends CastellanError {
   readonly retryAfterMs: number | undefined
   /** Whether it was about the CA as such: an order for any other names would have met the same. */
   readonly concernsCa: boolean
+  /** Those of the names that it was about, with the reason for each, where they are known: others may do without them. */
+  badNames: readonly { readonly name: string; readonly reason: string }[]
 
   constructor(code: AcmeErrorCode, message: string, facts: Facts = {}, options: AcmeErrorOptions = {}) {
     super(code, message, facts, options)
     this.retryAfterMs = options.retryAfterMs
     this.concernsCa = options.concernsCa ?? ABOUT_CA.has(code)
+    this.badNames = options.badNames ?? []
   }
 
   /** Whether the same request may well succeed in a few seconds. */
@@ -95,6 +102,11 @@ export class AcmeError extends CastellanError {
     const { code, facts } = this
     if (code === 'acme-untrusted' || code === 'acme-nonces-refused') return true
     return code === 'acme-unreachable' && UNHEARD.has(facts.reason)
+  }
+
+  /** The CA does not take keys of this kind, or what is signed with them. */
+  get refusesKey(): boolean {
+    return false
   }
 
   /** Whether it was about the names: an order for another key would have met the same. */

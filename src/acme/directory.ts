@@ -1,4 +1,5 @@
 import { JsonObject } from './json-object.ts'
+import { quote } from './quote.ts'
 import { requireUrl } from './server-url.ts'
 
 /** Let's Encrypt has one. */
@@ -6,6 +7,9 @@ const MAX_CAA_IDENTITIES = 20
 
 /** Let's Encrypt has five; a bound for the hostile. */
 const MAX_PROFILES = 100
+
+/** RFC 8555 and RFC 9773 have seven; a bound for the hostile. */
+const MAX_RESOURCES = 50
 
 /** Where an ACME server takes which request, and what it says of itself (RFC 8555 §7.1.1). */
 export type Directory = {
@@ -26,6 +30,8 @@ export type Directory = {
   readonly caaIdentities: readonly string[]
   /** Names of certificate profiles (draft-ietf-acme-profiles); empty where the server has none. */
   readonly profiles: readonly string[]
+  /** The names of all its resources on its own host, known here or not. Boulder adds one elsewhere, of another name each time. */
+  readonly resources: readonly string[]
 }
 
 /** Reads the directory found at `url`. Throws AcmeError `acme-response-invalid`. */
@@ -44,7 +50,17 @@ export function parseDirectory(document: unknown, url: string): Directory {
     externalAccountRequired: meta?.optionalBoolean('externalAccountRequired') ?? false,
     caaIdentities: meta === undefined ? [] : optionalStrings(meta, 'caaIdentities'),
     profiles: Object.keys(meta?.optionalObject('profiles')?.fields ?? {}).slice(0, MAX_PROFILES),
+    resources: resourcesOf(directory.fields, url),
   }
+}
+
+function resourcesOf(fields: Readonly<Record<string, unknown>>, url: string): string[] {
+  const { host } = new URL(url)
+  return Object.entries(fields)
+    .filter(([, value]) => typeof value === 'string' && URL.parse(value)?.host === host)
+    .map(([name]) => quote(name, 40))
+    .slice(0, MAX_RESOURCES)
+    .sort()
 }
 
 function optionalUrl(text: string | undefined, base: string): string | undefined {

@@ -1,5 +1,6 @@
 import type { Account } from './account.ts'
 import { AcmeError } from './acme-error.ts'
+import { badNamesIn } from './bad-names.ts'
 import type { AcmeClient } from './client.ts'
 import { identifierOf } from './identifier.ts'
 import { JsonObject } from './json-object.ts'
@@ -158,12 +159,10 @@ export async function finalizeOrder(
 /** The CA gave an order up. */
 export function orderInvalid(server: string, names: readonly string[], problem: Problem | undefined): AcmeError {
   const reason = problem === undefined ? 'without saying why' : describeProblem(problem)
-  return new AcmeError('order-invalid', `The CA at ${server} gave up the order for ${names.join(', ')}: ${reason}.`, {
-    server,
-    names,
-    type: problem?.type,
-    detail: problem?.detail,
-  })
+  const facts = { server, names, type: problem?.type, detail: problem?.detail }
+  const badNames = problem === undefined ? [] : badNamesIn(problem, names)
+  const sentence = `The CA at ${server} gave up the order for ${names.join(', ')}: ${reason}.`
+  return new AcmeError('order-invalid', sentence, facts, { badNames })
 }
 
 function parseOrder(client: AcmeClient, url: string, response: AcmeResponse): Order {

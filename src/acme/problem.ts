@@ -122,6 +122,10 @@ export class AcmeProblemError extends AcmeError {
     return this.httpStatus === 500 || this.httpStatus === 502 || this.httpStatus === 503
   }
 
+  override get refusesKey(): boolean {
+    return this.problem.type === 'badPublicKey' || this.problem.type === 'badSignatureAlgorithm'
+  }
+
   override get concernsNames(): boolean {
     return ABOUT_NAMES.has(this.problem.type)
   }

@@ -1,5 +1,7 @@
-import type { ByHand } from '../certificates/on-demand/by-hand.ts'
+import type { OperatedCertificates } from '../certificates/on-demand/at-rest.ts'
 import type { Asked } from '../certificates/wish.ts'
+import { handleAccounts } from '../issuers/accounts-by-hand.ts'
+import type { Issuer } from '../issuers/issuer.ts'
 import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -8,15 +10,19 @@ import type { ControlReply, ControlRequest } from './protocol.ts'
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
 
-type Subject = {
-  readonly certificates: ByHand
+/** What an operator's requests are about. */
+export type Answering = {
+  readonly certificates: OperatedCertificates
+  readonly issuers: ReadonlyMap<string, Pick<Issuer, 'name' | 'accounts'>>
   readonly probe: AskProbe
   readonly notices: Pick<Notices, 'test'>
+  /** Aborted when the program stops. */
+  readonly signal: AbortSignal
   readonly log: Log
 }
 
-/** Answers for the certificates and the notices of a program. What is asked to be done is logged. */
-export function programAnswers({ certificates, probe, notices, log }: Subject): Answer {
+/** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
+export function operatorAnswers({ certificates, issuers, probe, notices, signal, log }: Answering): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -50,6 +56,20 @@ export function programAnswers({ certificates, probe, notices, log }: Subject): 
         log.info('asked-by-hand', 'Asked by hand to send a test notice.')
         for await (const result of notices.test()) yield { type: 'notified', result }
         return
+      case 'revoke':
+        yield* outcomesOf(await certificates.revoke(request.name, request.reason), 'revoke', log)
+        return
+      case 'import':
+        yield* outcomesOf(await certificates.import(request.files), 'import', log)
+        return
+      case 'accounts': {
+        const { action, issuer } = request
+        if (action !== 'show')
+          log.info('asked-by-hand', `Asked by hand for ${action} of the account at ${issuer ?? 'each CA'}.`)
+        for (const report of await handleAccounts(issuers.values(), { action, issuer }, signal))
+          yield { type: 'account', report }
+        return
+      }
       default:
         request satisfies never
     }
@@ -57,7 +77,11 @@ export function programAnswers({ certificates, probe, notices, log }: Subject): 
 }
 
 /** In the order in which they come to their end. */
-async function* outcomesOf(asked: readonly Asked[], what: 'retry' | 'renew', log: Log): AsyncGenerator<ControlReply> {
+async function* outcomesOf(
+  asked: readonly Asked[],
+  what: 'retry' | 'renew' | 'revoke' | 'import',
+  log: Log,
+): AsyncGenerator<ControlReply> {
   const ids = asked.map(({ id }) => id)
   if (ids.length > 0) log.info('asked-by-hand', `Asked by hand to ${what} ${ids.join(', ')}.`, { certificates: ids })
   yield { type: 'begun', count: asked.length }

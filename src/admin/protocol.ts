@@ -1,10 +1,14 @@
 import { isIP } from 'node:net'
+import { isAbsolute } from 'node:path'
+import { type RevocationReason, revocationReasons } from '../acme/revocation.ts'
 import type { Balance } from '../certificates/ledger/order-facts.ts'
-import type { OnDemandCounts } from '../certificates/on-demand/by-hand.ts'
+import type { OnDemandCounts } from '../certificates/on-demand/at-rest.ts'
 import type { CertificateReport } from '../certificates/report.ts'
 import type { Spread } from '../certificates/spread-renewals.ts'
 import type { Asked, Outcome } from '../certificates/wish.ts'
 import { CastellanError } from '../errors.ts'
+import { type AccountAction, accountActions } from '../issuers/accounts-by-hand.ts'
+import type { AccountReport } from '../issuers/issuer.ts'
 import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
 
@@ -13,8 +17,8 @@ import type { ProbeAnswer } from '../preflight/probe.ts'
 /** Both sides say which they speak; it changes with anything that an older side would take for something else. */
 export const CONTROL_VERSION = 2
 
-/** A name has 253 characters and an id 200. */
-export const MAX_REQUEST_BYTES = 4 * 1024
+/** A name has 253 characters and an id 200; paths of files have thousands, and an import names some. */
+export const MAX_REQUEST_BYTES = 32 * 1024
 
 /** A hundred names of 253 characters, a chain of ten certificates and a CA's words take a tenth of this. */
 export const MAX_REPLY_BYTES = 1024 * 1024
@@ -35,6 +39,12 @@ export type ControlRequest =
   | { readonly ask: 'probe'; readonly name: string; readonly addresses: readonly string[] }
   /** Send a test notice to every channel. */
   | { readonly ask: 'notify-test' }
+  /** Have what a name means revoked, and replaced. */
+  | { readonly ask: 'revoke'; readonly name: string; readonly reason: RevocationReason }
+  /** Take over certificates with their keys from PEM files, by absolute paths: the program reads them itself. */
+  | { readonly ask: 'import'; readonly files: readonly string[] }
+  /** Do something with the accounts of an issuer, or of all. */
+  | { readonly ask: 'accounts'; readonly action: AccountAction; readonly issuer?: string | undefined }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -49,6 +59,7 @@ export type ControlReply =
   | { readonly type: 'limit'; readonly balance: Balance }
   | { readonly type: 'probe'; readonly answers: readonly ProbeAnswer[] }
   | { readonly type: 'notified'; readonly result: TestResult }
+  | { readonly type: 'account'; readonly report: AccountReport }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -77,10 +88,10 @@ export function formatReply(reply: ControlReply): string {
 
 /** Throws ControlError `control-request-invalid` or `control-version`; neither repeats what was asked. */
 export function parseRequest(line: string): ControlRequest {
-  const { version, ask, name, addresses } = parseObject(line) ?? {}
+  const { version, ask, ...asked } = parseObject(line) ?? {}
   if (version === undefined) throw invalidRequest('it is no JSON object with a version')
   if (version !== CONTROL_VERSION) throw otherVersion()
-  if (name !== undefined && typeof name !== 'string') throw invalidRequest('its name is no text')
+  const name = optionalText(asked, 'name')
   switch (ask) {
     case 'report':
     case 'retry':
@@ -89,21 +100,57 @@ export function parseRequest(line: string): ControlRequest {
     case 'limits':
       return { ask }
     case 'renew':
-      if (name === undefined) throw invalidRequest('it names nothing to renew')
-      return { ask, name }
+      return { ask, name: required(name, 'it names nothing to renew') }
     case 'probe':
-      if (name === undefined) throw invalidRequest('it names nothing to probe')
-      if (
-        !Array.isArray(addresses) ||
-        !addresses.every((address) => typeof address === 'string' && isIP(address) !== 0)
-      )
-        throw invalidRequest('its addresses are no list of IP addresses')
-      return { ask, name, addresses }
+      return { ask, name: required(name, 'it names nothing to probe'), addresses: addressesOf(asked) }
     case 'notify-test':
       return { ask }
+    case 'revoke':
+      return { ask, name: required(name, 'it names nothing to revoke'), reason: reasonOf(asked) }
+    case 'import':
+      return { ask, files: filesOf(asked) }
+    case 'accounts':
+      return { ask, action: actionOf(asked), issuer: optionalText(asked, 'issuer') }
     default:
       throw invalidRequest('it asks for nothing that there is')
   }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function optionalText(fields: Fields, field: string): string | undefined {
+  const text = fields[field]
+  if (text !== undefined && typeof text !== 'string') throw invalidRequest(`its ${field} is no text`)
+  return text
+}
+
+function required(text: string | undefined, fault: string): string {
+  if (text === undefined) throw invalidRequest(fault)
+  return text
+}
+
+function addressesOf({ addresses }: Fields): string[] {
+  const isList = Array.isArray(addresses) && addresses.every((each) => typeof each === 'string' && isIP(each) !== 0)
+  if (isList) return addresses
+  throw invalidRequest('its addresses are no list of IP addresses')
+}
+
+function reasonOf({ reason }: Fields): RevocationReason {
+  if (typeof reason === 'string' && Object.hasOwn(revocationReasons, reason)) return reason as RevocationReason
+  throw invalidRequest('it gives no reason that there is')
+}
+
+function actionOf({ action }: Fields): AccountAction {
+  const known = accountActions.find((each) => each === action)
+  if (known === undefined) throw invalidRequest('there is nothing such to do with accounts')
+  return known
+}
+
+/** Relative ones would be of the program's own folder, not of whoever asks. */
+function filesOf({ files }: Fields): string[] {
+  const isList = Array.isArray(files) && files.length > 0
+  if (isList && files.every((file) => typeof file === 'string' && isAbsolute(file))) return files
+  throw invalidRequest('it names no files by absolute paths')
 }
 
 const REPLY_TYPES: ReadonlySet<unknown> = new Set(
@@ -117,6 +164,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     limit: 0,
     probe: 0,
     notified: 0,
+    account: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

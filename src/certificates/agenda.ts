@@ -10,11 +10,13 @@ export type Entry = Placed & {
   /** Where it stands: on the calendar, in a line, or nowhere while it is being ordered. */
   line: Heap<never> | undefined
   isRunning: boolean
+  /** While its CA is at it. */
+  isAtDesk: boolean
 }
 
 /** An entry that stands nowhere yet. */
 export function newEntry(): Entry {
-  return { place: -1, at: 0, urgency: 0, line: undefined, isRunning: false }
+  return { place: -1, at: 0, urgency: 0, line: undefined, isRunning: false, isAtDesk: false }
 }
 
 /** What an agenda asks about its entries; the answers change nothing that it knows. */
@@ -98,18 +100,42 @@ export class Agenda<T extends Entry> {
     this.#shut.clear()
   }
 
+  /** There may be something left of what waits for this at a desk: its first is looked at with the next `begin`. */
+  letOn(name: string, key: string): void {
+    const desk = this.#desks.get(name)
+    const line = desk?.lines.get(key)
+    if (desk === undefined || line === undefined) return
+    line.at = 0
+    desk.openings.move(line)
+  }
+
   /** Whether anything is under way at a desk, or only waits for others there. */
   isBusy(desk: string): boolean {
     const { running = 0, due } = this.#desks.get(desk) ?? {}
     return running > 0 || (due?.size ?? 0) > 0
   }
 
+  /** What is due at a desk, or held back there. */
+  *dueAt(name: string): Generator<T> {
+    const desk = this.#desks.get(name)
+    if (desk === undefined) return
+    yield* desk.due
+    for (const { entries } of desk.lines.values()) yield* entries
+  }
+
+  /** Its CA is done with it, though it has not come to its end: another may go there, but for those of the same names. */
+  answered(entry: T): void {
+    const desk = this.#desks.get(this.#rules.deskOf(entry))
+    if (!entry.isAtDesk || desk === undefined) return
+    entry.isAtDesk = false
+    desk.running--
+  }
+
   /** An order has come to its end. */
   ended(entry: T): void {
-    const desk = this.#desks.get(this.#rules.deskOf(entry))
-    if (!entry.isRunning || desk === undefined) return
+    if (!entry.isRunning) return
+    this.answered(entry)
     entry.isRunning = false
-    desk.running--
     const names = this.#rules.namesOf(entry)
     const waiting = this.#busy.get(names) ?? []
     this.#busy.delete(names)
@@ -175,6 +201,7 @@ export class Agenda<T extends Entry> {
       }
       this.#busy.set(namesOf(entry), [])
       entry.isRunning = true
+      entry.isAtDesk = true
       desk.running++
       begin(entry, step)
     }

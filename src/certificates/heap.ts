@@ -18,6 +18,11 @@ export class Heap<T extends Placed> {
     return this.#items[0]
   }
 
+  /** All of them, in no order. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items[Symbol.iterator]()
+  }
+
   /** Adds what is in no heap. */
   add(item: T): void {
     this.#items.push(item)

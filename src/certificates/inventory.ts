@@ -1,4 +1,5 @@
 import type { Issuer, IssuerIdentity } from '../issuers/issuer.ts'
+import { accountKeyFingerprints } from '../issuers/stored-accounts.ts'
 import { coversName } from '../pki/certificate.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
@@ -12,11 +13,13 @@ import { Ledger } from './ledger/ledger.ts'
 import type { Limits } from './ledger/limits.ts'
 import type { Balance, OrderFacts, Wait } from './ledger/order-facts.ts'
 import { type Former, orderOf, waitOfAll } from './ledger/order-of.ts'
+import { LeftOutNames } from './left-out-names.ts'
 import { describeOutage, type OutageReport, planHeld } from './outage.ts'
 import type { Outages } from './outages.ts'
 import { SharedIssuers } from './packed-certificate.ts'
 import { isOnDemandId } from './place.ts'
 import { type HeldFacts, isDue, isOrder, planNext, type Step } from './plan.ts'
+import type { Progress } from './progress.ts'
 import { factsOfStored, loadCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
 import { describePause } from './spoken-pause.ts'
@@ -25,6 +28,7 @@ import { EarlyRenewals } from './spread.ts'
 import { findStandIns, type StandIn } from './stand-ins.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Suggestions } from './suggestions.ts'
+import type { Trials } from './trials.ts'
 import type { WantedCertificate } from './wanted.ts'
 import type { Wish } from './wish.ts'
 
@@ -43,13 +47,20 @@ export type InventoryOptions = {
 /** When a certificate was revoked and why, as `at …`; undefined if it was not, as far as is known. */
 export type RevocationOf = (certificate: Leaf) => string | undefined
 
+/** Who else has a say in what is to be done. */
+export type Judges = {
+  readonly revocationOf: RevocationOf
+  readonly outages: Outages
+  readonly trials: Pick<Trials, 'wait'>
+}
+
 /** One certificate that should exist, and how it stands with it. */
 export type Item = Entry & {
   readonly wanted: WantedCertificate
   /** Equal for certificates of the same names. */
   readonly names: string
   held: StoredCertificate | undefined
-  /** What serves its names as long as it is not there. */
+  /** What serves its names as long as it is not there, or lacks them. */
   standIns: readonly StandIn[]
   /** It serves, but could not be stored: when to try again. */
   saveAgainAt: number | undefined
@@ -69,24 +80,31 @@ export class Inventory {
   readonly suggestions: Suggestions
   readonly ledger: Ledger
   readonly early: EarlyRenewals
+  readonly leftOut: LeftOutNames
   readonly #options: InventoryOptions
   /** By their names. */
   readonly #siblings = new Map<string, Item[]>()
-  readonly #revocationOf: RevocationOf
-  readonly #outages: Outages
+  readonly #judges: Judges
   readonly #issuers = new SharedIssuers()
   #items: Item[]
+  #accountKeys: ReadonlySet<string> = new Set()
 
-  constructor(options: InventoryOptions, revocationOf: RevocationOf, outages: Outages) {
+  constructor(options: InventoryOptions, progress: Progress, judges: Judges) {
     this.#options = options
-    this.#outages = outages
-    this.#revocationOf = revocationOf
+    this.#judges = judges
     this.#items = options.wanted.map(itemFor)
     this.attempts = new Attempts(options)
     this.suggestions = new Suggestions(options)
     this.ledger = new Ledger(options)
     this.early = new EarlyRenewals(options)
+    this.leftOut = new LeftOutNames({ ...options, progress, siblingsOf: (wanted) => this.#alikeOf(wanted) })
     for (const item of this.#items) this.#addSibling(item)
+  }
+
+  /** Those for other keys, of the same names from the same issuers. */
+  #alikeOf({ id, names, issuers }: WantedCertificate): WantedCertificate[] {
+    const all = this.#siblings.get(sorted(names)) ?? []
+    return all.map(({ wanted }) => wanted).filter((other) => other.id !== id && other.issuers.join() === issuers.join())
   }
 
   /** Takes up what the storage holds. Throws StorageError `storage-unreadable`. */
@@ -94,13 +112,15 @@ export class Inventory {
     const { storage, issuers, log } = this.#options
     await this.ledger.load()
     await this.early.load()
+    this.#accountKeys = await accountKeyFingerprints(storage)
     for (const item of this.items) {
-      const stored = await loadCertificate(storage, item.wanted.id, log)
+      const stored = await loadCertificate(storage, item.wanted.id, log, this.#accountKeys)
       if (stored !== undefined) this.hold(item, stored)
     }
     const circumstances = this.items.map(({ wanted }) => [wanted.id, circumstancesOf(wanted, issuers)] as const)
     await this.attempts.load(new Map(circumstances))
     await this.suggestions.load(new Set(this.items.map(({ wanted }) => wanted.id)))
+    await this.leftOut.load(this.items.map(({ wanted }) => wanted))
     await this.#loadStandIns()
   }
 
@@ -114,7 +134,7 @@ export class Inventory {
     const items = wanted.map(itemFor)
     for (const item of items) {
       const { id } = item.wanted
-      const stored = await loadCertificate(storage, id, log)
+      const stored = await loadCertificate(storage, id, log, this.#accountKeys)
       if (stored !== undefined) this.hold(item, stored)
       await this.attempts.take(id, circumstancesOf(item.wanted, issuers))
       await this.suggestions.take(id)
@@ -147,10 +167,16 @@ export class Inventory {
     else siblings.push(item)
   }
 
+  /** The keys of accounts at CAs, by their fingerprints, when this was loaded. */
+  get accountKeys(): ReadonlySet<string> {
+    return this.#accountKeys
+  }
+
   async #loadStandIns(): Promise<void> {
-    const { storage, wanted, clock, log } = this.#options
-    const held = new Set(this.items.filter((item) => item.held !== undefined).map((item) => item.wanted.id))
-    const found = await findStandIns(storage, wanted, (id) => held.has(id), { log, now: clock.now() })
+    const { storage, clock, log } = this.#options
+    const lacking = this.items.map(({ wanted, held }) => ({ ...wanted, names: namesLacking(wanted, held) }))
+    const whole = new Set(lacking.filter(({ names }) => names.length === 0).map(({ id }) => id))
+    const found = await findStandIns(storage, lacking, (id) => whole.has(id), { log, now: clock.now() })
     for (const item of this.items) item.standIns = found.get(item.wanted.id) ?? []
   }
 
@@ -158,15 +184,21 @@ export class Inventory {
   stepFor(item: Item, now: number): Step {
     const { wanted, wish } = item
     const authorityOf = (name: string): string | undefined => this.#options.issuers.get(name)?.authority
-    const { attempts } = this
+    const { attempts, leftOut } = this
     const facts = {
-      wanted,
+      wanted: leftOut.remaining(wanted, now, item.held?.names),
       held: this.factsOf(item),
       authorityOf,
       askedAt: wish?.isRenewal === true ? wish.at : undefined,
     }
-    const tries = { notBefore: attempts.nextAt(wanted.id), unpauseUrl: attempts.unpauseUrl(wanted.id) }
-    const step = planNext({ ...facts, ...tries, limit: () => this.#waitOf(item, now) }, now)
+    const backAt = leftOut.nextAt(wanted.id)
+    const tries = { notBefore: attempts.nextAt(wanted.id), unpauseUrl: attempts.unpauseUrl(wanted.id), backAt }
+    const waits = {
+      limit: () => this.#waitOf(item, now),
+      // Who wants it now need not wait for others to be tried first.
+      trial: () => (wish === undefined ? this.#judges.trials.wait(item, now) : undefined),
+    }
+    const step = planNext({ ...facts, ...tries, ...waits }, now)
     const outage = this.outageFor(item)
     return outage === undefined ? step : planHeld(step, outage, now)
   }
@@ -176,7 +208,10 @@ export class Inventory {
     if (held === undefined) return undefined
     const { certificate } = held
     const spreadAt = this.early.of(id, certificate.fingerprint)
-    return { ...factsOfStored(held, this.suggestions.renewAt(id, held), this.#revocationOf(certificate)), spreadAt }
+    return {
+      ...factsOfStored(held, this.suggestions.renewAt(id, held), this.#judges.revocationOf(certificate)),
+      spreadAt,
+    }
   }
 
   /** The others of the same names. */
@@ -192,30 +227,31 @@ export class Inventory {
     return this.siblingsOf(item).filter(isMet)
   }
 
-  /** It is put off after a failure, paused by its CA, or that is out of order. */
+  /** It is put off after a failure, lacks a name, is paused by its CA, or that is out of order. */
   isWaiting(item: Item, now: number): boolean {
-    const isPutOff = (this.attempts.nextAt(item.wanted.id) ?? 0) > now
+    const { id } = item.wanted
+    const isPutOff = (this.attempts.nextAt(id) ?? 0) > now || (this.leftOut.nextAt(id) ?? 0) > now
     if (isPutOff) return true
     const isHeld = this.outageFor(item) !== undefined
-    const isPaused = this.attempts.unpauseUrl(item.wanted.id) !== undefined
+    const isPaused = this.attempts.unpauseUrl(id) !== undefined
     return (isHeld || isPaused) && this.stepFor(item, now).type !== 'keep'
   }
 
   /** What keeps it from being ordered. An operator who wants it now need not wait for a CA to be well again. */
   outageFor({ wanted, wish }: Item): OutageReport | undefined {
-    return wish === undefined ? this.#outages.holding(wanted.issuers) : undefined
+    return wish === undefined ? this.#judges.outages.holding(wanted.issuers) : undefined
   }
 
   /** Those that may be asked for it now, in order of preference: a CA that is out of order only if an operator wants it. */
   issuersFor({ wanted, wish }: Item): readonly Issuer[] {
-    const names = wanted.issuers.filter((name) => wish !== undefined || this.#outages.isOpen(name))
+    const names = wanted.issuers.filter((name) => wish !== undefined || this.#judges.outages.isOpen(name))
     return names.map((name) => this.#options.issuers.get(name)!)
   }
 
-  /** How this issuer's CA would count an order of it now. */
+  /** How this issuer's CA would count an order of it now: without the names that it has to do without. */
   orderOf(item: Item, issuer: Issuer, now: number): OrderFacts {
     const others = this.siblingsOf(item).flatMap((other) => this.#formerOf(other) ?? [])
-    return orderOf(item.wanted, issuer, this.#formerOf(item), others, now)
+    return orderOf(this.leftOut.remaining(item.wanted, now), issuer, this.#formerOf(item), others, now)
   }
 
   /** What the rate limits leave for it at the issuer that is asked first. */
@@ -256,12 +292,18 @@ export class Inventory {
     const step = this.stepFor(item, this.#options.clock.now())
     const attempt = this.attempts.of(wanted.id)
     const suggestion = held && this.suggestions.of(wanted.id, held)
-    const facts = { isUnstored: saveAgainAt !== undefined, outage: this.outageFor(item), fault: undefined }
+    const leftOut = this.leftOut.of(wanted.id)
+    const facts = { isUnstored: saveAgainAt !== undefined, leftOut, outage: this.outageFor(item), fault: undefined }
     return reportOf({ wanted, held, standIns, orderedSince, step, attempt, suggestion, ...facts }, isFull)
   }
 
   #reasonOf(item: Item): string {
     const { wanted, orderedSince } = item
+    const leftOut = this.leftOut.of(wanted.id)
+    if (leftOut.length > 0) {
+      const reasons = leftOut.map(({ name, reason }) => `${name}: ${reason}`).join('; ')
+      return `the others have theirs without it (${reasons}), and it is asked for again at ${spokenTime(this.leftOut.nextAt(wanted.id)!)}`
+    }
     const issuers = wanted.issuers.join(' or ')
     const failure = this.attempts.reason(wanted.id)
     if (orderedSince !== undefined) {
@@ -285,11 +327,22 @@ export class Inventory {
   }
 }
 
+function sorted(names: readonly string[]): string {
+  return [...names].sort().join()
+}
+
+function namesLacking({ names }: WantedCertificate, held: StoredCertificate | undefined): readonly string[] {
+  if (held === undefined) return names
+  // Of what it was asked for none is missing, which is so but where names were left out.
+  if (held.names.length >= names.length) return []
+  return names.filter((name) => !coversName(held.certificate.names, name))
+}
+
 function itemFor(wanted: WantedCertificate): Item {
   const item: Item = {
     ...newEntry(),
     wanted,
-    names: [...wanted.names].sort().join(),
+    names: sorted(wanted.names),
     held: undefined,
     standIns: [],
     saveAgainAt: undefined,
@@ -306,11 +359,12 @@ function itemFor(wanted: WantedCertificate): Item {
   return item
 }
 
-/** What serves for it: itself, for those of the wanted names that it is good for, or else what stands in. */
+/** What serves for it: itself, for those of the wanted names that it is good for, and for the others what stands in. */
 export function servedBy({ wanted, held, standIns }: Item): ServableCertificate[] {
-  if (held === undefined) return standIns.map(({ stored, names }) => toHeld(wanted, stored, names))
+  const others = standIns.map(({ stored, names }) => toHeld(wanted, stored, names))
+  if (held === undefined) return others
   const names = wanted.names.filter((name) => coversName(held.certificate.names, name))
-  return [toHeld(wanted, held, names)]
+  return [toHeld(wanted, held, names), ...others]
 }
 
 /** One that stands in for several serves other names for each, so its fingerprint alone does not tell them apart. */

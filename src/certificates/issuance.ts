@@ -1,6 +1,7 @@
 import { asSentence, CastellanError, describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
+import type { CaWatch } from './ca-watch.ts'
 import type { Tab } from './ledger/tab.ts'
 import { describeOutage, retryAfterOf } from './outage.ts'
 import type { Outages } from './outages.ts'
@@ -22,6 +23,8 @@ export class IssuanceError extends CastellanError {
   readonly retryAfterMs: number
   /** Any other certificate of the same names, from the same issuers, would have met the same. */
   readonly concernsNames: boolean
+  /** The names that the first to blame some, but not all of them, has blamed. */
+  readonly badNames: readonly BadName[]
   /** Nobody was asked, as it would have been in vain. */
   readonly isForesight: boolean
   /** All CAs are out of order, and it is nothing about this certificate. */
@@ -31,7 +34,7 @@ export class IssuanceError extends CastellanError {
   /** In the order in which they were asked. */
   readonly failures: readonly IssuerFailure[]
 
-  constructor(failures: readonly IssuerFailure[]) {
+  constructor(failures: readonly IssuerFailure[], names: readonly string[]) {
     const reasons = failures.map(({ issuer, error }) => `${issuer}: ${describeError(error)}`)
     super('issuance-failed', [...reasons.slice(0, -1).map(asSentence), reasons.at(-1)].join(' '), {
       issuers: failures.map(({ issuer }) => issuer),
@@ -43,26 +46,42 @@ export class IssuanceError extends CastellanError {
     const unpauseUrls = failures.map(({ error }) => unpauseUrlOf(error))
     this.unpauseUrl = unpauseUrls.every((url) => url !== undefined) ? unpauseUrls[0] : undefined
     this.concernsNames = own.every(({ error }) => says(error, 'concernsNames'))
+    this.badNames = own.map(({ error }) => blamedBy(error, names)).find((blamed) => blamed.length > 0) ?? []
     this.isForesight = own.every(({ error }) => says(error, 'isForesight'))
   }
 }
 
-type Terms = {
+/** What an order is made in. */
+export type Circumstances = {
   readonly held: StoredCertificate | undefined
+  /** The CA is to be asked whatever a look before says. */
   readonly isInsistent: boolean
+  /** What serves is good for long, and the first issuer has not failed often: it is given time. */
+  readonly isPatient: boolean
   /** Where it is noted what an issuer spends. Throws LimitError if its CA would refuse an order now. */
   readonly openTab: (issuer: Issuer) => Tab
 }
 
+type Surroundings = {
+  readonly clock: Clock
+  readonly progress: Progress
+  readonly watch: CaWatch
+  readonly outages: Outages
+}
+
+/** One of a certificate's names for which there was none to be had, and why. */
+export type BadName = { readonly name: string; readonly reason: string }
+
 /**
  * Gets a certificate, to replace the one that is held if there is one, from the first issuer, in order of preference, that
- * gives one which can be served. Throws IssuanceError, or the signal's reason if that aborts it.
+ * gives one which can be served. Where there is time, what the first may well repair soon is waited for rather than passed on
+ * to the next. Throws IssuanceError, or the signal's reason if that aborts it.
  */
 export async function issueFromAny(
   wanted: WantedCertificate,
-  { held, isInsistent, openTab }: Terms,
+  { held, isInsistent, isPatient, openTab }: Circumstances,
   issuers: ReadonlyMap<string, Issuer>,
-  { clock, progress, outages }: { readonly clock: Clock; readonly progress: Progress; readonly outages: Outages },
+  { clock, progress, watch, outages }: Surroundings,
   signal: AbortSignal,
 ): Promise<StoredCertificate> {
   const { names, keyKind, mustStaple, site } = wanted
@@ -81,18 +100,23 @@ export async function issueFromAny(
       const request = { names, keyKind, mustStaple, site, predecessor, isInsistent, spending: tab }
       const issued = await issuer.issue(request, signal)
       await tab.issued()
-      const accepted = acceptIssued(issued, wanted, issuer, clock.now())
+      const stored = acceptIssued(issued, wanted, issuer, clock.now())
       outages.answered(name, wanted.id)
-      return accepted
+      await watch.notice(stored, issued.said)
+      return stored
     } catch (error) {
       signal.throwIfAborted()
       await tab?.failed(error)
-      failures.push({ issuer: name, error, isOutage: tab !== undefined && outages.failed(name, wanted.id, error) })
+      const isOutage = tab !== undefined && outages.failed(name, wanted.id, error)
+      failures.push({ issuer: name, error, isOutage })
+      if (says(error, 'refusesKey')) await watch.refused(issuer, keyKind)
+      // A CA that is out of order is waited for by itself, and all know of it.
+      if (isPatient && !isOutage && says(error, 'transient')) break
       const next = wanted.issuers[index + 1]
       if (next !== undefined) progress.passedOn(wanted, name, error, next)
     }
   }
-  throw new IssuanceError(failures)
+  throw new IssuanceError(failures, names)
 }
 
 function unpauseUrlOf(error: unknown): string | undefined {
@@ -100,8 +124,15 @@ function unpauseUrlOf(error: unknown): string | undefined {
   return typeof url === 'string' ? url : undefined
 }
 
+/** Some of the names, but not all: without all of them there is nothing left to order. */
+function blamedBy(error: unknown, names: readonly string[]): BadName[] {
+  const blamed = error instanceof Error && 'badNames' in error ? (error.badNames as readonly BadName[]) : []
+  const ours = blamed.filter(({ name }) => names.includes(name))
+  return new Set(ours.map(({ name }) => name)).size < names.length ? ours : []
+}
+
 /** What an error says of itself; nothing, if it is of another kind. */
-function says(error: unknown, property: 'concernsNames' | 'isForesight'): boolean {
+function says(error: unknown, property: 'concernsNames' | 'isForesight' | 'transient' | 'refusesKey'): boolean {
   return error instanceof Error && property in error && (error as Error & Record<string, unknown>)[property] === true
 }
 

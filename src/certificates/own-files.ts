@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { asSentence, CastellanError, describeError, type Facts } from '../errors.ts'
+import { asSentence, describeError, type Facts } from '../errors.ts'
 import { coversName, parseChain } from '../pki/certificate.ts'
-import { importPrivateKey, isSameKey } from '../pki/keys.ts'
+import { importPrivateKey, isSameKey, publicKeyFingerprint } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Attention, noAttention, type OwnFault } from './attention.ts'
 import { type Leaf, leafOf } from './leaf.ts'
 import { type PackedCertificate, pack, SharedIssuers, unpackChain } from './packed-certificate.ts'
+import { certificateBlocks, readPemFile } from './pem-file.ts'
 import { type CertificateReport, heldReport } from './report.ts'
 import { checkServable } from './servable.ts'
 import { spokenTime } from './spoken-time.ts'
@@ -20,11 +20,6 @@ export type OwnFiles = {
   readonly site: string
   readonly names: readonly string[]
   readonly files: readonly { readonly certificate: string; readonly key: string }[]
-}
-
-/** What the config names as a PEM file is none that can be read (`facts.path`). */
-export class OwnFileError extends CastellanError {
-  declare readonly code: 'own-file-unreadable'
 }
 
 type Site = { readonly site: string; readonly names: readonly string[]; readonly pairs: readonly Pair[] }
@@ -56,9 +51,6 @@ type Content = {
 
 type UsablePair = Pair & { content: Content }
 
-/** A chain may have 64 KiB and a key 16; this leaves room for what tools write around them. */
-const MAX_FILE_BYTES = 1024 * 1024
-
 /** Reading is mostly waiting for the disk; each needs two descriptors at the most. */
 const SITES_AT_A_TIME = 32
 
@@ -67,8 +59,6 @@ const ENDING = 1 / 4
 /** Of a certificate for years, a quarter is longer than anybody plans ahead. */
 const MAX_ENDING_MS = 30 * 24 * 60 * 60 * 1000
 
-const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
-
 /** The operator's own certificates, read again whenever their files change. */
 export class OwnCertificates {
   readonly #sites: readonly Site[]
@@ -76,8 +66,17 @@ export class OwnCertificates {
   readonly #clock: Clock
   readonly #log: Log
   readonly #attention: Attention
+  readonly #accountKeys: () => ReadonlySet<string>
 
-  constructor(sites: readonly OwnFiles[], clock: Clock, log: Log, attention: Attention = noAttention) {
+  /** @param accountKeys fingerprints of keys that no certificate may have. */
+  constructor(
+    sites: readonly OwnFiles[],
+    clock: Clock,
+    log: Log,
+    attention: Attention = noAttention,
+    accountKeys: () => ReadonlySet<string> = () => new Set(),
+  ) {
+    this.#accountKeys = accountKeys
     this.#sites = sites.map(({ site, names, files }) => ({
       site,
       names,
@@ -196,13 +195,18 @@ export class OwnCertificates {
     this.#log.error('own-certificate-unusable', message, factsOf(site, pair))
   }
 
-  #remark({ site }: Site, { certificate, missing, content: { leaf } }: UsablePair): void {
+  #remark({ site }: Site, { certificate, missing, content: { leaf, packed } }: UsablePair): void {
     const notAfter = spokenTime(leaf.notAfter)
     const facts = { site, certificate, notAfter }
     this.#log.info('own-certificate-loaded', `${certificate} serves ${site} until ${notAfter}.`, facts)
     if (leaf.notAfter < this.#clock.now()) {
       const message = `${certificate} expired at ${notAfter}, and clients of ${site} refuse it: put a new one in its place.`
       this.#log.error('own-certificate-expired', message, facts)
+    }
+    const accountKeys = this.#accountKeys()
+    if (accountKeys.size > 0 && accountKeys.has(publicKeyFingerprint(unpackChain(packed)[0].publicKey))) {
+      const message = `The key of ${certificate} is that of an ACME account, which must never be a certificate’s (RFC 8555 §11.1): get one with another key, or give the account one by "castellan account rollover".`
+      this.#log.error('account-key-reused', message, facts)
     }
     if (missing.length > 0) {
       const message = `${certificate} does not cover ${missing.join(', ')}: clients refuse it there.`
@@ -259,6 +263,7 @@ function reportOf(site: Site, pair: Pair, isFull: boolean): CertificateReport {
     outage: undefined,
     suggestion: undefined,
     standIns: [],
+    leftOut: [],
     fault: problem,
   }
 }
@@ -309,11 +314,9 @@ async function versionOf({ certificate, key }: Pair): Promise<string> {
 }
 
 function readPair({ certificate, key }: Pair): Content {
-  // Tools write what a certificate says between the blocks, and a bundle may have the key in it.
-  const blocks = readBounded(certificate).match(CERTIFICATE_BLOCK) ?? []
-  const certificates = parseChain(blocks.join('\n'))
+  const certificates = parseChain(certificateBlocks(readPemFile(certificate)).join('\n'))
   const [leaf] = certificates
-  const pem = readBounded(key)
+  const pem = readPemFile(key)
   const privateKey = importPrivateKey(pem)
   if (!isSameKey(leaf.publicKey, privateKey))
     throw new PkiError('certificate-key-mismatch', 'The key is not that of the certificate.')
@@ -321,23 +324,6 @@ function readPair({ certificate, key }: Pair): Content {
   const { names, keyKind, key: kind, notBefore, notAfter, fingerprint, ocspUrl, mustStaple } = leafOf(leaf)
   const kept = { names, keyKind, key: kind, notBefore, notAfter, fingerprint, ocspUrl, mustStaple }
   return { packed: pack(certificates, privateKey), leaf: kept }
-}
-
-/**
- * The text of a file, whatever has been put in its place since the config was read. Synchronously: it takes 5 us, and with
- * promises 45, which the start with thousands of sites consists of otherwise; later, only files that have changed are read.
- */
-function readBounded(path: string): string {
-  // O_NONBLOCK: opening a named pipe must not wait for its writer.
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    const stats = fstatSync(file)
-    if (stats.isFile() && stats.size <= MAX_FILE_BYTES) return readFileSync(file, 'latin1')
-    const message = `${path} is not a file of at most ${MAX_FILE_BYTES / 1024 / 1024} MiB.`
-    throw new OwnFileError('own-file-unreadable', message, { path })
-  } finally {
-    closeSync(file)
-  }
 }
 
 function sha256(text: string): string {

@@ -8,6 +8,8 @@ export type HeldFacts = {
   /** Those that it was asked for, not those that the CA put into it: else what the CA adds would be ordered away for ever. */
   readonly names: readonly string[]
   readonly keyKind: KeyKind | undefined
+  /** Why its key must not be used any longer. */
+  readonly keyFault?: string | undefined
   readonly issuer: string
   /** Which CA the issuer was then. */
   readonly authority: string
@@ -51,18 +53,24 @@ export type Circumstances = {
   readonly notBefore: number | undefined
   /** Where somebody must go before the next try, if the CA has paused it. */
   readonly unpauseUrl?: string | undefined
+  /** When a name that it does without is asked for again, if there is one. */
+  readonly backAt?: number | undefined
   /** When an operator has asked for it to be renewed although it is not due, if one has. */
   readonly askedAt?: number | undefined
   /** Which rate limit its CA would refuse it for now, if any. Only asked of what is due. */
   readonly limit?: ((step: Step) => Wait | undefined) | undefined
+  /** Which others have to go first, if any: `limit` says it whole. Only asked of what is due. */
+  readonly trial?: (() => Wait | undefined) | undefined
 }
 
 /** What to do about a certificate: the plan. Depends on nothing but what it is given. */
 export function planNext(circumstances: Circumstances, now: number): Step {
-  const { wanted, held, authorityOf, notBefore, unpauseUrl, askedAt, limit } = circumstances
-  const step = planPaused(planStep(wanted, held, authorityOf, notBefore, now), unpauseUrl)
+  const { wanted, held, authorityOf, notBefore, backAt, unpauseUrl, askedAt, limit, trial } = circumstances
+  const own = planEarlier(planStep(wanted, held, authorityOf, notBefore, now), backAt, notBefore)
+  const step = planPaused(own, unpauseUrl)
   const asked = askedAt === undefined ? step : planAsked(step, askedAt)
-  return limit === undefined ? asked : planLimited(asked, limit, now)
+  const limited = limit === undefined ? asked : planLimited(asked, limit, now)
+  return trial === undefined ? limited : planAfterOthers(limited, trial, now)
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -130,6 +138,21 @@ function planLimited(step: Step, limit: (step: Step) => Wait | undefined, now: n
   return { type: step.type, at: wait.at, because, limit: wait }
 }
 
+/** The same, unless it is due and others have to go first. */
+function planAfterOthers(step: Step, trial: () => Wait | undefined, now: number): Step {
+  if (!isDue(step, now)) return step
+  const wait = trial()
+  if (wait === undefined) return step
+  return { type: step.type, at: wait.at, because: wait.limit, limit: wait }
+}
+
+/** What is kept is ordered anew when a name that it does without is asked for again. */
+function planEarlier(step: Step, backAt: number | undefined, notBefore: number | undefined): Step {
+  if (step.type !== 'keep' || backAt === undefined || backAt >= step.renewAt) return step
+  const because = 'a name that it does without is asked for again'
+  return { type: 'keep', renewAt: Math.max(backAt, notBefore ?? 0), because }
+}
+
 /** The same, where the CA has paused it: nothing that is due is done. */
 function planPaused(step: Step, unpauseUrl: string | undefined): Step {
   if (unpauseUrl === undefined || step.type === 'keep') return step
@@ -193,6 +216,7 @@ function whyUnfit(
   held: HeldFacts,
   authorityOf: (issuer: string) => string | undefined,
 ): string | undefined {
+  if (held.keyFault !== undefined) return held.keyFault
   if (wanted.keyKind !== held.keyKind) return `it should have a key of kind ${wanted.keyKind}`
   if (!wanted.issuers.includes(held.issuer)) return `${held.issuer} is not to issue it any more`
   if (authorityOf(held.issuer) !== held.authority) return `${held.issuer} was another CA then: ${held.authority}`

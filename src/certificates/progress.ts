@@ -80,6 +80,51 @@ export class Progress {
     else this.#log.error('certificate-failed', message, facts)
   }
 
+  /** Some names kept the others from a certificate, which are ordered without them. */
+  leftOut(wanted: WantedCertificate, names: readonly { readonly name: string; readonly reason: string }[]): void {
+    const reasons = names.map(({ name, reason }) => `${name}: ${reason}`)
+    const message = `${describe(wanted)[0]!.toUpperCase()}${describe(wanted).slice(1)} is ordered without ${names.map(({ name }) => name).join(', ')}, which would keep the others from theirs. ${asSentence(reasons.join('; '))} Asked for again in 100 minutes and then daily; once that is put right, "castellan certs retry" asks at once.`
+    this.#log.warn('names-left-out', message, { ...factsOf(wanted), leftOut: names.map(({ name }) => name) })
+  }
+
+  /** What is there is all that there can be: a name that was asked for once more is still bad. */
+  kept(wanted: WantedCertificate, leftOut: readonly { readonly name: string; readonly reason: string }[]): void {
+    const reasons = leftOut.map(({ name, reason }) => `${name}: ${reason}`).join('; ')
+    const message = `${describe(wanted)} stays as it is, without ${asSentence(reasons)}`
+    this.#log.info('certificate-kept', message, { ...factsOf(wanted), leftOut: leftOut.map(({ name }) => name) })
+  }
+
+  takenBack(wanted: WantedCertificate, names: readonly string[]): void {
+    const message = `${names.join(', ')} can be had again, and ${names.length === 1 ? 'is' : 'are'} in ${describe(wanted)}.`
+    this.#log.info('names-taken-back', message, { ...factsOf(wanted), takenBack: names })
+  }
+
+  /** Clients meet it as they should. */
+  proven(wanted: WantedCertificate): void {
+    this.#log.debug('certificate-proven', `Clients meet ${describe(wanted)} as they should.`, factsOf(wanted))
+  }
+
+  /** Nobody could be asked, or nobody whom it is for alone. */
+  unproven(wanted: WantedCertificate): void {
+    this.#log.debug(
+      'certificate-unproven',
+      `Whether clients meet ${describe(wanted)} could not be tried.`,
+      factsOf(wanted),
+    )
+  }
+
+  /** There is no other that could be served in its place. */
+  wronglyServed(wanted: WantedCertificate, reason: string): void {
+    const message = `${asSentence(reason)} It serves all the same, as there is no former one for ${wanted.names.join(', ')}.`
+    this.#log.error('certificate-wrongly-served', message, factsOf(wanted))
+  }
+
+  /** An operator has put it there. */
+  imported(wanted: WantedCertificate, { certificate, issuer }: StoredCertificate): void {
+    const message = `Took over ${describe(wanted)}: good until ${spokenTime(certificate.notAfter)}, to be renewed by ${issuer}.`
+    this.#log.info('certificate-imported', message, factsOf(wanted))
+  }
+
   notStored(wanted: WantedCertificate, error: unknown): void {
     const message = `Could not store ${describe(wanted)}: ${asSentence(describeError(error))} It serves from memory, and is stored as soon as that is possible; a restart before that orders it again.`
     this.#log.error('certificate-not-stored', message, factsOf(wanted))

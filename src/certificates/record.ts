@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { describeError } from '../errors.ts'
 import type { IssuedCertificate, Issuer } from '../issuers/issuer.ts'
 import { checkIssued, parseChain } from '../pki/certificate.ts'
-import { importPrivateKey } from '../pki/keys.ts'
+import { importPrivateKey, publicKeyFingerprint } from '../pki/keys.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -22,6 +23,10 @@ export type StoredCertificate = {
   readonly mustStaple: boolean
   /** It took the place of one that was revoked. */
   readonly replacesRevoked: boolean
+  /** Why its key must not be used any longer; of what was loaded, and never stored. */
+  readonly keyFault?: string | undefined
+  /** When an operator had it revoked and why, as `at …`; undefined unless one has. */
+  readonly revokedByHand?: string | undefined
   readonly packed: PackedCertificate
   /** Who signed it, as the config calls them. */
   readonly issuer: string
@@ -32,19 +37,26 @@ export type StoredCertificate = {
 }
 
 /** Without what the chain itself says. PEM: people look into it. */
-type Record = Omit<StoredCertificate, 'certificate' | 'packed'> & ReturnType<typeof unpack>
+type Record = Omit<StoredCertificate, 'certificate' | 'packed' | 'keyFault'> & ReturnType<typeof unpack>
 
 /** One value for all of it, so that a key and a certificate of different generations can never meet. */
 function keyOf(id: string): string {
   return placeOf('certificates', id)
 }
 
+/** Where the one is kept that was there before, for as long as the one that took its place lacks some of its names. */
+export function formerIdOf(id: string): string {
+  return `former.${createHash('sha256').update(id).digest('hex').slice(0, 32)}`
+}
+
 /** What the plan looks at. `suggestedAt` is the CA's word on when to renew it, `revoked` on when it did so and why. */
 export function factsOfStored(stored: StoredCertificate, suggestedAt?: number, revoked?: string): HeldFacts {
-  const { certificate, names, mustStaple, replacesRevoked, issuer, authority, obtainedAt } = stored
+  const { certificate, names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, revokedByHand, keyFault } =
+    stored
   const { keyKind, notBefore, notAfter, fingerprint } = certificate
   const times = { notBefore, notAfter, obtainedAt, suggestedAt }
-  return { names, keyKind, mustStaple, fingerprint, issuer, authority, revoked, replacesRevoked, ...times }
+  const asset = { names, keyKind, keyFault, mustStaple, fingerprint, issuer, authority }
+  return { ...asset, revoked: revokedByHand ?? revoked, replacesRevoked, ...times }
 }
 
 /** Takes a CA's answer that can be served now, and is what was wanted; its chain is written anew. Throws PkiError. */
@@ -69,7 +81,7 @@ export function acceptIssued(
 
 /** Throws StorageError `storage-unwritable`; what was stored before then stands. */
 export function storeCertificate(storage: Storage, id: string, stored: StoredCertificate): Promise<void> {
-  const { certificate: _, packed, ...asked } = stored
+  const { certificate: _, keyFault: __, packed, ...asked } = stored
   const record: Record = { ...asked, ...unpack(packed) }
   return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
 }
@@ -78,10 +90,21 @@ export function storeCertificate(storage: Storage, id: string, stored: StoredCer
  * What the storage holds, if it is whole and OpenSSL serves it: its dates are not looked at, as an expired certificate
  * tells more than none. What is damaged is reported by name, set aside and then as if it were not there. Throws
  * StorageError `storage-unreadable`.
+ *
+ * @param accountKeys fingerprints of keys that no certificate may have.
  */
-export async function loadCertificate(storage: Storage, id: string, log: Log): Promise<StoredCertificate | undefined> {
+export async function loadCertificate(
+  storage: Storage,
+  id: string,
+  log: Log,
+  accountKeys: ReadonlySet<string> = new Set(),
+): Promise<StoredCertificate | undefined> {
   try {
-    return await readCertificate(storage, id)
+    const stored = await readCertificate(storage, id, accountKeys)
+    if (stored?.keyFault === undefined) return stored
+    const message = `The certificate ${id} is replaced at once: ${stored.keyFault} (RFC 8555 §11.1).`
+    log.error('account-key-reused', message, { certificate: id })
+    return stored
   } catch (error) {
     if (!(error instanceof PkiError)) throw error
     const file = storage.locate(keyOf(id))
@@ -103,12 +126,16 @@ export async function storedCertificateIds(storage: StorageReader): Promise<stri
 }
 
 /** What the storage holds under an id, and nothing is done about it if it is damaged. Throws StorageError or PkiError. */
-export async function readCertificate(storage: StorageReader, id: string): Promise<StoredCertificate | undefined> {
+export async function readCertificate(
+  storage: StorageReader,
+  id: string,
+  accountKeys: ReadonlySet<string> = new Set(),
+): Promise<StoredCertificate | undefined> {
   const value = await storage.get(keyOf(id))
-  return value === undefined ? undefined : readRecord(value)
+  return value === undefined ? undefined : readRecord(value, accountKeys)
 }
 
-function readRecord(value: Buffer): StoredCertificate {
+function readRecord(value: Buffer, accountKeys: ReadonlySet<string>): StoredCertificate {
   const record = parseRecord(value)
   const { chain, privateKey, ...asked } = record
   const certificates = parseChain(chain)
@@ -116,8 +143,13 @@ function readRecord(value: Buffer): StoredCertificate {
   const key = importPrivateKey(privateKey)
   checkIssued(certificates, { privateKey: key, names: asked.names, now: certificate.notBefore })
   checkServable(certificates, privateKey)
-  return { ...asked, certificate: leafOf(certificate), packed: pack(certificates, key) }
+  const stored = { ...asked, certificate: leafOf(certificate), packed: pack(certificates, key) }
+  // RFC 8555 §11.1: whoever can misuse one key must not have the other. Such a certificate serves until it is replaced.
+  const isAccountKey = accountKeys.size > 0 && accountKeys.has(publicKeyFingerprint(certificate.publicKey))
+  return isAccountKey ? { ...stored, keyFault: ACCOUNT_KEY } : stored
 }
+
+const ACCOUNT_KEY = 'its key is that of an ACME account, which must never be a certificate’s'
 
 /** Without JSON.parse's own error as a cause: it may quote the key. */
 function parseRecord(value: Buffer): Record {
@@ -138,5 +170,7 @@ function parseRecord(value: Buffer): Record {
 function pickRecord(record: Record): Record {
   const { issuer, authority, obtainedAt, names, chain, privateKey } = record
   const [mustStaple, replacesRevoked] = [record.mustStaple === true, record.replacesRevoked === true]
-  return { names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, chain, privateKey }
+  const revokedByHand = typeof record.revokedByHand === 'string' ? record.revokedByHand : undefined
+  const asked = { names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, chain, privateKey }
+  return revokedByHand === undefined ? asked : { ...asked, revokedByHand }
 }

@@ -2,6 +2,7 @@ import type { CertificateChain } from '../pki/certificate.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { Attempt } from './attempt.ts'
 import type { Leaf } from './leaf.ts'
+import type { LeftOutName } from './left-out-names.ts'
 import type { OutageReport } from './outage.ts'
 import { unpackChain } from './packed-certificate.ts'
 import type { Step } from './plan.ts'
@@ -31,6 +32,8 @@ export type CertificateReport = {
   readonly standIns: readonly { readonly names: readonly string[]; readonly notAfter: number }[]
   /** Why it would not be ordered now, though it were due: its CA is out of order. */
   readonly outage: OutageReport | undefined
+  /** The names that it does without, why, and until when. */
+  readonly leftOut: readonly LeftOutName[]
   /** What is wrong with what should be there, in words. */
   readonly fault: string | undefined
 }
@@ -75,15 +78,17 @@ export type Findings = {
   readonly suggestion: Suggestion | undefined
   readonly standIns: readonly StandIn[]
   readonly outage: OutageReport | undefined
+  readonly leftOut: readonly LeftOutName[]
   readonly fault: string | undefined
 }
 
 /** @param isFull with the chain, which has to be read for it. */
 export function reportOf(findings: Findings, isFull: boolean): CertificateReport {
-  const { wanted, held, isUnstored, step, orderedSince, attempt, suggestion, standIns, outage, fault } = findings
+  const { wanted, held, isUnstored, step, orderedSince, attempt, suggestion, standIns, fault } = findings
+  const { leftOut, outage } = findings
   const { id, site, names, keyKind, issuers } = wanted
   return {
-    ...{ id, site, names, keyKind, issuers, step, orderedSince, outage, fault },
+    ...{ id, site, names, keyKind, issuers, step, orderedSince, leftOut, outage, fault },
     held: held && {
       ...heldReport(held.certificate, isFull ? unpackChain(held.packed) : undefined),
       ...originOf(held),

@@ -10,6 +10,7 @@ import { recallLimits } from './ledger/ledger.ts'
 import type { Limits } from './ledger/limits.ts'
 import { orderOf, waitOfAll } from './ledger/order-of.ts'
 import type { RateLimits } from './ledger/rate-limits.ts'
+import { backAtOf, recallLeftOut, withoutLeftOut } from './left-out-names.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { planNext } from './plan.ts'
 import { factsOfStored, locateCertificate, readCertificate, type StoredCertificate } from './record.ts'
@@ -87,9 +88,11 @@ async function findingsOf(
       now,
     )
   const authorityOf = (name: string): string | undefined => issuers.get(name)?.authority
-  const tries = { notBefore: attempt?.nextAt, unpauseUrl: attempt?.unpauseUrl }
-  const step = planNext({ wanted, held: facts, authorityOf, ...tries, limit }, now)
-  return { wanted, held, isUnstored: false, step, orderedSince: undefined, attempt, suggestion, fault }
+  const leftOut = await recallLeftOut(storage, wanted, now)
+  const aim = withoutLeftOut(wanted, leftOut, now, held?.names)
+  const tries = { notBefore: attempt?.nextAt, unpauseUrl: attempt?.unpauseUrl, backAt: backAtOf(leftOut) }
+  const step = planNext({ wanted: aim, held: facts, authorityOf, ...tries, limit }, now)
+  return { wanted, held, isUnstored: false, step, orderedSince: undefined, attempt, suggestion, leftOut, fault }
 }
 
 /** Of the dice: the length that a wait has without its jitter. */

@@ -13,6 +13,8 @@ export type SiteCertificates = {
   readonly mustStaple: boolean
   /** Who may certify a name, in order of preference; never empty. */
   readonly issuersFor: (name: string) => readonly string[]
+  /** The most names that each of these issuers puts into one certificate; MAX_NAMES unless given. */
+  readonly maxNamesOf?: (issuers: readonly string[]) => number
 }
 
 /** One certificate that should exist. */
@@ -27,13 +29,13 @@ export type WantedCertificate = {
 }
 
 /** The most that a public CA puts into one certificate (Let's Encrypt's `classic` profile). */
-const MAX_NAMES = 100
+export const MAX_NAMES = 100
 
 /** All certificates that should exist. */
 export function wantedCertificates(sites: readonly SiteCertificates[]): WantedCertificate[] {
-  return sites.flatMap(({ site, names, keys, grouping, mustStaple, issuersFor }) =>
+  return sites.flatMap(({ site, names, keys, grouping, mustStaple, issuersFor, maxNamesOf }) =>
     groupByIssuers(names, issuersFor).flatMap(({ issuers, members }) =>
-      split(members, grouping === 'perName' ? 1 : MAX_NAMES).flatMap((group) =>
+      split(members, grouping === 'perName' ? 1 : (maxNamesOf?.(issuers) ?? MAX_NAMES)).flatMap((group) =>
         keys.map((keyKind) => ({
           id: certificateId(group, keyKind),
           site,

@@ -12,6 +12,8 @@ export type Outcome =
   | { readonly status: 'limited'; readonly at: number; readonly because: string }
   /** An operator brings it, so that nobody orders it. */
   | { readonly status: 'own-files' }
+  /** It was to be revoked, and was not. */
+  | { readonly status: 'not-revoked'; readonly reason: string }
   /** The program ended first. */
   | { readonly status: 'stopped' }
 

@@ -1,8 +1,9 @@
 import { didYouMean } from '../config/suggestion.ts'
 import { type CertsArguments, readArguments, type Takes } from './certs/arguments.ts'
 import { exportFiles } from './certs/export.ts'
+import { importFiles } from './certs/import.ts'
 import { list } from './certs/list.ts'
-import { renew, retry } from './certs/order.ts'
+import { renew, retry, revoke } from './certs/order.ts'
 import { plan } from './certs/plan.ts'
 import { show } from './certs/show.ts'
 import { spread } from './certs/spread.ts'
@@ -17,6 +18,8 @@ const commands = new Map<string, CertsCommand>([
   ['retry', { takes: 'name-or-all', run: retry }],
   ['renew', { takes: 'name', run: renew }],
   ['spread', { takes: 'nothing', run: spread }],
+  ['revoke', { takes: 'name-and-reason', run: revoke }],
+  ['import', { takes: 'files', run: importFiles }],
   ['export', { takes: 'name-and-folder', run: exportFiles }],
 ])
 

@@ -8,6 +8,8 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan certs retry NAME    try at once what failed and waits (--all: all of it)
   castellan certs renew NAME    order anew, due or not
   castellan certs spread        renew some early, once, so that no day has too many
+  castellan certs revoke NAME   have its CA take it back, and replace it (--reason keyCompromise, …)
+  castellan certs import FILE…  take over certificates and keys from PEM files
   castellan certs export NAME --to FOLDER
                                 copy certificates and keys into PEM files
   castellan limits              what the rate limits of the CAs leave, and when more comes
@@ -18,6 +20,9 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan drill --ca-down 10d which names would be without a good certificate, had their CA an outage
                                 from now on; nothing is changed
   castellan notify test         send a test notice to everywhere that "notify" names
+  castellan account show [ISSUER]
+                                the accounts at CAs; "rollover" gives them new keys, and
+                                "deactivate ISSUER" ends one for good
   castellan version             print the version
   castellan help                print this
 
@@ -26,8 +31,8 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
   sites:
     example.com: http://localhost:3000
 
-"certs", "doctor", "audit" and "limits" ask the program that runs, and where none does they read the
-storage. They take --config FILE and, for programs that read it, --json. "notify test" takes --config FILE.
+"certs", "doctor", "audit", "limits" and "account" ask the program that runs, and where none does they read
+the storage. They take --config FILE and, for programs that read it, --json. "notify test" takes --config FILE.
 
 A public CA wants its terms accepted (acceptTerms: true). config.example.yaml shows every key.
 

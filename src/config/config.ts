@@ -104,6 +104,8 @@ export type AcmeIssuerConfig = {
   readonly challenges: readonly AcmeChallengeType[]
   readonly accountKey: KeyKind
   readonly account: 'perIssuer' | 'perSite'
+  /** The most names that it puts into one certificate; undefined: what is usual for its profile. */
+  readonly maxNames: number | undefined
   /** Where these are other than what the CA publishes. */
   readonly rateLimits?: RateLimitsConfig | undefined
 }

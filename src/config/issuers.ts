@@ -1,4 +1,5 @@
 import { isPublicName } from '../pki/public-name.ts'
+import type { Config } from './config.ts'
 import { ANY_NAME } from './site-name.ts'
 
 /** The directories of the ACME CAs that need no config. */
@@ -41,4 +42,22 @@ export function issuersFor(name: string, issuers: readonly string[] | undefined)
 export function onDemandIssuersFor(name: string, issuers: readonly string[] | undefined): readonly string[] {
   if (isPublicName(name)) return issuers ?? [DEFAULT_ISSUER]
   return (issuers ?? []).filter((issuer) => !builtInDirectories.has(issuer))
+}
+
+/** The most that a public CA puts into one certificate. */
+const MAX_NAMES = 100
+
+/** Let's Encrypt's profiles that take fewer names (letsencrypt.org/docs/profiles); who calls one so has such a one in mind. */
+const maxNamesOfProfiles: ReadonlyMap<string, number> = new Map([
+  ['tlsserver', 25],
+  ['shortlived', 25],
+])
+
+/** The most names that all of these issuers put into one certificate: any of them may be the one that is asked. */
+export function maxNamesOf(names: readonly string[], issuers: Config['issuers']): number {
+  const limits = names.map((name) => {
+    const { maxNames, profile } = issuers.get(name) ?? {}
+    return maxNames ?? maxNamesOfProfiles.get(profile?.name ?? '') ?? MAX_NAMES
+  })
+  return Math.min(...limits)
 }

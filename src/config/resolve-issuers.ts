@@ -48,8 +48,16 @@ async function resolveIssuer(
     settings.trust === undefined ? undefined : await resolveTrust(settings.trust, spot.at('trust'), findings)
   const externalAccount = await resolveExternalAccount(settings, spot.at('externalAccount', 'hmacKey'), findings)
   if (directory === undefined) return undefined
-  const { profile, preferredChain, challenges, accountKey, account, rateLimits } = settings
-  const terms = { profile, preferredChain, challenges, accountKey, account, ...(rateLimits && { rateLimits }) }
+  const { profile, preferredChain, challenges, accountKey, account, maxNames, rateLimits } = settings
+  const terms = {
+    profile,
+    preferredChain,
+    challenges,
+    accountKey,
+    account,
+    maxNames,
+    ...(rateLimits && { rateLimits }),
+  }
   return { name, directory, trust, externalAccount, ...terms }
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { warnOfAddresses } from './address-profile.ts'
 import type { Config, Site } from './config.ts'
 import type { Document, DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'
@@ -45,6 +46,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   if (entries.length === 0 && noneNamed && parts.complete) findings.refuse(document.spot('sites'), noSites)
   const sites = await resolveSites(entries, claims, { defaults, listen: settings.listen, knownIssuers, findings })
   checkAccounts(sites, settings, document, findings)
+  warnOfAddresses(sites, settings.issuers, document, findings)
   checkRedirected(sites, settings, document, findings)
   if (defaults.certificate.mustStaple) checkMustStaple(entries, sites, document, findings)
   if (parts.complete) checkFallback(settings.fallback, claims, document.spot('fallback'), findings)

@@ -223,6 +223,12 @@ const issuer = mapping('issuer', {
   })
     .optional()
     .describe('What the CA lets you do, where that is known to be other than what it publishes.'),
+  maxNames: count({ atLeast: 1, atMost: 100 })
+    .optional()
+    .describe(
+      'The most names that it puts into one certificate; a site with more gets several. 25 for the profiles tlsserver and ' +
+        'shortlived, else 100.',
+    ),
 })
 
 /** What a custom issuer is made of, or what refines a built-in one. */

@@ -27,6 +27,8 @@ export type AcmeIssuerConfig = {
   /** Of accounts made from now on. */
   readonly accountKey: KeyKind
   readonly account: 'perIssuer' | 'perSite'
+  /** See the config: it decides what is asked for, and not how. */
+  readonly maxNames?: number | undefined
 }
 
 /** Some CAs show their keys in plain base64, with padding. */

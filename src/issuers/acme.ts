@@ -1,8 +1,10 @@
 import type { Account } from '../acme/account.ts'
 import { AcmeError } from '../acme/acme-error.ts'
 import { AuthorizationError, type AuthorizationFailure } from '../acme/authorization.ts'
+import { badNamesOf } from '../acme/bad-names.ts'
 import type { IssuedChain } from '../acme/certificate.ts'
 import { AcmeClient } from '../acme/client.ts'
+import type { Directory } from '../acme/directory.ts'
 import { type Issuance, obtain } from '../acme/issuance.ts'
 import { accountKey } from '../acme/jws.ts'
 import { NoncePool } from '../acme/nonces.ts'
@@ -28,8 +30,17 @@ import { AcmeAccounts } from './acme-account.ts'
 import { AcmeAccountsCare } from './acme-accounts-care.ts'
 import { type AcmeIssuerConfig, accountPlace, acmeIdentity, externalAccountOf } from './acme-config.ts'
 import { ChallengeProver } from './acme-prover.ts'
+import { isAboutProfile, isAboutTheNumber, tooManyNames } from './acme-refusals.ts'
 import { mayStillCome, UnfinishedOrders } from './acme-unfinished.ts'
-import type { CertificateRequest, IssuedCertificate, Issuer, IssuerAccounts, Revocation, Spending } from './issuer.ts'
+import type {
+  CaFacts,
+  CertificateRequest,
+  IssuedCertificate,
+  Issuer,
+  IssuerAccounts,
+  Revocation,
+  Spending,
+} from './issuer.ts'
 import { NameQueue } from './name-queue.ts'
 import { SharedUse } from './shared-use.ts'
 
@@ -113,7 +124,12 @@ class AcmeIssuer implements Issuer {
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate> {
     const names = [...new Set(request.names.map(canonicalName))]
     const work = (): Promise<IssuedCertificate> => this.#issue({ ...request, names }, signal)
-    return this.#queue.run(names, signal, () => this.#use.share(signal, work))
+    return this.#queue
+      .run(names, signal, () => this.#use.share(signal, work))
+      .catch((error: unknown) => {
+        if (error instanceof AcmeError && error.badNames.length === 0) error.badNames = badNamesOf(error, names)
+        throw isAboutTheNumber(error, names) ? tooManyNames(this.name, names.length, error) : error
+      })
   }
 
   /** By the account, or else by the certificate's own key: it may have come through another account. */
@@ -184,16 +200,16 @@ class AcmeIssuer implements Issuer {
       retract: spending && (() => spending.orderLost()),
     }
     const chain = await this.#obtain(client, account, order, spending, signal)
-      .catch((error) => {
-        if (!isProblem(error, 'invalidProfile') || this.#config.profile?.required !== false) throw error
-        this.#surroundings.log.warn('profile-refused', `${error.message} The order goes without.`, error.facts)
-        return this.#obtain(client, account, { ...order, profile: undefined }, spending, signal)
-      })
       .catch(async (error) => {
-        if (!isProblem(error, 'accountDoesNotExist')) throw error
-        const anew = await this.#accounts.replace(client, place, account, signal)
-        if (this.#made.delete(place)) spending?.accountMade()
-        return this.#obtain(client, anew, { ...order, resumes: undefined }, spending, signal)
+        const anew = { ...order, resumes: undefined }
+        if (isProblem(error, 'accountDoesNotExist')) {
+          const replaced = await this.#accounts.replace(client, place, account, signal)
+          if (this.#made.delete(place)) spending?.accountMade()
+          return this.#obtain(client, replaced, anew, spending, signal)
+        }
+        if (profile === undefined || !isAboutProfile(error)) throw error
+        this.#passOverProfile(client, profile, 'profile-refused', error.message)
+        return this.#obtain(client, account, { ...anew, profile: undefined }, spending, signal)
       })
       .catch(async (error) => {
         if (!signal.aborted && !mayStillCome(error)) await this.#unfinished.forget(subject)
@@ -201,7 +217,7 @@ class AcmeIssuer implements Issuer {
       })
     await this.#unfinished.forget(subject)
     this.#logReceived(client, names, chain)
-    return { chain: chain.pem, privateKey: exportPrivateKey(privateKey) }
+    return { chain: chain.pem, privateKey: exportPrivateKey(privateKey), said: factsOf(client.directory, profile) }
   }
 
   /** Throws AcmeError `names-hopeless`. */
@@ -217,8 +233,8 @@ class AcmeIssuer implements Issuer {
     const subject = { identities: directory.caaIdentities, accountUrl: url, challenges }
     const faults = await lookBefore(names, subject, resolver, isFirst ? probe : undefined)
     if (faults.length === 0) return
-    const sentence = `The CA at ${server} was not asked: ${faults.join('; ')}.`
-    throw new AcmeError('names-hopeless', sentence, { server, names })
+    const sentence = `The CA at ${server} was not asked: ${faults.map(({ reason }) => reason).join('; ')}.`
+    throw new AcmeError('names-hopeless', sentence, { server, names }, { badNames: faults })
   }
 
   /** One order, and one more for each further challenge type that may do where the ones before have failed. */
@@ -255,16 +271,27 @@ class AcmeIssuer implements Issuer {
   }
 
   /** The profile wanted, if the CA has it; undefined leaves the choice to the CA. */
-  #chooseProfile({ directory, server, log }: AcmeClient): string | undefined {
+  #chooseProfile(client: AcmeClient): string | undefined {
+    const { directory } = client
     const { profile } = this.#config
     if (profile === undefined || directory.profiles.includes(profile.name)) return profile?.name
     const offered = directory.profiles.map((name) => quote(name, 40))
     const list = offered.length === 0 ? 'none' : offered.join(', ')
-    const sentence = `The CA at ${server} does not offer the profile “${profile.name}”; it offers ${list}.`
-    const facts = { issuer: this.name, profile: profile.name, offered }
-    if (profile.required) throw new AcmeError('profile-not-offered', sentence, facts)
-    log.warn('profile-not-offered', `${sentence} The order goes without.`, facts)
+    const sentence = `The CA at ${client.server} does not offer the profile “${profile.name}”; it offers ${list}.`
+    this.#passOverProfile(client, profile.name, 'profile-not-offered', sentence)
     return undefined
+  }
+
+  /** Throws AcmeError `profile-not-offered` where it is required. */
+  #passOverProfile(
+    { log }: AcmeClient,
+    profile: string,
+    event: 'profile-not-offered' | 'profile-refused',
+    sentence: string,
+  ): void {
+    const facts = { issuer: this.name, profile }
+    if (this.#config.profile?.required === true) throw new AcmeError('profile-not-offered', sentence, facts)
+    log.warn(event, `${sentence} The order goes without.`, facts)
   }
 
   #logReceived({ server, log }: AcmeClient, names: readonly string[], { certificates: [leaf] }: IssuedChain): void {
@@ -279,6 +306,11 @@ class AcmeIssuer implements Issuer {
 /** Not what could not be used to begin with: a CA counts its own looks alone. */
 function wasTried({ challengeType }: AuthorizationFailure): boolean {
   return challengeType !== undefined
+}
+
+function factsOf(directory: Directory, profile: string | undefined): CaFacts {
+  const { termsOfService: terms, profiles, resources, caaIdentities, externalAccountRequired } = directory
+  return { terms, profiles, profile, resources, caaIdentities, externalAccountRequired }
 }
 
 /** RFC 8555 §11.1: whoever can misuse one key must not have the other. */

@@ -38,6 +38,22 @@ export type IssuedCertificate = {
   readonly chain: string
   /** PEM, PKCS #8. */
   readonly privateKey: string
+  /** What the CA said of itself when it was asked; undefined for one that says nothing. */
+  readonly said?: CaFacts
+}
+
+/** What a CA says of itself, as far as an operator may want to know of a change in it. */
+export type CaFacts = {
+  /** Where its terms of service are. */
+  readonly terms: string | undefined
+  readonly profiles: readonly string[]
+  /** The one that was asked for; undefined: the CA's own choice. */
+  readonly profile: string | undefined
+  /** The names of its directory's entries. */
+  readonly resources: readonly string[]
+  /** How CAA records call it. */
+  readonly caaIdentities: readonly string[]
+  readonly externalAccountRequired: boolean
 }
 
 /** Whoever signs certificates: an ACME CA, or the CA in the data folder. */
@@ -55,9 +71,11 @@ export interface Issuer {
   /**
    * Gets one certificate, with a new key. Rejects with a CastellanError whose message and facts keep the CA's own words;
    * nothing needs to be cleaned up after a rejection. An error with `concernsNames: true` would meet any certificate of the
-   * same names, one with `isForesight: true` says that nobody was asked, one with `concernsCa: true` would meet any certificate of this
-   * CA, one with `retryAfterMs` says how long the CA wants to be left alone, and one with `unpauseUrl` where a person must go before it
-   * takes another order for the names.
+   * same names, one with `isForesight: true` says that nobody was asked, one with `concernsCa: true` would meet any
+   * certificate of this CA, one with `transient: true` may well not be met again soon, one with `refusesKey: true` is about the
+   * kind of key, one with `badNames` (name and reason) says which of the names were to blame, one with `retryAfterMs` says how
+   * long the CA wants to be left alone, and one with `unpauseUrl` where a person must go before it takes another order for the
+   * names.
    */
   issue(request: CertificateRequest, signal: AbortSignal): Promise<IssuedCertificate>
   /** Asks whether the CA is there, and nothing of it. Rejects as `issue` does. */

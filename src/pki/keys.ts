@@ -90,6 +90,9 @@ export function publicKeyFingerprint(key: KeyObject): string {
  * must never be a certificate's (RFC 8555 §11.1).
  */
 export function isSameKey(a: KeyObject, b: KeyObject): boolean {
+  // Of keys that are of different types Node leaves OpenSSL's error behind, and the next one to be read then "fails" (26.10).
+  if (a.asymmetricKeyType !== b.asymmetricKeyType) return false
+  if (a.asymmetricKeyDetails?.namedCurve !== b.asymmetricKeyDetails?.namedCurve) return false
   return publicHalf(a).equals(publicHalf(b))
 }
 

@@ -9,7 +9,7 @@ export type AskProbe = (name: string, addresses: readonly string[], challenge: C
 
 /**
  * Looks whether a public CA can validate these names at all, before it is asked: what is plainly hopeless would only use up
- * the failures that it allows. Gives a sentence for each name that is, with what to do; what cannot be found out is left to
+ * the failures that it allows. Gives each name that is, with a sentence on what to do; what cannot be found out is left to
  * the CA. `subject` without identities leaves out CAA; without `probe` nobody is asked who answers at the names.
  */
 export async function lookBefore(
@@ -17,9 +17,12 @@ export async function lookBefore(
   subject: CaaSubject,
   resolver: NameResolver,
   probe?: AskProbe,
-): Promise<string[]> {
+): Promise<{ readonly name: string; readonly reason: string }[]> {
   const faults = await Promise.all(names.map((name) => faultOf(name, subject, resolver, probe)))
-  return faults.filter((fault) => fault !== undefined)
+  return names.flatMap((name, index) => {
+    const reason = faults[index]
+    return reason === undefined ? [] : [{ name, reason }]
+  })
 }
 
 async function faultOf(

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { chmodSync, fstatSync, lstatSync, unlinkSync } from 'node:fs'
-import net from 'node:net'
+import net, { type NetConnectOpts } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import type { ListenAddress } from '../config/listen-address.ts'
 import { CastellanError, errorCode } from '../errors.ts'
@@ -11,6 +11,8 @@ import { shellWord } from '../system/shell-word.ts'
 export type ListeningSocket = {
   readonly address: ListenAddress
   readonly fd: number
+  /** How one reaches it from this machine, best first; empty where that is not known. */
+  readonly reachedAt: readonly NetConnectOpts[]
   close(): void
 }
 
@@ -55,7 +57,10 @@ export async function bindListeningSocket(
   for (let retriesLeft = IN_USE_RETRIES; ; retriesLeft--) {
     const bound =
       address.type === 'unix' ? await bindPath(address.path, socketMode) : await bindPort(address.host, address.port)
-    if (typeof bound !== 'string') return { address, fd: bound.fd, close: () => closeSocket(bound, address) }
+    if (typeof bound !== 'string') {
+      const reachedAt = address.type === 'unix' ? [{ path: address.path }] : reachedFrom(bound)
+      return { address, fd: bound.fd, reachedAt, close: () => closeSocket(bound, address) }
+    }
     if (bound !== 'EADDRINUSE' || retriesLeft === 0) throw bindError(address, bound)
     await clock.sleep(IN_USE_RETRY_MS, signal)
   }
@@ -91,11 +96,30 @@ function bind(address: string, port: number, addressType: 4 | 6 | -1): BoundHand
 /** A socket that whoever started this program left open for it. */
 function inherited(address: Extract<ListenAddress, { type: 'fd' }>): ListeningSocket {
   const { fd } = address
-  if (isOpenSocket(fd)) return { address, fd, close: () => {} }
+  if (isOpenSocket(fd))
+    return { address, fd, reachedAt: reachedFrom(createServerHandle('', 0, -1, fd, 0)), close: () => {} }
   const message =
     `fd:${fd} is not a socket: "listen" names a descriptor that whoever starts Castellan must have opened, as systemd does ` +
     'for a .socket unit, from 3 on. Start it that way, or listen on an address, such as ":443".'
   throw new BindError('address-not-usable', message, { fd })
+}
+
+type SocketName = { readonly address?: string; readonly port?: number }
+
+/** By what the system says that it is bound to. Who listens on every address is reached over the loopback. */
+function reachedFrom(handle: BoundHandle | number): NetConnectOpts[] {
+  const name: SocketName = {}
+  if (typeof handle === 'number' || handle.getsockname?.(name) !== 0) return []
+  const { address: host, port } = name
+  if (host === undefined || port === undefined) return []
+  if (host === '0.0.0.0') return [{ host: '127.0.0.1', port }]
+  // Both families, unless the system has it otherwise.
+  return host === '::'
+    ? [
+        { host: '127.0.0.1', port },
+        { host: '::1', port },
+      ]
+    : [{ host, port }]
 }
 
 function isOpenSocket(fd: number): boolean {

@@ -2,10 +2,10 @@ import type { OnDemandSite } from '../certificates/on-demand/wanted.ts'
 import type { OwnFiles } from '../certificates/own-files.ts'
 import { type WantedCertificate, wantedCertificates } from '../certificates/wanted.ts'
 import type { Config, Site } from '../config/config.ts'
-import { issuersFor, onDemandIssuersFor } from '../config/issuers.ts'
+import { issuersFor, maxNamesOf, onDemandIssuersFor } from '../config/issuers.ts'
 
 /** Sites with certificates of their own bring them; the others are to be issued some, but for those on demand. */
-export function siteCertificates({ sites }: Config): { wanted: WantedCertificate[]; ownFiles: OwnFiles[] } {
+export function siteCertificates({ sites, issuers }: Config): { wanted: WantedCertificate[]; ownFiles: OwnFiles[] } {
   const isOwn = ({ files }: Site): boolean => files.length > 0
   return {
     wanted: wantedCertificates(
@@ -18,6 +18,7 @@ export function siteCertificates({ sites }: Config): { wanted: WantedCertificate
           grouping: site.grouping,
           mustStaple: site.mustStaple,
           issuersFor: (name) => issuersFor(name, site.issuers),
+          maxNamesOf: (names) => maxNamesOf(names, issuers),
         })),
     ),
     ownFiles: sites.filter(isOwn).map(({ name, names, files }) => ({ site: name, names, files })),

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
-import { programAnswers } from '../admin/answers.ts'
+import { operatorAnswers } from '../admin/answers.ts'
 import { startMetricsServer } from '../admin/metrics-server.ts'
 import type { Metric } from '../admin/metrics-text.ts'
 import { openControlSocket } from '../admin/server.ts'
-import { byHand } from '../certificates/on-demand/by-hand.ts'
+import { withNamesAtRest } from '../certificates/on-demand/at-rest.ts'
 import type { OnDemand } from '../certificates/on-demand/on-demand.ts'
 import { Parked, type ParkedOptions } from '../certificates/parked.ts'
 import { VAST } from '../certificates/place.ts'
@@ -34,6 +34,7 @@ import { bindListeningSocket, type ListeningSocket } from './listening-sockets.t
 import { changeInParts, inParts } from './message-parts.ts'
 import { certificateMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
 import type { createOnDemand } from './on-demand.ts'
+import { createSelfProof } from './self-proof.ts'
 import { onDemandSite, siteCertificates } from './site-certificates.ts'
 import { throttle } from './throttle.ts'
 import { TicketRotation } from './ticket-rotation.ts'
@@ -107,20 +108,27 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const told = await openAttention(config, { ...surroundings, issuers })
   notices = told.notices
   taken.defer(() => told.notices.stop())
+  const stopping = new AbortController()
   const certificates = await startCertificates({
     ...want,
     issuers,
     limitsOf: limitsOf(config),
-    mayOrder: async (wanted, stopping) => onDemand?.mayOrder(wanted, stopping),
+    mayOrder: async (wanted, ending) => onDemand?.mayOrder(wanted, ending),
     attention: told.attention,
     askResponder: createResponderClient({ clock }),
+    prove: createSelfProof({
+      targets: sockets.slice(0, config.listen.https.length).flatMap(({ reachedAt }) => reachedAt),
+      proxyProtocolFrom: config.listen.proxyProtocolFrom,
+      ready: () => pool.accepting,
+      clock,
+    }),
     storage,
     clock,
     random,
     log,
     onChange: (state) => {
       current = state
-      tellWorkers()
+      return tellWorkers()
     },
   })
   onDemand = await startOnDemand(config, { certificates, board, pool, storage, clock, log })
@@ -129,16 +137,21 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   })
   const control = await openControlSocket({
     folder: config.storage.folder,
-    answer: programAnswers({
-      certificates: byHand(certificates, atRest(config, onDemand, { issuers, storage, clock })),
+    answer: operatorAnswers({
+      certificates: withNamesAtRest(certificates, atRest(config, onDemand, { issuers, storage, clock })),
+      issuers,
       probe: createProbe({ publisher: pool, clock }),
       notices,
+      signal: stopping.signal,
       log,
     }),
     clock,
     log,
   })
-  taken.defer(() => control.close())
+  taken.defer(() => {
+    stopping.abort()
+    return control.close()
+  })
   board.update(certificates.state)
   tickets.start((secrets) => pool.changeTicketSecrets(secrets))
   taken.defer(() => tickets.stop())
@@ -201,7 +214,7 @@ function atRest(
   config: Config,
   names: OnDemand | undefined,
   around: { readonly issuers: ReadonlyMap<string, Issuer>; readonly storage: Storage; readonly clock: Clock },
-): Parameters<typeof byHand>[1] {
+): Parameters<typeof withNamesAtRest>[1] {
   const site = config.sites.find(({ onDemand }) => onDemand !== undefined)
   return site && names && { ...around, limitsOf: limitsOf(config), site: onDemandSite(site), names }
 }

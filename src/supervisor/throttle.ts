@@ -2,22 +2,26 @@ import type { Clock } from '../system/clock.ts'
 
 /**
  * Gives a function that runs `work`: at once if the last run is `intervalMs` milliseconds ago, as that was when it ran,
- * otherwise when it is, however often it is called until then.
+ * otherwise when it is, however often it is called until then. It resolves once that run has been.
  */
-export function throttle(work: () => void, intervalMs: () => number, clock: Clock): () => void {
+export function throttle(work: () => void, intervalMs: () => number, clock: Clock): () => Promise<void> {
   let isResting = false
-  let isAsked = false
+  let asked: PromiseWithResolvers<void> | undefined
   const run = async (): Promise<void> => {
     isResting = true
-    do {
-      isAsked = false
+    while (asked !== undefined) {
+      const { resolve } = asked
+      asked = undefined
       work()
+      resolve()
       await clock.sleep(intervalMs())
-    } while (isAsked)
+    }
     isResting = false
   }
   return () => {
-    isAsked = true
+    asked ??= Promise.withResolvers()
+    const { promise } = asked
     if (!isResting) void run()
+    return promise
   }
 }

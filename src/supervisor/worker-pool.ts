@@ -105,6 +105,11 @@ export class WorkerPool implements ChallengePublisher {
     return this.#ready.promise
   }
 
+  /** Resolves when all workers accept connections. */
+  get accepting(): Promise<void> {
+    return this.#ready.promise
+  }
+
   /** Tells all workers which certificates have changed. */
   changeCertificates(change: CertificateChange): void {
     for (const part of changeInParts(change))

@@ -25,6 +25,7 @@ test('reads the URLs, on any host, and what meta says (RFC 8555 §7.1.1)', () =>
     externalAccountRequired: true,
     caaIdentities: [],
     profiles: ['classic', 'short'],
+    resources: ['newNonce', 'newOrder', 'revokeCert'],
   })
 })
 

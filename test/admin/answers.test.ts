@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { programAnswers } from '../../src/admin/answers.ts'
+import { type Answering, operatorAnswers } from '../../src/admin/answers.ts'
 import type { Asked, Outcome, Selection } from '../../src/certificates/wish.ts'
+import type { AccountReport, Issuer } from '../../src/issuers/issuer.ts'
 import type { AskProbe } from '../../src/preflight/look.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 
@@ -47,10 +48,31 @@ function certificates(given: readonly Asked[]) {
       calls.push(['limits'])
       return [BALANCE]
     },
+    revoke: async (name: string, reason: string) => {
+      calls.push(['revoke', name, reason])
+      return [...given]
+    },
+    import: async (files: readonly string[]) => {
+      calls.push(['import', ...files])
+      return [...given]
+    },
   }
 }
 
-const silent: AskProbe = async () => []
+function answers(
+  subject: Answering['certificates'],
+  log: RecordingLog,
+  { issuers = new Map(), probe = async () => [] }: Partial<Answering> = {},
+) {
+  return operatorAnswers({
+    certificates: subject,
+    issuers,
+    probe,
+    notices,
+    signal: new AbortController().signal,
+    log,
+  })
+}
 
 /** One channel that works and one that does not. */
 const results = [
@@ -71,14 +93,10 @@ test('a probe is of http-01 at the addresses that are given, and what it has met
     return [met]
   }
   const request = { ask: 'probe', name: 'a.test', addresses: ['192.0.2.1'] } as const
-  const answer = answers(certificates([]), new RecordingLog(), probe)
+  const answer = answers(certificates([]), new RecordingLog(), { probe })
   assert.deepEqual(await Array.fromAsync(answer(request)), [{ type: 'probe', answers: [met] }])
   assert.deepEqual(asked, [['a.test', ['192.0.2.1'], 'http-01']])
 })
-
-function answers(subject: Parameters<typeof programAnswers>[0]['certificates'], log: RecordingLog, probe = silent) {
-  return programAnswers({ certificates: subject, probe, notices, log })
-}
 
 test('each request goes where it belongs', async () => {
   const subject = certificates([])
@@ -91,6 +109,8 @@ test('each request goes where it belongs', async () => {
     { ask: 'renew', name: 'a' },
     { ask: 'spread' },
     { ask: 'limits' },
+    { ask: 'revoke', name: 'a', reason: 'superseded' },
+    { ask: 'import', files: ['/a', '/b'] },
   ] as const)
     await Array.fromAsync(answer(request))
   assert.deepEqual(subject.calls, [
@@ -101,6 +121,8 @@ test('each request goes where it belongs', async () => {
     ['renew', 'a'],
     ['spread'],
     ['limits'],
+    ['revoke', 'a', 'superseded'],
+    ['import', '/a', '/b'],
   ])
 })
 
@@ -148,4 +170,37 @@ test('each result of a test notice is told, and that somebody asked for it is lo
     results.map((result) => ({ type: 'notified', result })),
   )
   assert.equal(log.of('asked-by-hand').length, 1)
+})
+
+test('accounts are asked for of one issuer or of all that have any; a wrong name is told with what was meant', async () => {
+  const asked: string[] = []
+  const accountsOf = (name: string) => {
+    const act = (what: string) => async () => {
+      asked.push(`${what} ${name}`)
+      return what === 'show' ? [] : [{ issuer: name } as AccountReport]
+    }
+    return { name, accounts: { show: act('show'), rollOver: act('rollOver'), deactivate: act('deactivate') } }
+  }
+  const issuers: Answering['issuers'] = new Map<string, Pick<Issuer, 'name' | 'accounts'>>([
+    ['one', accountsOf('one')],
+    ['two', accountsOf('two')],
+    ['internal', { name: 'internal' }],
+  ])
+  const log = new RecordingLog()
+  const answer = answers(certificates([]), log, { issuers })
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'accounts', action: 'show' })), [])
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'accounts', action: 'rollover', issuer: 'two' })), [
+    { type: 'account', report: { issuer: 'two' } },
+  ])
+  await Array.fromAsync(answer({ ask: 'accounts', action: 'deactivate', issuer: 'one' }))
+  assert.deepEqual(asked, ['show one', 'show two', 'rollOver two', 'deactivate one'])
+  assert.equal(log.of('asked-by-hand').length, 2)
+  for (const [issuer, message] of [
+    ['twoo', /There is no issuer "twoo" with accounts; did you mean "two"\?/],
+    ['internal', /with accounts; those with accounts are one, two\./],
+  ] as const)
+    await assert.rejects(Array.fromAsync(answer({ ask: 'accounts', action: 'show', issuer })), {
+      code: 'issuer-unknown',
+      message,
+    })
 })

@@ -31,8 +31,12 @@ for (const request of [
   { ask: 'renew', name: 'a.test' },
   { ask: 'probe', name: 'a.test', addresses: ['192.0.2.1', '2001:db8::1'] },
   { ask: 'notify-test' },
+  { ask: 'revoke', name: 'a.test', reason: 'keyCompromise' },
+  { ask: 'import', files: ['/a.pem', '/b c.key'] },
+  { ask: 'accounts', action: 'rollover', issuer: undefined },
+  { ask: 'accounts', action: 'show', issuer: 'letsencrypt' },
 ] as const)
-  test(`a request to ${request.ask} ${('name' in request && request.name) || 'all'} is read as it was written`, () => {
+  test(`a request is read as it was written: ${JSON.stringify(request)}, a round trip`, () => {
     assert.deepEqual(parseRequest(formatRequest(request).trimEnd()), request)
   })
 
@@ -55,6 +59,15 @@ for (const [line, code] of [
   ['{"version":2,"ask":"renew"}', 'control-request-invalid'],
   ['{"version":2,"ask":"renew","name":null}', 'control-request-invalid'],
   ['{"version":2,"ask":"retry","name":{"length":1}}', 'control-request-invalid'],
+  ['{"version":2,"ask":"revoke","name":"a"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"revoke","name":"a","reason":"toString"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"revoke","name":"a","reason":1}', 'control-request-invalid'],
+  ['{"version":2,"ask":"import"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"import","files":[]}', 'control-request-invalid'],
+  ['{"version":2,"ask":"import","files":["a.pem"]}', 'control-request-invalid'],
+  ['{"version":2,"ask":"import","files":["/a.pem",1]}', 'control-request-invalid'],
+  ['{"version":2,"ask":"accounts","action":"delete"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"accounts","action":"show","issuer":1}', 'control-request-invalid'],
   ['GET / HTTP/1.1\r', 'control-request-invalid'],
 ] as const)
   test(`no request: ${line}`, () => {

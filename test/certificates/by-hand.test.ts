@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { UnknownCertificateError } from '../../src/certificates/selection.ts'
 import type { Asked } from '../../src/certificates/wish.ts'
+import { CastellanError } from '../../src/errors.ts'
+import type { Revocation } from '../../src/issuers/issuer.ts'
 import { DAY, HOUR, Machine, MINUTE } from './machine.ts'
 
 const BOTH = { keys: ['ecdsa-p256', 'rsa-2048'] as const }
@@ -182,5 +184,63 @@ test('a name that nothing is wanted for is told, with the one that was meant', a
   await assert.rejects(machine.certificates.retry({ name: 'a.tset' }), isUnknown)
   await assert.rejects(machine.certificates.renew('a.tset'), isUnknown)
   assert.throws(() => machine.certificates.report('a.tset'), isUnknown)
+  await machine.certificates.stop()
+})
+
+const revocations = (machine: Machine): Revocation[] => {
+  const asked: Revocation[] = []
+  machine.ca.revoke = async (revocation) => void asked.push(revocation)
+  return asked
+}
+
+test('what is revoked is replaced at once, and stays known as revoked until it is, over a restart too', async () => {
+  const machine = await heldBy(BOTH)
+  await machine.untilLogged('certificate-issued', 2)
+  const asked = revocations(machine)
+  const before = machine.certificates.state.held.map(({ id }) => id)
+  machine.ca.fail('closed')
+  const failed = await outcomes(await machine.certificates.revoke('a.test', 'keyCompromise'))
+  assert.deepEqual(
+    failed.map(({ status }) => status),
+    ['failed', 'failed'],
+  )
+  assert.deepEqual(
+    asked.map(({ reason, site, certificate }) => [reason, site, certificate.keyKind]),
+    [
+      ['keyCompromise', 'a.test', 'ecdsa-p256'],
+      ['keyCompromise', 'a.test', 'rsa-2048'],
+    ],
+  )
+  assert.equal(machine.certificates.report()[0]!.step.type, 'issue')
+  await machine.certificates.stop()
+  machine.ca.recover()
+  await machine.start(BOTH)
+  await machine.live(2 * MINUTE)
+  assert.equal(machine.log.of('certificate-issued').length, 2)
+  assert.match(machine.log.of('certificate-requested')[0]!.message, /it was revoked at \S+, by hand \(keyCompromise\)/)
+  const after = machine.certificates.state.held.map(({ id }) => id)
+  assert.equal(new Set([...before, ...after]).size, 4)
+  assert.equal(asked.length, 2)
+  await machine.live(DAY)
+  assert.equal(machine.certificates.report()[0]!.step.type, 'keep')
+  await machine.certificates.stop()
+})
+
+test('what a CA does not revoke is not replaced, and the reason is told', async () => {
+  const machine = await heldBy()
+  machine.ca.revoke = async () => {
+    throw new CastellanError('refused', 'not yours')
+  }
+  assert.deepEqual(await outcomes(await machine.certificates.revoke('a.test', 'superseded')), [
+    { status: 'not-revoked', reason: 'not yours' },
+  ])
+  machine.ca.revoke = undefined
+  const [without] = await outcomes(await machine.certificates.revoke('a.test', 'superseded'))
+  assert.match(without!.status === 'not-revoked' ? without!.reason : '', /keeps no list of revoked certificates/)
+  machine.ca.authority = 'https://another.test/directory'
+  machine.ca.fail('closed')
+  const [gone] = await outcomes(await machine.certificates.revoke('a.test', 'superseded'))
+  assert.match(gone!.status === 'not-revoked' ? gone!.reason : '', /is not any more/)
+  await assert.rejects(machine.certificates.revoke('b.test', 'superseded'), UnknownCertificateError)
   await machine.certificates.stop()
 })

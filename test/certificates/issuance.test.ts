@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { unpack } from '../../src/certificates/packed-certificate.ts'
+import { CastellanError } from '../../src/errors.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { DAY, Machine } from './machine.ts'
@@ -126,5 +127,52 @@ test('what OpenSSL does not serve replaces nothing', async () => {
   assert.match(machine.log.of('certificate-failed')[0]!.message, /ca key too small/)
   assert.deepEqual(machine.certificates.state.held, before)
   assert.deepEqual(await machine.storage.get('certificates/a.test.ecdsa-p256'), stored)
+  await machine.certificates.stop()
+})
+
+/** What may be over in a minute. */
+function falter(machine: Machine): void {
+  machine.ca.before = async () => {
+    throw Object.assign(new CastellanError('unavailable', 'back soon'), { transient: true })
+  }
+}
+const two = { issuersFor: () => ['ca', 'second'] }
+
+test('what the first issuer may soon repair is waited for, as long as what serves is good', async () => {
+  const machine = new Machine()
+  await machine.start(two)
+  await machine.untilLogged('certificate-issued')
+  falter(machine)
+  await machine.live(61 * DAY)
+  assert.equal(machine.second.requests.length, 1)
+  assert.equal(machine.ca.requests.length, 4)
+  assert.match(machine.log.of('certificate-renewed')[0]!.message, /from second/)
+  const waits = machine.log
+    .of('certificate-failed')
+    .map(({ message }) => /next try is in (\d+ minutes?)/.exec(message)![1])
+  assert.deepEqual(waits, ['1 minute', '10 minutes'])
+  await machine.certificates.stop()
+})
+
+test('where nothing serves, the next issuer is asked at once whatever the first has', async () => {
+  const machine = new Machine()
+  falter(machine)
+  await machine.start(two)
+  await machine.untilLogged('certificate-issued')
+  assert.match(machine.log.of('certificate-issued')[0]!.message, /from second/)
+  await machine.certificates.stop()
+})
+
+test('what the first issuer cannot soon repair is passed on at once, and it is preferred again at the next renewal', async () => {
+  const machine = new Machine()
+  await machine.start(two)
+  await machine.untilLogged('certificate-issued')
+  machine.ca.fail('no more certificates for you')
+  await machine.live(61 * DAY)
+  assert.match(machine.log.of('certificate-renewed')[0]!.message, /from second/)
+  assert.equal(machine.log.of('certificate-failed').length, 0)
+  machine.ca.recover()
+  await machine.live(61 * DAY)
+  assert.match(machine.log.of('certificate-renewed')[1]!.message, /from ca/)
   await machine.certificates.stop()
 })

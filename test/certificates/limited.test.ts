@@ -247,3 +247,19 @@ test('many that wait for the same account take it from the limit once, and give 
   assert.deepEqual(machine.certificates.limits, [])
   await machine.certificates.stop()
 })
+
+test('an order without a bad name is one more, and counts as one for the names that are left', async () => {
+  const machine = limited()
+  machine.ca.before = async (request) => {
+    await announce(request)
+    if (!request.names.includes('bad.shop.com')) return
+    const badNames = [{ name: 'bad.shop.com', reason: 'no such name' }]
+    throw Object.assign(new Error('it cannot be validated'), { badNames, concernsNames: true })
+  }
+  await machine.start({ names: ['a.shop.com', 'bad.shop.com'] })
+  await machine.untilLogged('certificate-issued')
+  const left = new Map(machine.certificates.limits.map(({ kind, subject, left }) => [`${kind} ${subject}`, left]))
+  assert.deepEqual([left.get('orders ca'), left.get('certificates shop.com')], [98, 2])
+  assert.equal(left.get('sets a.shop.com'), 2)
+  await machine.certificates.stop()
+})

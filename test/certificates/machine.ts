@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type Attention, noAttention } from '../../src/certificates/attention.ts'
 import type { Limits } from '../../src/certificates/ledger/limits.ts'
 import type { OwnFiles } from '../../src/certificates/own-files.ts'
+import type { Prove } from '../../src/certificates/proof.ts'
 import { type Certificates, startCertificates } from '../../src/certificates/renewal.ts'
 import type { AskResponder } from '../../src/certificates/responder.ts'
 import type { CertificatesState } from '../../src/certificates/state.ts'
@@ -37,6 +38,8 @@ export class Machine {
   limitsOf: (authority: string) => Limits = () => ({})
   /** Who hears of what does not mend itself. */
   attention: Attention = noAttention
+  /** What says whether clients meet what they should. */
+  prove: Prove = async () => 'proven'
   log = new RecordingLog()
   random = 0.5
   #certificates: Certificates | undefined
@@ -70,7 +73,8 @@ export class Machine {
       random: () => this.random,
       log: this.log,
       limitsOf: (authority) => this.limitsOf(authority),
-      onChange: (state) => this.states.push(state()),
+      prove: (...question) => this.prove(...question),
+      onChange: (state) => void this.states.push(state()),
     })
   }
 
@@ -102,7 +106,7 @@ export class Machine {
   }
 
   #outcomes(): number {
-    return ['issued', 'renewed', 'failed', 'put-off'].reduce(
+    return ['issued', 'renewed', 'failed', 'put-off', 'kept'].reduce(
       (sum, event) => sum + this.log.of(`certificate-${event}`).length,
       0,
     )

@@ -14,7 +14,7 @@ test('what is missing is issued, stored, and then served', async () => {
   await machine.untilLogged('certificate-issued')
   order.push(`${machine.certificates.state.held.length} served`)
   assert.deepEqual(order, ['stored, 0 served', '1 served'])
-  assert.deepEqual(await machine.storage.list(''), ['certificates/a.test.ecdsa-p256'])
+  assert.deepEqual(await machine.storage.list(''), ['ca-facts/ca', 'certificates/a.test.ecdsa-p256'])
   assert.deepEqual(machine.states.at(-1)?.held[0]?.names, ['a.test'])
   await machine.certificates.stop()
   assert.equal(machine.clock.sleeping, 0)

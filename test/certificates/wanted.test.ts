@@ -39,6 +39,22 @@ test('names with different issuers, or with perName, stand on certificates of th
   )
 })
 
+test('names are split by what their issuers take', () => {
+  const names = Array.from({ length: 60 }, (_, index) => `n${index}.test`)
+  const issuersFor = (name: string): string[] => (name < 'n3' ? ['few'] : ['many'])
+  const maxNamesOf = (issuers: readonly string[]): number => (issuers.includes('few') ? 25 : 100)
+  assert.deepEqual(
+    wantedCertificates([site({ names, issuersFor, maxNamesOf })]).map((each) => each.names.length),
+    [23, 37],
+  )
+  const all = wantedCertificates([site({ names, issuersFor: () => ['many', 'few'], maxNamesOf })])
+  assert.deepEqual(
+    all.map((each) => each.names.length),
+    [25, 25, 10],
+  )
+  assert.equal(new Set(all.map(({ id }) => id)).size, 3)
+})
+
 test('ids are storage keys, readable, and never the same', () => {
   const long = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}`
   const sites = [

@@ -39,6 +39,7 @@ const good: CertificateReport = {
   suggestion: undefined,
   outage: undefined,
   standIns: [],
+  leftOut: [],
   fault: undefined,
 }
 const failed: CertificateReport = {
@@ -198,6 +199,11 @@ test('each outcome is a sentence that says what is next', () => {
     /^a\.test \(rsa-2048\): not asked for now, it waits for a rate limit: 5 x in 7 days; next at y\.$/,
   )
   assert.match(say({ status: 'own-files' }), /not ordered/)
+  assert.equal(say({ status: 'not-revoked', reason: 'ca: no' }), 'a.test (rsa-2048): not revoked. ca: no.')
+  const obtained = { status: 'obtained', issuer: 'ca', notAfter: NOW } as const
+  const reply = { type: 'outcome', certificate, outcome: obtained } as const
+  assert.match(formatOutcome(reply, 'revoke'), /^a\.test \(rsa-2048\) is revoked: got one from ca, /)
+  assert.match(formatOutcome(reply, 'import'), /^a\.test \(rsa-2048\): taken over, .*, to be renewed by ca\.$/)
   assert.match(say({ status: 'stopped' }), /stopped/)
 })
 
@@ -210,6 +216,9 @@ for (const [takes, args, expected] of [
   ['name', ['a.test@0123456789ab.rsa-2048'], { name: 'a.test@0123456789ab.rsa-2048' }],
   ['name-or-all', ['--all'], { all: true, name: '' }],
   ['name-and-folder', ['a.test', '--to', 'out'], { name: 'a.test', folder: 'out' }],
+  ['name-and-reason', ['a.test'], { name: 'a.test', reason: 'unspecified' }],
+  ['name-and-reason', ['a.test', '--reason', 'keyCompromise'], { reason: 'keyCompromise' }],
+  ['files', ['a.pem', '/b.key'], { files: [`${process.cwd()}/a.pem`, '/b.key'] }],
 ] as const)
   test(`${takes}: ${args.join(' ') || 'no arguments'}`, () => {
     const given: object = readArguments('certs x', takes as Takes, args)
@@ -229,6 +238,10 @@ for (const [takes, args, mistake] of [
   ['name-and-folder', ['a'], /needs a folder/],
   ['name-and-folder', ['a', '--to'], /--to/],
   ['name', ['a', '--config'], /--config/],
+  ['name-and-reason', ['a', '--reason', 'keyCompromised'], /did you mean "keyCompromise"\?/],
+  ['name-and-reason', ['a', '--reason', 'toString'], /knows no reason "toString"/],
+  ['name-and-reason', [], /needs a name$/],
+  ['files', [], /needs files/],
 ] as const)
   test(`${takes} is used wrongly: ${args.join(' ')}`, () => {
     const given = readArguments('certs x', takes, args)

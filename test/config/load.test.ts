@@ -119,6 +119,7 @@ test('the built-in ACME issuers are there without being named', async () => {
     challenges: ['tls-alpn-01', 'http-01'],
     accountKey: 'ecdsa-p256',
     account: 'perIssuer',
+    maxNames: undefined,
   })
 })
 
@@ -136,6 +137,7 @@ issuers:
     accountKey: rsa-4096
     account: perSite
     rateLimits: { orders: 5000 in 3h, sameNames: 6 in 7d }
+    maxNames: 50
   zerossl:
     externalAccount: { kid: def, hmacKey: file:pki/eab }
     profile: classic
@@ -153,6 +155,7 @@ issuers:
     accountKey: 'rsa-4096',
     account: 'perSite',
     rateLimits: { orders: { count: 5000, periodMs: 10_800_000 }, sameNames: { count: 6, periodMs: 604_800_000 } },
+    maxNames: 50,
   })
   const zerossl = issuers.get('zerossl')
   assert.equal(zerossl?.directory, 'https://acme.zerossl.com/v2/DV90')
@@ -376,6 +379,24 @@ sites:
     `castellan.yaml:7:96: sites."c.example.com".certificate.mustStaple: found it asked of letsencrypt-staging, which has no OCSP; Let's Encrypt refuses the order; turn it off, or choose another issuer`,
     'castellan.yaml:8:85: sites."d.example.com".certificate.mustStaple: found it asked of internal, which has no OCSP; internal leaves it out; turn it off, or choose another issuer',
   ])
+})
+
+test("an address is certified by Let's Encrypt in the profile shortlived alone, which is worth a warning", async () => {
+  const yaml = (profile: string) => `acceptTerms: on
+issuers: { letsencrypt: { ${profile} }, own: { directory: "https://ca.example/dir" } }
+sites:
+  "8.8.8.8": http://h
+  a.example.com: { upstream: http://h, aliases: ["2606:4700::1111"] }
+  "9.9.9.9": { upstream: http://h, issuer: own }
+  "10.0.0.1": http://h
+`
+  const { warnings } = await loadGood(yaml('profile: tlsserver'))
+  assert.deepEqual(warnings.map(problemLine), [
+    "castellan.yaml:2:36: issuers.letsencrypt.profile: found tlsserver, and a certificate for 8.8.8.8, 2606:4700::1111 is wanted; Let's Encrypt certifies addresses in the profile shortlived alone: set it",
+  ])
+  assert.deepEqual((await loadGood(yaml('profile: shortlived'))).warnings, [])
+  const [without] = (await loadGood('acceptTerms: on\nsites: { "8.8.8.8": http://h }')).warnings
+  assert.match(problemLine(without!), /letsencrypt\.profile: found none, and a certificate for 8\.8\.8\.8 is wanted/)
 })
 
 test('the fallback is one of the names, also an alias', async () => {

@@ -175,7 +175,7 @@ test('wrong names and wrong uses are told with what was meant', async (t) => {
   }
   for (const [args, message] of [
     [['lsit'], /did you mean "list"\?/],
-    [[], /there are list, show, plan, retry, renew, spread, export/],
+    [[], /there are list, show, plan, retry, renew, spread, revoke, import, export/],
     [['show'], /needs a name; usage: castellan certs show NAME/],
     [['list', '--jsn'], /Unknown option '--jsn'; usage: castellan certs list/],
   ] as const) {

@@ -94,7 +94,7 @@ export class Life {
       clock: this.clock,
       random,
       log: this.log,
-      onChange: (state) => this.states.push(state()),
+      onChange: (state) => void this.states.push(state()),
     })
     await this.settle()
   }

@@ -40,6 +40,8 @@ export class FakeIssuer implements Issuer {
   readonly probes: number[] = []
   /** What it then meets. */
   beforeProbe: () => void = () => {}
+  /** What it does to revoke; undefined: it has no such thing. */
+  revoke: Issuer['revoke']
   #running = 0
   readonly #clock: Clock
 

@@ -155,6 +155,10 @@ for (const nonceReject of [5, 20])
       await assert.rejects(issue(world.issuer(), ['blocked.test', 'fine.test']), (error: AcmeProblemError) => {
         assert.ok(error instanceof AcmeProblemError)
         assert.equal(error.problem.type, 'rejectedIdentifier')
+        assert.deepEqual(
+          error.badNames.map(({ name }) => name),
+          ['blocked.test'],
+        )
         assert.match(
           error.message,
           /refused a certificate for blocked\.test, fine\.test: “.*blocked\.test.*” \(rejectedIdentifier\)/,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import type { CaaRecord } from 'node:dns'
 import { afterEach, beforeEach, test } from 'node:test'
+import type { AcmeError } from '../../src/acme/acme-error.ts'
 import { createTransport } from '../../src/acme/transport.ts'
 import type { ChallengeAnswer, ChallengePublisher } from '../../src/challenges/challenge.ts'
 import { createAcmeIssuer } from '../../src/issuers/acme.ts'
@@ -528,6 +529,83 @@ test('a profile that the CA lacks is done without, or is an error that lists wha
   await assert.rejects(issue(open({ profile: { name: 'shortlived', required: true } })), {
     code: 'profile-not-offered',
     message: /it offers classic, tlsserver/,
+  })
+})
+
+for (const [type, detail] of [
+  ['invalidProfile', 'no such thing'],
+  ['malformed', 'Profile "tlsserver" does not exist'],
+  ['unauthorized', 'This account may not use profile tlsserver'],
+] as const)
+  test(`a profile that the CA lists and then refuses as ${type} is done without, unless it is required`, async () => {
+    ca.meta = { profiles: { tlsserver: '' } }
+    ca.scripts.set('/new-order', ({ payload }, normal) =>
+      payload?.profile === undefined ? normal() : problem(type, detail),
+    )
+    await issue(open({ profile: { name: 'tlsserver', required: false } }))
+    assert.deepEqual(
+      ca.to('/new-order').map(({ payload }) => payload?.profile),
+      ['tlsserver', undefined],
+    )
+    assert.equal(log.of('profile-refused').length, 1)
+    const required = { name: 'tlsserver', required: true }
+    await assert.rejects(issue(open({ profile: required })), { code: 'profile-not-offered' })
+  })
+
+test('another refusal is not taken for one of the profile', async () => {
+  ca.meta = { profiles: { tlsserver: '' } }
+  ca.scripts.set('/new-order', () => problem('malformed', 'no'))
+  await assert.rejects(issue(open({ profile: { name: 'tlsserver', required: false } })), { code: 'acme-problem' })
+  assert.equal(ca.to('/new-order').length, 1)
+})
+
+for (const detail of [
+  'Order cannot contain more than 25 identifiers',
+  'Too many names in the order; the maximum is 25',
+  'At most 25 DNS names are permitted',
+])
+  test(`an order of too many names is said to be one: ${detail}`, async () => {
+    ca.scripts.set('/new-order', () => problem('malformed', detail))
+    await assert.rejects(issue(open(), ['a.example', 'b.example']), {
+      code: 'too-many-names',
+      message:
+        'own does not put 2 names into one certificate; set “maxNames: 25” for this issuer, and the site gets several.',
+    })
+    await assert.rejects(issue(open()), { code: 'acme-problem' })
+  })
+
+test('an error says which of the names were to blame', async () => {
+  ca.scripts.set('/new-order', () => problem('rejectedIdentifier', 'Cannot issue for "b.example": policy'))
+  await assert.rejects(issue(open(), ['a.example', 'b.example']), ({ badNames }: AcmeError) => {
+    assert.deepEqual(
+      badNames.map(({ name }) => name),
+      ['b.example'],
+    )
+    return true
+  })
+  const resolver = fakeResolver({ 'a.example': ['192.0.2.1'] })
+  await assert.rejects(issue(open({}, generateKey, resolver), ['a.example', 'c.example']), {
+    code: 'names-hopeless',
+    badNames: [
+      {
+        name: 'c.example',
+        reason:
+          'c.example leads nowhere: create an A or AAAA record for it with the address at which this machine is reached',
+      },
+    ],
+  })
+})
+
+test('what the CA says of itself comes with the certificate', async () => {
+  ca.meta = { termsOfService: 'https://ca.test/terms', profiles: { short: '' }, caaIdentities: ['CA.test'] }
+  const { said } = await issue(open({ profile: { name: 'short', required: false } }))
+  assert.deepEqual(said, {
+    terms: 'https://ca.test/terms',
+    profiles: ['short'],
+    profile: 'short',
+    resources: ['newAccount', 'newNonce', 'newOrder'],
+    caaIdentities: ['ca.test'],
+    externalAccountRequired: false,
   })
 })
 

@@ -239,7 +239,7 @@ test('of one name on demand that fails nobody hears, but of terms that its CA wa
   const site = { site: 'x.test', names: ['x.test'], issuersFor: () => ['ca'] }
   const [wanted] = wantedCertificates([{ ...site, keys: ['ecdsa-p256'], grouping: 'perSite', mustStaple: false }])
   const tried = (code: AcmeErrorCode) => ({
-    error: new IssuanceError([{ issuer: 'ca', error: new AcmeError(code, 'no'), isOutage: false }]),
+    error: new IssuanceError([{ issuer: 'ca', error: new AcmeError(code, 'no'), isOutage: false }], ['x.test']),
     ...{ count: 9, serving: undefined, next: { at: machine.clock.now() + HOUR }, siblings: [] },
   })
   const onDemand = { ...wanted!, id: onDemandId(wanted!.id, '00') }

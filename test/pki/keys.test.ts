@@ -90,3 +90,12 @@ test('a key that cannot be read is refused without a word of it', async () => {
       },
     )
 })
+
+test('comparing keys of different kinds leaves nothing behind that the next key is read with', async () => {
+  const keys = await Promise.all(keyKinds.slice(0, 3).map(generateKey))
+  for (const [index, one] of keys.entries())
+    for (const other of keys.slice(index + 1)) {
+      assert.equal(isSameKey(one.publicKey, other.privateKey), false)
+      importPrivateKey(exportPrivateKey(one.privateKey))
+    }
+})

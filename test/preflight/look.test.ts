@@ -16,7 +16,7 @@ const issue = (value: string): CaaRecord => ({ critical: 0, issue: value }) as C
 const issuewild = (value: string): CaaRecord => ({ critical: 0, issuewild: value }) as CaaRecord
 
 const look = (name: string, caa: Record<string, readonly CaaRecord[] | 'silent'> = {}): Promise<string[]> =>
-  lookBefore([name], subject, fakeResolver(there, caa))
+  lookBefore([name], subject, fakeResolver(there, caa)).then((faults) => faults.map(({ reason }) => reason))
 
 test('a name that leads nowhere is hopeless, and the sentence says what to do', async () => {
   assert.deepEqual(await look('gone.example.org'), [
@@ -33,7 +33,7 @@ test('each hopeless name of several is named', async () => {
   const resolver = fakeResolver(there)
   const faults = await lookBefore(['example.org', 'x.example.org', 'y.example.org'], subject, resolver)
   assert.deepEqual(
-    faults.map((fault) => fault.split(' ')[0]),
+    faults.map(({ name }) => name),
     ['x.example.org', 'y.example.org'],
   )
 })
@@ -117,7 +117,7 @@ for (const [what, met, isHopeless] of [
     assert.equal(faults.length === 1, isHopeless)
     if (isHopeless)
       assert.equal(
-        faults[0],
+        faults[0]!.reason,
         'example.org leads to somebody else: 192.0.2.1 port 443 answers 404; 192.0.2.1 port 80 answers 404: let it lead to ' +
           'the address at which this machine is reached',
       )

@@ -14,6 +14,7 @@ const letsencrypt: AcmeIssuerConfig = {
   challenges: ['http-01'],
   accountKey: 'ecdsa-p256',
   account: 'perIssuer',
+  maxNames: undefined,
 }
 const own: AcmeIssuerConfig = { ...letsencrypt, name: 'own', directory: 'https://ca.example/directory' }
 const rate = { count: 7, periodMs: 60_000 }

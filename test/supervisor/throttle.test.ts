@@ -26,3 +26,20 @@ test('runs at once, then once for all that is asked meanwhile, and at once again
   await clock.advance(100)
   assert.equal(clock.sleeping, 0)
 })
+
+test('says when what was asked for has run', async () => {
+  const clock = new FakeClock()
+  const steps: string[] = []
+  const ask = throttle(
+    () => steps.push('run'),
+    () => 100,
+    clock,
+  )
+  await ask()
+  const next = ask().then(() => steps.push('told'))
+  await clock.advance(99)
+  assert.deepEqual(steps, ['run'])
+  await clock.advance(1)
+  await next
+  assert.deepEqual(steps, ['run', 'run', 'told'])
+})

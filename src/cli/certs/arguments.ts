@@ -1,10 +1,13 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { type RevocationReason, revocationReasons } from '../../acme/revocation.ts'
 import { siteNameFormat } from '../../config/site-name.ts'
+import { didYouMean } from '../../config/suggestion.ts'
 import { describeError } from '../../errors.ts'
 import { DEFAULT_CONFIG } from '../config-argument.ts'
 
 /** What a command needs besides --config and --json. */
-export type Takes = 'nothing' | 'name' | 'name-or-all' | 'name-and-folder'
+export type Takes = 'nothing' | 'name' | 'name-or-all' | 'name-and-folder' | 'name-and-reason' | 'files'
 
 export type CertsArguments = {
   readonly config: string
@@ -14,6 +17,9 @@ export type CertsArguments = {
   readonly all: boolean
   /** For commands that take one. */
   readonly folder: string
+  readonly reason: RevocationReason
+  /** Absolute paths. */
+  readonly files: readonly string[]
 }
 
 export type Misuse = { readonly mistake: string; readonly usage: string }
@@ -23,6 +29,8 @@ const USAGE: Record<Takes, string> = {
   name: ' NAME',
   'name-or-all': ' NAME | --all',
   'name-and-folder': ' NAME --to FOLDER',
+  'name-and-reason': ` NAME [--reason ${Object.keys(revocationReasons).join('|')}]`,
+  files: ' FILE…',
 }
 
 /** The arguments behind `castellan COMMAND`, or what is wrong with them. */
@@ -36,13 +44,16 @@ export function readArguments(command: string, takes: Takes, args: readonly stri
         json: { type: 'boolean', default: false },
         ...(takes === 'name-or-all' && { all: { type: 'boolean' } }),
         ...(takes === 'name-and-folder' && { to: { type: 'string' } }),
+        ...(takes === 'name-and-reason' && { reason: { type: 'string' } }),
       },
       allowPositionals: true,
     })
-    const { config, json, all = false, to = '' } = values as Values
-    const mistake = mistakeIn({ takes, names: positionals, all, folder: to })
+    const { config, json, all = false, to = '', reason = 'unspecified' } = values as Values
+    const mistake = mistakeIn({ takes, names: positionals, all, folder: to, reason })
     if (mistake !== undefined) return { mistake: `"${command}" ${mistake}`, usage }
-    return { config, json, name: canonical(positionals[0] ?? ''), all, folder: to }
+    const files = takes === 'files' ? positionals.map((file) => resolve(file)) : []
+    const name = canonical(positionals[0] ?? '')
+    return { config, json, name, all, folder: to, reason: reason as RevocationReason, files }
   } catch (error) {
     // What follows explains the parser rather than the mistake.
     const [mistake] = describeError(error).split('. ')
@@ -50,21 +61,33 @@ export function readArguments(command: string, takes: Takes, args: readonly stri
   }
 }
 
-type Values = { readonly config: string; readonly json: boolean; readonly all?: boolean; readonly to?: string }
+type Values = {
+  readonly config: string
+  readonly json: boolean
+  readonly all?: boolean
+  readonly to?: string
+  readonly reason?: string
+}
 
 type Given = {
   readonly takes: Takes
   readonly names: readonly string[]
   readonly all: boolean
   readonly folder: string
+  readonly reason: string
 }
 
-function mistakeIn({ takes, names, all, folder }: Given): string | undefined {
+function mistakeIn({ takes, names, all, folder, reason }: Given): string | undefined {
+  if (takes === 'files') return names.length > 0 && !names.includes('') ? undefined : 'needs files to read'
   if (names.length > 1) return `takes one name, not ${names.length}: ${names.join(', ')}`
   if (takes === 'nothing') return names.length === 0 ? undefined : 'takes no name'
   if (all && names.length > 0) return 'takes a name or --all, not both'
   if (!all && (names[0] ?? '') === '') return 'needs a name'
   if (takes === 'name-and-folder' && folder === '') return 'needs a folder to write to'
+  if (!Object.hasOwn(revocationReasons, reason)) {
+    const hint = didYouMean(reason, Object.keys(revocationReasons))
+    return `knows no reason ${JSON.stringify(reason)}${hint === undefined ? '' : `; ${hint}`}`
+  }
   return undefined
 }
 

@@ -1,5 +1,5 @@
 import { askProgram } from '../../admin/client.ts'
-import { countAtRest, type OnDemandCounts, reportAtRest } from '../../certificates/on-demand/by-hand.ts'
+import { countAtRest, type OnDemandCounts, reportAtRest } from '../../certificates/on-demand/at-rest.ts'
 import type { CertificateReport } from '../../certificates/report.ts'
 import { selectByName, UnknownCertificateError } from '../../certificates/selection.ts'
 import { reportStored } from '../../certificates/stored-report.ts'

@@ -24,6 +24,11 @@ export function renew({ config, json, name }: CertsArguments): Promise<number> {
   return order(config, json, { ask: 'renew', name })
 }
 
+/** `castellan certs revoke NAME`: has the CA take back what it gave, and says what has come in its place. */
+export function revoke({ config, json, name, reason }: CertsArguments): Promise<number> {
+  return order(config, json, { ask: 'revoke', name, reason })
+}
+
 /** People are told each outcome when it comes. Who leaves before that leaves the program at it. */
 async function order(configFile: string, json: boolean, request: ControlRequest): Promise<number> {
   const { config } = await loadConfig({ file: configFile, env: process.env })
@@ -33,13 +38,22 @@ async function order(configFile: string, json: boolean, request: ControlRequest)
     process.stderr.write(`castellan: ${noneRuns(config.storage.folder)}, ${advice}.\n`)
     return 1
   }
+  return tellOutcomes(replies, json, request.ask)
+}
+
+/** Tells what has come of what was asked, and gives the exit code for it. */
+export async function tellOutcomes(
+  replies: AsyncIterable<ControlReply>,
+  json: boolean,
+  ask: ControlRequest['ask'],
+): Promise<number> {
   const outcomes: OutcomeReply[] = []
   for await (const reply of replies) {
-    if (reply.type === 'begun' && !json) process.stdout.write(begun(reply.count))
+    if (reply.type === 'begun' && ask !== 'import' && !json) process.stdout.write(begun(reply.count))
     if (reply.type !== 'outcome') continue
     outcomes.push(reply)
     if (!json)
-      process.stdout.write(`${escapeControls(`${formatOutcome(reply)}${formatLeft(reply.certificate.left)}`)}\n`)
+      process.stdout.write(`${escapeControls(`${formatOutcome(reply, ask)}${formatLeft(reply.certificate.left)}`)}\n`)
   }
   if (json) printJson({ outcomes: outcomes.map(({ certificate, outcome }) => ({ ...certificate, ...outcome })) })
   return outcomes.every(({ outcome }) => isWell(outcome)) ? 0 : 1
@@ -69,10 +83,17 @@ function nextTry(nextAt: number | undefined): string {
   return nextAt === undefined ? 'It is not tried again by itself.' : `The next try is at ${minuteOf(nextAt)}.`
 }
 
-export function formatOutcome({ certificate: { names, keyKind }, outcome }: OutcomeReply): string {
-  const what = `${names[0]}${keyKind === undefined ? '' : ` (${keyKind})`}`
+export function formatOutcome(
+  { certificate: { names, keyKind }, outcome }: OutcomeReply,
+  ask: ControlRequest['ask'] = 'renew',
+): string {
+  const kind = keyKind === undefined ? '' : ` (${keyKind})`
+  const isRevoked = ask === 'revoke' && outcome.status !== 'not-revoked' && outcome.status !== 'own-files'
+  const what = `${names[0]}${kind}${isRevoked ? ' is revoked' : ''}`
   switch (outcome.status) {
     case 'obtained':
+      if (ask === 'import')
+        return `${what}: taken over, good until ${minuteOf(outcome.notAfter)}, to be renewed by ${outcome.issuer}.`
       return `${what}: got one from ${outcome.issuer}, good until ${minuteOf(outcome.notAfter)}.`
     case 'failed':
       return `${what}: failed. ${asSentence(outcome.reason)} ${nextTry(outcome.nextAt)}`
@@ -82,6 +103,8 @@ export function formatOutcome({ certificate: { names, keyKind }, outcome }: Outc
       return `${what}: not asked for now, it ${outcome.because}.`
     case 'own-files':
       return `${what}: you bring this one yourself, so that it is not ordered. Put a new one into its files.`
+    case 'not-revoked':
+      return `${what}: not revoked. ${asSentence(outcome.reason)}`
     case 'stopped':
       return `${what}: the program was stopped before that had ended.`
     default:

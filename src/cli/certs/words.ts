@@ -1,4 +1,4 @@
-import type { OnDemandCounts } from '../../certificates/on-demand/by-hand.ts'
+import type { OnDemandCounts } from '../../certificates/on-demand/at-rest.ts'
 import { describeOutage } from '../../certificates/outage.ts'
 import type { CertificateReport, HeldReport } from '../../certificates/report.ts'
 import { describePause } from '../../certificates/spoken-pause.ts'
@@ -77,10 +77,14 @@ function waitsOf(report: CertificateReport): string[] {
 
 /** What an operator should not overlook, in sentences. */
 export function remarksOn(report: CertificateReport): string[] {
-  const { fault, attempts, standIns, held } = report
+  const { fault, attempts, standIns, leftOut, held } = report
   const remarks = waitsOf(report)
   if (fault !== undefined) remarks.push(`wrong: ${fault}`)
   if (attempts !== undefined) remarks.push(triesOf(attempts))
+  for (const { name, reason, since, nextAt } of leftOut)
+    remarks.push(
+      `without ${name} since ${minuteOf(since)}, asked for again ${nextAt === 0 ? 'now' : `at ${minuteOf(nextAt)}`}: ${reason}`,
+    )
   for (const { names, notAfter } of standIns)
     remarks.push(`meanwhile a former certificate serves ${names.join(', ')}, good until ${minuteOf(notAfter)}`)
   if (held?.isUnstored === true) remarks.push('it serves from memory, as it could not be stored yet')

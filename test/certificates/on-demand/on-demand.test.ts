@@ -247,6 +247,7 @@ test('at rest it is renewed if somebody came lately, within a day of its time', 
   await it.clock.advance(DAY + HOUR)
   await it.until(() => it.log.of('certificate-renewed').length === 1)
   assert.equal(it.ca.requests.length, 2)
+  await it.until(() => it.log.of('certificate-renewed').length === 1)
   await it.clock.advance(3 * HOUR)
   assert.deepEqual(it.serving, [])
   const after = (await readName(it.storage, 'a.test'))!

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { byHand } from '../../../src/certificates/on-demand/by-hand.ts'
+import { withNamesAtRest } from '../../../src/certificates/on-demand/at-rest.ts'
 import type { Issuer } from '../../../src/issuers/issuer.ts'
 import { HOUR, Premises } from './premises.ts'
 
@@ -11,7 +11,7 @@ test('an operator sees and renews names that are at rest, too, by their names al
   const site = { site: '*', keys: ['ecdsa-p256'] as const, mustStaple: false, issuersFor: () => ['ca'] }
   const issuers = new Map<string, Issuer>([['ca', it.ca]])
   const { clock, storage, onDemand: names, certificates } = it
-  const hand = byHand(certificates, { names, site, issuers, clock, storage })
+  const hand = withNamesAtRest(certificates, { names, site, issuers, clock, storage })
   for (const name of ['a.test', 'b.test']) await it.want(name)
   await clock.advance(3 * HOUR)
   await it.want('b.test')
@@ -37,7 +37,7 @@ test('where no name is on demand, nothing is different', async (t) => {
   const it = new Premises()
   await it.start()
   t.after(() => it.stop())
-  const hand = byHand(it.certificates, undefined)
+  const hand = withNamesAtRest(it.certificates, undefined)
   assert.equal(await hand.countOnDemand(), undefined)
   assert.deepEqual(await hand.retry('all'), [])
   await assert.rejects(hand.report('a.test'), { code: 'certificate-unknown' })

@@ -1,3 +1,4 @@
+import type { RevocationReason } from '../../acme/revocation.ts'
 import { canonicalName } from '../../pki/subject-names.ts'
 import type { StorageReader } from '../../storage/storage.ts'
 import type { Certificates } from '../renewal.ts'
@@ -13,10 +14,11 @@ import { type OnDemandSite, wantedOnDemand } from './wanted.ts'
 export type OnDemandCounts = { readonly names: number; readonly inUse: number | undefined }
 
 /** What an operator can see and do, with names on demand that are at rest, too. */
-export type ByHand = Pick<Certificates, 'spread' | 'limits'> & {
+export type OperatedCertificates = Pick<Certificates, 'spread' | 'limits' | 'import'> & {
   readonly report: (name?: string) => Promise<CertificateReport[]>
   readonly retry: (selection: Selection) => Promise<Asked[]>
   readonly renew: (name: string) => Promise<Asked[]>
+  readonly revoke: (name: string, reason: RevocationReason) => Promise<Asked[]>
   /** undefined where no name is issued on demand. */
   readonly countOnDemand: () => Promise<OnDemandCounts | undefined>
 }
@@ -24,10 +26,10 @@ export type ByHand = Pick<Certificates, 'spread' | 'limits'> & {
 type AtRest = Omit<StoredReportOptions, 'wanted' | 'ownFiles' | 'isFull'> & { readonly site: OnDemandSite }
 
 /** The certificates of a running program; `onDemand` is undefined where no name is. */
-export function byHand(
-  certificates: Pick<Certificates, 'report' | 'retry' | 'renew' | 'spread' | 'limits'>,
+export function withNamesAtRest(
+  certificates: Pick<Certificates, 'report' | 'retry' | 'renew' | 'revoke' | 'import' | 'spread' | 'limits'>,
   onDemand: (AtRest & { readonly names: Pick<OnDemand, 'inUse' | 'open'> }) | undefined,
-): ByHand {
+): OperatedCertificates {
   const opening = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
     if (onDemand === undefined) return act()
     return act().catch(async (error) => {
@@ -51,6 +53,8 @@ export function byHand(
         ? certificates.retry(selection)
         : opening(selection.name, () => certificates.retry(selection)),
     renew: (name) => opening(name, () => certificates.renew(name)),
+    revoke: (name, reason) => opening(name, () => certificates.revoke(name, reason)),
+    import: (files) => certificates.import(files),
     spread: () => certificates.spread(),
     get limits() {
       return certificates.limits

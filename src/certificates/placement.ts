@@ -1,0 +1,171 @@
+import { describeError } from '../errors.ts'
+import { coversName } from '../pki/certificate.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Clock } from '../system/clock.ts'
+import { abortable } from '../system/deadline.ts'
+import { type Inventory, type Item, servedBy } from './inventory.ts'
+import { unpackChain } from './packed-certificate.ts'
+import type { Progress } from './progress.ts'
+import { ProofError, type Prove } from './proof.ts'
+import { formerIdOf, type StoredCertificate, storeCertificate } from './record.ts'
+import type { StandIn } from './stand-ins.ts'
+import type { Staples } from './staples.ts'
+import type { Unsaved } from './unsaved.ts'
+
+export type PlacementOptions = {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly inventory: Pick<Inventory, 'hold' | 'siblingsOf'>
+  readonly unsaved: Unsaved
+  readonly staples: Staples
+  readonly progress: Progress
+  /** Undefined where nothing is served that could be tried. */
+  readonly prove: Prove | undefined
+  /** The workers are to be told. Resolves once they have been. */
+  readonly tell: () => Promise<void>
+  /** All that serves, for the staples. */
+  readonly keepStaples: () => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** What has just been put in its place, and what was there before, to be put back. */
+export type Placed = Pick<Item, 'held' | 'standIns'> & {
+  readonly item: Item
+  readonly wasServed: boolean
+  readonly hadResponder: boolean
+  /** Resolves once the workers have been told. */
+  readonly told: Promise<void>
+}
+
+/** Proofs at a time: each is a few handshakes with the workers, which have clients to serve. */
+const PROOFS_AT_ONCE = 5
+
+/** Puts a certificate in the place of the former one, and that one back if clients do not meet the new one as they should. */
+export class Placement {
+  readonly #options: PlacementOptions
+  /** Those that took nobody's place: nobody waits for their proofs. */
+  readonly #later = new Set<Promise<void>>()
+  readonly #lanes: Promise<unknown>[] = Array.from({ length: PROOFS_AT_ONCE }, () => Promise.resolve())
+  #nextLane = 0
+
+  constructor(options: PlacementOptions) {
+    this.#options = options
+  }
+
+  /** Stored first: what serves must survive a crash. Only if the storage fails does it serve without. */
+  async place(item: Item, issued: StoredCertificate): Promise<Placed> {
+    const { inventory, unsaved, staples, tell } = this.#options
+    const { held, standIns } = item
+    const servedBefore = servedBy(item)
+    const kept = await this.#keepForLostNames(item, issued)
+    await unsaved.save(item, issued)
+    await staples.add([{ ...issued, ownership: 'issued' }])
+    if (issued.certificate.mustStaple) await staples.first(issued.certificate)
+    inventory.hold(item, issued)
+    item.standIns = kept
+    const hadResponder = servedBefore.some(
+      ({ certificate: { ocspUrl, mustStaple } }) => ocspUrl !== undefined || mustStaple,
+    )
+    return { item, held, standIns, wasServed: servedBefore.length > 0, hadResponder, told: tell() }
+  }
+
+  /**
+   * Looks whether clients meet it. Waits for that only where there was something that can be put back; rejects with ProofError
+   * after it was.
+   */
+  async prove(placed: Placed): Promise<void> {
+    if (placed.wasServed) await this.#proveOrPutBack(placed)
+    else this.#proveLater(placed)
+    // Only then, for this looks at all that there are.
+    if (placed.hadResponder) await this.#options.keepStaples()
+  }
+
+  /** Resolves when no proof is under way any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#later)
+  }
+
+  /** A name that the new one lacks is served by the former one for as long as that is good, over restarts too. */
+  async #keepForLostNames({ wanted, held }: Item, issued: StoredCertificate): Promise<StandIn[]> {
+    const { storage, clock, progress } = this.#options
+    if (held === undefined || held.certificate.notAfter < clock.now()) return []
+    const names = wanted.names.filter(
+      (name) => coversName(held.certificate.names, name) && !coversName(issued.certificate.names, name),
+    )
+    if (names.length === 0) return []
+    await storeCertificate(storage, formerIdOf(wanted.id), held).catch((error) => progress.notStored(wanted, error))
+    return [{ stored: held, names }]
+  }
+
+  async #proveOrPutBack(placed: Placed): Promise<void> {
+    try {
+      await this.#ask(placed)
+    } catch (error) {
+      if (error instanceof ProofError) await this.#putBack(placed)
+      throw error
+    }
+  }
+
+  async #putBack({ item, held, standIns }: Placed): Promise<void> {
+    const { inventory, unsaved, staples, tell, keepStaples } = this.#options
+    const rejected = item.held
+    item.held = undefined
+    item.saveAgainAt = undefined
+    item.standIns = standIns
+    if (held !== undefined) {
+      await staples.add([{ ...held, ownership: 'issued' }])
+      inventory.hold(item, held)
+      await unsaved.save(item, held)
+    }
+    void tell()
+    if (rejected?.certificate.ocspUrl !== undefined) await keepStaples()
+  }
+
+  /** There is nothing to go back to: what is wrong is said, and it serves all the same. */
+  #proveLater(placed: Placed): void {
+    const { progress, signal } = this.#options
+    const proving = this.#ask(placed)
+      .catch((error) => {
+        if (!signal.aborted) progress.wronglyServed(placed.item.wanted, describeError(error))
+      })
+      .finally(() => this.#later.delete(proving))
+    this.#later.add(proving)
+  }
+
+  /** Where many come at once, one telling of the workers is waited for by all of them. */
+  async #ask(placed: Placed): Promise<void> {
+    const { prove, signal } = this.#options
+    if (prove === undefined) return
+    const { held } = placed.item
+    await abortable(placed.told, signal)
+    await this.#inLane(async () => {
+      signal.throwIfAborted()
+      // Or else it has been replaced meanwhile.
+      if (placed.item.held === held) await this.#askNow(placed, prove)
+    })
+  }
+
+  #inLane(work: () => Promise<void>): Promise<void> {
+    const lane = this.#nextLane
+    this.#nextLane = (lane + 1) % PROOFS_AT_ONCE
+    const done = this.#lanes[lane]!.then(work)
+    this.#lanes[lane] = done.catch(() => {})
+    return done
+  }
+
+  async #askNow({ item, held: former }: Placed, prove: Prove): Promise<void> {
+    const { staples, inventory, progress, signal } = this.#options
+    const [own] = servedBy(item)
+    if (item.held === undefined || own === undefined || own.names.length === 0) return
+    const { certificate, packed } = item.held
+    const expected = {
+      names: own.names,
+      chain: unpackChain(packed),
+      staple: staples.staple(certificate),
+      siblings: inventory.siblingsOf(item).flatMap(({ held }) => held?.certificate.fingerprint ?? []),
+      former: former?.certificate,
+    }
+    if ((await prove(expected, signal)) === 'proven') progress.proven(item.wanted)
+    else progress.unproven(item.wanted)
+  }
+}
