@@ -61,7 +61,7 @@ export class LeftOutNames {
     const { storage, clock } = this.#options
     const stored = new Set(await storage.list('left-out'))
     for (const each of wanted) {
-      const names = stored.has(keyOf(each.id)) ? await recallLeftOut(storage, each, clock.now()) : []
+      const names = stored.has(leftOutPlace(each.id)) ? await recallLeftOut(storage, each, clock.now()) : []
       if (names.length > 0) this.#byId.set(each.id, names)
     }
   }
@@ -156,8 +156,8 @@ export class LeftOutNames {
     if (names.length === 0) this.#byId.delete(id)
     else this.#byId.set(id, names)
     try {
-      if (names.length === 0) await storage.delete(keyOf(id))
-      else await storage.put(keyOf(id), Buffer.from(`${JSON.stringify(names)}\n`))
+      if (names.length === 0) await storage.delete(leftOutPlace(id))
+      else await storage.put(leftOutPlace(id), Buffer.from(`${JSON.stringify(names)}\n`))
     } catch (error) {
       const message = `Which names ${id} does without could not be written down: ${describeError(error)}`
       log.warn('left-out-not-stored', message, { certificate: id })
@@ -175,7 +175,7 @@ export async function recallLeftOut(
   now: number,
 ): Promise<LeftOutName[]> {
   // Alone it is the whole certificate.
-  const value = names.length === 1 ? undefined : await storage.get(keyOf(id))
+  const value = names.length === 1 ? undefined : await storage.get(leftOutPlace(id))
   if (value === undefined) return []
   const latest = now + DAY_MS * (1 + JITTER)
   const leftOut = parse(value).filter(({ name }) => names.includes(name))
@@ -206,7 +206,8 @@ function waitAfterLook(looks: number): number {
   return looks < MAX_LOOKS ? LOOK_AGAIN_MS : DAY_MS
 }
 
-function keyOf(id: string): string {
+/** Where the storage has the names that a certificate does without. */
+export function leftOutPlace(id: string): string {
   return `left-out/${id}`
 }
 

@@ -3,6 +3,7 @@ import { PkiError } from '../pki/pki-error.ts'
 import { type Storage, StorageError, type StorageReader } from '../storage/storage.ts'
 import { type Clock, pause } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
+import { leftOutPlace } from './left-out-names.ts'
 import { ARCHIVE, placeOf } from './place.ts'
 import { readCertificate, type StoredCertificate, storedCertificateIds } from './record.ts'
 import { spokenTime } from './spoken-time.ts'
@@ -93,7 +94,8 @@ export class Parked {
     const archived = `${ARCHIVE}/${place}.${spokenTime(clock.now()).slice(0, 10)}`
     const value = await storage.get(place)
     if (value !== undefined) await storage.put(archived, value)
-    for (const each of [place, placeOf('attempts', id), placeOf('renewal-info', id)]) await storage.delete(each)
+    const memories = [placeOf('attempts', id), placeOf('renewal-info', id), leftOutPlace(id)]
+    for (const each of [place, ...memories]) await storage.delete(each)
     const file = storage.locate(archived)
     log.info('certificate-archived', `No site has asked for ${id} for long: it was moved to ${file}.`, {
       certificate: id,
