@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -21,23 +21,30 @@ export async function freePort(): Promise<number> {
   return port!
 }
 
-/** What was given out: a port that was let go may be the next that the system gives. */
+/** Below those that the system gives to whoever connects, so that none is taken before the program has it. */
+const LOWEST_PORT = 12_000
+const PORTS = 20_000
+
 const given = new Set<number>()
 
 /** Ports that were free a moment ago, and that no other caller here has got. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers: Server[] = []
   const ports: number[] = []
   while (ports.length < count) {
-    const server = createServer()
-    servers.push(server)
-    await new Promise<void>((resolve) => server.listen(0, resolve))
-    const { port } = server.address() as { port: number }
-    if (!given.has(port)) ports.push(port)
+    const port = LOWEST_PORT + Math.floor(Math.random() * PORTS)
+    if (given.has(port) || !(await isFree(port))) continue
     given.add(port)
+    ports.push(port)
   }
-  for (const server of servers) await new Promise((resolve) => server.close(resolve))
   return ports
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, () => server.close(() => resolve(true)))
+  })
 }
 
 /** A folder for one test, with a config in it. */

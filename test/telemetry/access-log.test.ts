@@ -69,8 +69,20 @@ test('text ends with the reason where there is one', () => {
 test('json is one object on one line, and tells no more than there is', () => {
   const { time, level, event, ...rest } = JSON.parse(line('json'))
   assert.deepEqual([time, level, event], ['2026-11-24T12:00:00.000Z', 'info', 'request'])
-  const { client, site, host, method, target, version, status, bytes, requestId, durationMs } = entry
-  assert.deepEqual(rest, { client, site, host, method, target, version, status, bytes, requestId, durationMs })
+  const { client, site, host, method, target, version, status, bytes, requestId } = entry
+  assert.deepEqual(rest, { client, site, host, method, target, version, status, bytes, requestId, durationMs: 1.3 })
+})
+
+test('json has milliseconds to a tenth, as JSON writes numbers', () => {
+  for (const [ms, written] of [
+    [0, '0'],
+    [0.04, '0'],
+    [0.96, '1'],
+    [12.34, '12.3'],
+    [99999.9, '99999.9'],
+    [3e9, '3000000000'],
+  ] as const)
+    assert.match(line('json', { ...entry, durationMs: ms }), new RegExp(`"durationMs":${written}[,}]`))
 })
 
 test('json tells of TLS, of the upstream and of the reason', () => {
