@@ -160,7 +160,9 @@ sites: { a.test: { redirectTo: "https://b.example" } }
   // Renewals and answers reach the workers right after they are logged.
   await castellan.until(({ event, keyKind }) => event === 'staple-received' && keyKind === revoked!.keyKind)
   await checkAll(place)
-  assert.equal(castellan.of('certificate-requested').length, 3)
-  assert.match(castellan.of('certificate-requested')[2]!.message, /it was revoked at/)
+  const requested = castellan.of('certificate-requested')
+  assert.equal(requested.length, 3)
+  // Before or after the first of the other kind of key.
+  assert.equal(requested.filter(({ message }) => /it was revoked at/.test(message)).length, 1)
   assert.match(await judge(place, issuer, {}), /leaf\.pem: good[\s\S]*Response verify OK/)
 })
