@@ -1,7 +1,8 @@
 import { isIPv6 } from 'node:net'
 import { LRUCache } from 'lru-cache'
-import { getDomain, parse } from 'tldts'
+import { parse } from 'tldts'
 import type { Clock } from '../../system/clock.ts'
+import { registeredDomain } from '../ledger/registered-domain.ts'
 import { HourlyLimit } from './hourly-limit.ts'
 
 /** So many an hour: see the config. */
@@ -65,11 +66,6 @@ export class Gate {
   #ofDomain(name: string): HourlyLimit {
     return limitOf(this.#byDomain, registeredDomain(name), this.#limits.namesPerDomain)
   }
-}
-
-/** The name below a public suffix (publicsuffix.org, with what hosters keep apart); a suffix that is none stands for itself. */
-export function registeredDomain(name: string): string {
-  return getDomain(name, { allowPrivateDomains: true, validateHostname: false }) ?? name
 }
 
 /** Whether other people's domains are below it (`co.uk`): no CA certifies such a name (Baseline Requirements §3.2.2.6). */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Gate, isPublicSuffix, registeredDomain, sourceOf } from '../../../src/certificates/on-demand/gate.ts'
+import { registeredDomain } from '../../../src/certificates/ledger/registered-domain.ts'
+import { Gate, isPublicSuffix, sourceOf } from '../../../src/certificates/on-demand/gate.ts'
 import { HourlyLimit } from '../../../src/certificates/on-demand/hourly-limit.ts'
 
 const HOUR = 3_600_000
