@@ -3,7 +3,6 @@ import { askProgram } from '../admin/client.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { didYouMean } from '../config/suggestion.ts'
-import { describeError } from '../errors.ts'
 import { type AccountAction, accountActions, unknownIssuer } from '../issuers/accounts-by-hand.ts'
 import type { AccountReport } from '../issuers/issuer.ts'
 import { accountReport, storedAccounts } from '../issuers/stored-accounts.ts'
@@ -11,7 +10,7 @@ import { FileReader } from '../storage/file-reader.ts'
 import { systemClock } from '../system/clock.ts'
 import { printJson } from './certs/json.ts'
 import { noneRuns } from './certs/looking.ts'
-import { DEFAULT_CONFIG } from './config-argument.ts'
+import { commonOptions, mistakeOf } from './config-argument.ts'
 import { tellFailure } from './failure.ts'
 import { formatFacts } from './table.ts'
 
@@ -43,10 +42,7 @@ function readGiven(args: readonly string[]): Given | string {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: {
-        config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
-        json: { type: 'boolean', default: false },
-      },
+      options: commonOptions,
       allowPositionals: true,
     })
     const [name = '', issuer, ...more] = positionals
@@ -60,8 +56,7 @@ function readGiven(args: readonly string[]): Given | string {
     if (action === 'deactivate' && issuer === undefined) return '"account deactivate" needs the name of an issuer'
     return { action, issuer, config: values.config, json: values.json }
   } catch (error) {
-    // What follows explains the parser rather than the mistake.
-    return describeError(error).split('. ')[0]!
+    return mistakeOf(error)
   }
 }
 

@@ -4,6 +4,18 @@ import { describeError } from '../errors.ts'
 /** Looked for in the working folder unless an argument names another. */
 export const DEFAULT_CONFIG = 'castellan.yaml'
 
+/** What commands have in common that can do without a positional config. */
+export const commonOptions = {
+  config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
+  json: { type: 'boolean', default: false },
+} as const
+
+/** What parseArgs found wrong, in a sentence without its end. */
+export function mistakeOf(error: unknown): string {
+  // What follows explains the parser rather than the mistake.
+  return describeError(error).split('. ')[0]!
+}
+
 /** What a command that takes nothing but --config and --json was given; undefined if that is wrong, which has been said. */
 export function optionsOnly(
   command: string,
@@ -12,16 +24,11 @@ export function optionsOnly(
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: {
-        config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
-        json: { type: 'boolean', default: false },
-      },
+      options: commonOptions,
     })
     return values
   } catch (error) {
-    // What follows explains the parser rather than the mistake.
-    const [mistake] = describeError(error).split('. ')
-    process.stderr.write(`castellan: ${mistake}; usage: castellan ${command} [--config FILE] [--json]\n`)
+    process.stderr.write(`castellan: ${mistakeOf(error)}; usage: castellan ${command} [--config FILE] [--json]\n`)
   }
   return undefined
 }
@@ -41,9 +48,7 @@ export function configArgument(command: string, args: readonly string[]): string
     if (files.length <= 1) return files[0] ?? DEFAULT_CONFIG
     process.stderr.write(`castellan: "${command}" takes one config file, not ${files.length}: ${files.join(', ')}\n`)
   } catch (error) {
-    // What follows explains the parser rather than the mistake.
-    const [mistake] = describeError(error).split('. ')
-    process.stderr.write(`castellan: ${mistake}; usage: castellan ${command} [CONFIG]\n`)
+    process.stderr.write(`castellan: ${mistakeOf(error)}; usage: castellan ${command} [CONFIG]\n`)
   }
   return undefined
 }

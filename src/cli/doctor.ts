@@ -1,10 +1,9 @@
 import { parseArgs } from 'node:util'
 import { siteNameFormat } from '../config/site-name.ts'
 import { worst } from '../doctor/finding.ts'
-import { describeError } from '../errors.ts'
 import { systemClock } from '../system/clock.ts'
 import { formatJson } from '../telemetry/line-log.ts'
-import { DEFAULT_CONFIG } from './config-argument.ts'
+import { commonOptions, mistakeOf } from './config-argument.ts'
 import { examine } from './doctor/examination.ts'
 import { formatFindings } from './doctor/words.ts'
 import { tellFailure } from './failure.ts'
@@ -31,16 +30,12 @@ function readArguments(args: readonly string[]) {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: {
-        config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
-        json: { type: 'boolean', default: false },
-      },
+      options: commonOptions,
       allowPositionals: true,
     })
     return { ...values, names: positionals.map(canonical) }
   } catch (error) {
-    // What follows explains the parser rather than the mistake.
-    return describeError(error).split('. ')[0]!
+    return mistakeOf(error)
   }
 }
 

@@ -6,13 +6,12 @@ import { Refusal } from '../config/problem.ts'
 import { didYouMean } from '../config/suggestion.ts'
 import { rehearse } from '../drill/outage.ts'
 import { readRehearsed } from '../drill/stored.ts'
-import { describeError } from '../errors.ts'
 import { FileReader } from '../storage/file-reader.ts'
 import { issuerIdentities } from '../supervisor/issuers.ts'
 import { siteCertificates } from '../supervisor/site-certificates.ts'
 import { systemClock } from '../system/clock.ts'
 import { printJson } from './certs/json.ts'
-import { DEFAULT_CONFIG } from './config-argument.ts'
+import { commonOptions, mistakeOf } from './config-argument.ts'
 import { formatDrill, isWell } from './drill/words.ts'
 import { tellFailure } from './failure.ts'
 
@@ -74,8 +73,7 @@ function readArguments(args: readonly string[]): DrillArguments | string {
     const { values } = parseArgs({
       args: [...args],
       options: {
-        config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
-        json: { type: 'boolean', default: false },
+        ...commonOptions,
         'ca-down': { type: 'string' },
         ca: { type: 'string' },
       },
@@ -87,7 +85,6 @@ function readArguments(args: readonly string[]): DrillArguments | string {
       return `--ca-down takes a duration from 1m to 3650d, such as 10d, not ${JSON.stringify(down)}`
     return { config, json, ca, downMs }
   } catch (error) {
-    // What follows explains the parser rather than the mistake.
-    return describeError(error).split('. ')[0]!
+    return mistakeOf(error)
   }
 }

@@ -3,8 +3,7 @@ import { parseArgs } from 'node:util'
 import { type RevocationReason, revocationReasons } from '../../acme/revocation.ts'
 import { siteNameFormat } from '../../config/site-name.ts'
 import { didYouMean } from '../../config/suggestion.ts'
-import { describeError } from '../../errors.ts'
-import { DEFAULT_CONFIG } from '../config-argument.ts'
+import { commonOptions, mistakeOf } from '../config-argument.ts'
 
 /** What a command needs besides --config and --json. */
 export type Takes = 'nothing' | 'name' | 'name-or-all' | 'name-and-folder' | 'name-and-reason' | 'files'
@@ -40,8 +39,7 @@ export function readArguments(command: string, takes: Takes, args: readonly stri
     const { values, positionals } = parseArgs({
       args: [...args],
       options: {
-        config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
-        json: { type: 'boolean', default: false },
+        ...commonOptions,
         ...(takes === 'name-or-all' && { all: { type: 'boolean' } }),
         ...(takes === 'name-and-folder' && { to: { type: 'string' } }),
         ...(takes === 'name-and-reason' && { reason: { type: 'string' } }),
@@ -55,9 +53,7 @@ export function readArguments(command: string, takes: Takes, args: readonly stri
     const name = canonical(positionals[0] ?? '')
     return { config, json, name, all, folder: to, reason: reason as RevocationReason, files }
   } catch (error) {
-    // What follows explains the parser rather than the mistake.
-    const [mistake] = describeError(error).split('. ')
-    return { mistake: mistake!, usage }
+    return { mistake: mistakeOf(error), usage }
   }
 }
 
