@@ -3,13 +3,13 @@ import { parseArgs } from 'node:util'
 import { askProgram } from '../admin/client.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
-import { asSentence, describeError } from '../errors.ts'
+import { asSentence } from '../errors.ts'
 import { createChannels } from '../notices/channels.ts'
 import { type TestResult, testChannels } from '../notices/notices.ts'
 import { testNotice } from '../notices/wording.ts'
 import { systemClock } from '../system/clock.ts'
 import { escapeControls } from '../telemetry/line-log.ts'
-import { DEFAULT_CONFIG } from './config-argument.ts'
+import { commonOptions, mistakeOf } from './config-argument.ts'
 import { tellFailure } from './failure.ts'
 
 const USAGE = 'castellan notify test [--config FILE]'
@@ -30,15 +30,14 @@ export async function notify(args: readonly string[]): Promise<number> {
 
 function readArguments(args: readonly string[]): { readonly config: string } | { readonly mistake: string } {
   try {
-    const config = { type: 'string', short: 'c', default: DEFAULT_CONFIG } as const
+    const { config } = commonOptions
     const { values, positionals } = parseArgs({ args: [...args], options: { config }, allowPositionals: true })
     if (positionals.join(' ') === 'test') return values
     return {
       mistake: positionals.length === 0 ? '"notify" needs a command' : `there is no "notify ${positionals.join(' ')}"`,
     }
   } catch (error) {
-    // What follows explains the parser rather than the mistake.
-    return { mistake: describeError(error).split('. ')[0]! }
+    return { mistake: mistakeOf(error) }
   }
 }
 
