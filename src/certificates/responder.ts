@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { CastellanError, describeError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
-import { abortable, withDeadline } from '../system/deadline.ts'
+import { withDeadline } from '../system/deadline.ts'
 import { http } from '../system/http.ts'
 import { https } from '../system/https.ts'
+import { responseTo } from '../system/response-to.ts'
 
 /**
  * Asks an OCSP responder: gives what it answers to a request, both DER, or throws. What it gives is as good as what anybody
@@ -68,19 +68,10 @@ async function exchange(
   host: string,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const answered: Promise<IncomingMessage[]> = once(outgoing, 'response')
-  // One that comes when nobody waits any more must not end the process.
-  outgoing.on('error', () => {})
-  // Emitted by hand: after an upgrade, destroy() tells nobody.
-  outgoing.once('upgrade', (_, socket) => {
-    socket.destroy()
-    outgoing.emit('error', new Error('it changes the protocol, which nobody asked for'))
-  })
   try {
-    outgoing.end(request)
-    const [incoming] = await abortable(answered, signal)
-    checkStatus(incoming!, host)
-    return await readBody(incoming!, host)
+    const incoming = await responseTo(outgoing, request, signal)
+    checkStatus(incoming, host)
+    return await readBody(incoming, host)
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof ResponderError) throw error

@@ -1,10 +1,10 @@
-import { once } from 'node:events'
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import { CastellanError, describeError } from '../../errors.ts'
 import type { Clock } from '../../system/clock.ts'
-import { abortable, withDeadline } from '../../system/deadline.ts'
+import { withDeadline } from '../../system/deadline.ts'
 import { http } from '../../system/http.ts'
 import { https } from '../../system/https.ts'
+import { responseTo } from '../../system/response-to.ts'
 
 /** What the operator's program says of a name. */
 export type AskReply = {
@@ -59,18 +59,9 @@ function targetFor(url: string, name: string, address: string | undefined): URL 
 }
 
 async function exchange(outgoing: ClientRequest, host: string, signal: AbortSignal): Promise<AskReply> {
-  const answered: Promise<IncomingMessage[]> = once(outgoing, 'response')
-  // One that comes when nobody waits any more must not end the process.
-  outgoing.on('error', () => {})
-  // Emitted by hand: after an upgrade, destroy() tells nobody.
-  outgoing.once('upgrade', (_, socket) => {
-    socket.destroy()
-    outgoing.emit('error', new Error('it changes the protocol, which nobody asked for'))
-  })
   try {
-    outgoing.end()
-    const [incoming] = await abortable(answered, signal)
-    const { statusCode: status = 0, headers } = incoming!
+    const incoming = await responseTo(outgoing, undefined, signal)
+    const { statusCode: status = 0, headers } = incoming
     if (status < 300 || status >= 400) return { status, maxAgeMs: maxAgeOf(headers['cache-control']) }
     const target = JSON.stringify((headers.location ?? '').slice(0, 200))
     throw failure('ask-redirect', host, `points to ${target}, which is not followed`)
