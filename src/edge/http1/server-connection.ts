@@ -336,9 +336,13 @@ export class ServerConnection implements Carrier, Swept {
     this.#intake.open()
   }
 
+  /**
+   * Past the bound it is left in the socket, where it costs nothing, until the time is over: to a client that is slow to look
+   * at its answer, a reset now would take it away.
+   */
   #drop(bytes: Buffer): void {
     this.#discardedBytes += bytes.length
-    if (this.#discardedBytes > this.#options.deadlines.lingerBytes) this.#socket.destroy()
+    if (this.#discardedBytes > this.#options.deadlines.lingerBytes) this.#intake.holdBack()
   }
 
   #endTunnelSide(): void {

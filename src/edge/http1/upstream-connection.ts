@@ -15,6 +15,7 @@ import { ContentReader, type ContentSink } from './content-reader.ts'
 import type { UpstreamDeadlines } from './deadlines.ts'
 import { HeadReader } from './head-reader.ts'
 import { HeaderSections } from './header-sections.ts'
+import { readLastWords } from './last-words.ts'
 import type { MessageLimits } from './limits.ts'
 import { MessageWriter } from './message-writer.ts'
 import { ReadBuffer } from './read-buffer.ts'
@@ -71,6 +72,7 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
   /** Something of the response has come. */
   #hasRead = false
   #isHeldBack = false
+  #bytesRead = 0
   /** The last time at which something happened that deadlines count from. */
   #since: number
   #error: unknown
@@ -98,6 +100,7 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
 
   #listen(): void {
     const socket = this.#socket
+    readLastWords(socket, () => this.#bytesRead)
     socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#guard(this.#onReady))
     socket.on('error', (error) => {
       this.#error ??= error
@@ -182,6 +185,7 @@ export class UpstreamConnection implements UpstreamCarrier, ContentSink, Swept {
   #read(bytes: Buffer): void {
     this.#since = this.#options.sweep.now
     this.#hasRead = true
+    this.#bytesRead += bytes.length
     let at = 0
     while (at < bytes.length) {
       switch (this.#phase) {
