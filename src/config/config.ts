@@ -127,12 +127,15 @@ export type Site = {
   readonly name: string
   /** Lower-case ASCII (punycode) without trailing dot, wildcards as `*.`, IP addresses without brackets. */
   readonly names: readonly string[]
+  /** What becomes of a request that no route takes. */
   readonly action: SiteAction
+  readonly policy: Policy
+  readonly routes: readonly Route[]
+  /** The other names send visitors to the first. */
+  readonly isCanonical: boolean
   /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */
   readonly redirectToHttps: boolean
   readonly hsts: HstsPolicy | undefined
-  /** Bytes; undefined for any number. */
-  readonly maxBodyBytes: number | undefined
   /** RFC 7239. */
   readonly forwarded: boolean
   /** RFC 9110 §7.6.3. */
@@ -173,7 +176,41 @@ export type OnDemandConfig = {
 export type SiteAction =
   | { readonly type: 'proxy'; readonly upstream: Upstream }
   /** `to` is an origin, to which path and query of the request are added. */
-  | { readonly type: 'redirect'; readonly to: string; readonly status: 308 }
+  | { readonly type: 'redirect'; readonly to: string; readonly status: number }
+  | { readonly type: 'respond'; readonly status: number; readonly fields: readonly string[]; readonly body: string }
+  /** There are only routes. */
+  | { readonly type: 'none' }
+
+/** Some paths of a site. The most specific wins, whatever the order. */
+export type Route = {
+  /** Normalized; `*` stands for one segment, and at the end for the path and all below it. */
+  readonly path: string
+  /** HEAD is among them wherever GET is; undefined for any. */
+  readonly methods: readonly string[] | undefined
+  /** In lower case; without a value, any will do. */
+  readonly headers: readonly { readonly name: string; readonly value: string | undefined }[]
+  readonly action: SiteAction
+  /** Without a slash at the end. */
+  readonly stripPrefix: string | undefined
+  /** Its own where it says something, else its site's. */
+  readonly policy: Policy
+}
+
+/** What is done to requests and responses besides answering them. */
+export type Policy = {
+  /** Bytes; undefined for any number. */
+  readonly maxBodyBytes: number | undefined
+  readonly headers:
+    | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
+    | undefined
+}
+
+/** Names, and names and values in turn. */
+export type FieldChanges = {
+  readonly remove: readonly string[]
+  readonly set: readonly string[]
+  readonly add: readonly string[]
+}
 
 /** An app, and how it is spoken to. */
 export type Upstream = {

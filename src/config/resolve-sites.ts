@@ -8,10 +8,11 @@ import { builtInDirectories, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
 import { warnOfMustStaple } from './must-staple.ts'
 import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
-import { checkRedirect } from './redirect-loop.ts'
+import { resolveAction } from './resolve-action.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
 import { resolveOnDemand } from './resolve-on-demand.ts'
-import { resolveUpstream } from './resolve-upstream.ts'
+import { resolvePolicy } from './resolve-policy.ts'
+import { resolveRoutes } from './resolve-routes.ts'
 import type { ConfigSettings, SiteSettings } from './schema.ts'
 import { SharedParts } from './shared-parts.ts'
 import { type Claim, refuseClaim, type SiteClaims, type SiteEntry } from './site-claims.ts'
@@ -43,7 +44,9 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   const { settings, spot } = entry
   if (settings === undefined) return undefined
   const { defaults, findings } = around
-  const action = await resolveAction(settings, own, spot, around)
+  const action = await resolveSiteAction(settings, own, spot, around)
+  const layers = [settings, defaults]
+  const routes = await resolveRoutes(settings.routes ?? [], layers, own, spot.at('routes'), around)
   const issuers = settings.issuer ?? defaults.issuer
   const names = own.map((claim) => claim.name)
   const files = await resolveFiles(settings, names, spot, findings)
@@ -61,9 +64,11 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     name,
     names,
     action,
+    policy: resolvePolicy(...layers),
+    routes,
+    isCanonical: settings.canonical ?? defaults.canonical,
     redirectToHttps: settings.redirect ?? defaults.redirect,
     hsts: (settings.hsts ?? defaults.hsts) || undefined,
-    maxBodyBytes: settings.limits?.body ?? defaults.limits.body,
     forwarded: settings.forwarded ?? defaults.forwarded,
     via: settings.via ?? defaults.via,
     keys: settings.certificate?.keys ?? defaults.certificate.keys,
@@ -75,23 +80,16 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   }
 }
 
-async function resolveAction(
-  { upstream, redirectTo }: SiteSettings,
+/** A site of which routes are all has nothing for what none of them takes. */
+async function resolveSiteAction(
+  settings: SiteSettings,
   own: readonly Claim[],
   spot: Spot,
   around: Surroundings,
 ): Promise<SiteAction | undefined> {
-  if (upstream !== undefined && redirectTo === undefined) {
-    const place = typeof spot.value === 'string' ? spot : spot.at('upstream')
-    return { type: 'proxy', upstream: await resolveUpstream(upstream, place, around.findings) }
-  }
-  if (redirectTo !== undefined && upstream === undefined) {
-    checkRedirect(redirectTo, own, around, spot.at('redirectTo'))
-    return { type: 'redirect', to: redirectTo, status: 308 }
-  }
-  const found = upstream === undefined ? 'found neither upstream nor redirectTo' : 'found both upstream and redirectTo'
-  around.findings.refuse(spot, new Refusal('allowed: exactly one of upstream and redirectTo', { found }))
-  return undefined
+  const { routes = [], upstream, redirectTo, respond } = settings
+  const hasOwn = upstream !== undefined || redirectTo !== undefined || respond !== undefined
+  return routes.length > 0 && !hasOwn ? { type: 'none' } : resolveAction(settings, own, spot, around)
 }
 
 async function resolveFiles(

@@ -17,9 +17,10 @@ import {
   WORKERS_ALLOWED,
   workersFormat,
 } from './plain-formats.ts'
+import { canonicalSwitch, POLICY_KEYS_LATER, policyKeys } from './policy-schema.ts'
 import { Refusal } from './problem.ts'
 import { rateFormat } from './rate.ts'
-import { redirectTargetFormat } from './redirect-target.ts'
+import { redirectCode, redirectTo, respond, routes } from './route-schema.ts'
 import { count, distinctList, list, mapping, onOff, refuse, text } from './schema-elements.ts'
 import { siteNameFormat } from './site-name.ts'
 import { sizeFormat } from './size.ts'
@@ -124,43 +125,36 @@ const siteCertificate = mapping('site.certificate', {
 })
 
 /** Settings of a site that are still to come, in `defaults` as well. */
-const SITE_KEYS_LATER = ['tls', 'timeouts', 'headers', 'compress', 'auth', 'allow', 'rateLimit', 'challenge']
-
-const siteLimits = mapping(
-  'site.limits',
-  {
-    body: text(sizeFormat({ atLeast: '0B', atMost: '1024GiB' }))
-      .optional()
-      .describe('The largest body of a request; no bound unless set, as in Caddy (nginx: 1 MiB). Beyond: 413.'),
-  },
-  { later: ['concurrent'] },
-).describe('What one request may cost.')
+const SITE_KEYS_LATER = ['tls', 'timeouts', 'challenge', ...POLICY_KEYS_LATER]
 
 const siteMapping = mapping(
   'site',
   {
     aliases: list(siteNameFormat, { atLeast: 0 }).optional().describe('More names, served alike.'),
     upstream: upstream.optional().describe('Where the app answers: its URL, or a mapping with to and more.'),
-    redirectTo: text(redirectTargetFormat)
-      .optional()
-      .describe('Sends every visitor there with 308, keeping path and query.'),
+    redirectTo: redirectTo.optional(),
+    code: redirectCode.optional(),
+    respond: respond.optional(),
+    routes: routes.optional(),
+    canonical: canonicalSwitch.optional(),
     redirect: redirect.optional(),
     hsts: hsts.optional(),
     forwarded: forwarded.optional(),
     via: via.optional(),
     issuer: issuerNames.optional().describe('Who certifies this site, in order of preference.'),
     certificate: siteCertificate.optional().describe("This site's certificates."),
-    limits: siteLimits.optional(),
+    ...policyKeys,
     onDemand: onDemand
       .optional()
       .describe('For the site "*" alone: who else may have a certificate, issued when the first client comes.'),
   },
-  { later: [...SITE_KEYS_LATER, 'routes', 'respond'] },
+  { later: SITE_KEYS_LATER },
 ).meta({
-  oneOf: [
-    { type: 'object', properties: { upstream: true }, required: ['upstream'] },
-    { type: 'object', properties: { redirectTo: true }, required: ['redirectTo'] },
-  ],
+  anyOf: ['upstream', 'redirectTo', 'respond', 'routes'].map((key) => ({
+    type: 'object',
+    properties: { [key]: true },
+    required: [key],
+  })),
 })
 
 /** A site's settings as they stand in the file; the URL alone is short for `{ upstream: URL }`. */
@@ -170,12 +164,12 @@ const site = z.union([upstreamUrl.transform((to): SiteSettings => ({ upstream: t
   error: ({ input }) =>
     typeof input === 'number'
       ? upstreamFormat.otherwise?.(input)
-      : "allowed: the app's URL, such as http://localhost:3000, or a mapping with upstream or redirectTo",
+      : "allowed: the app's URL, such as http://localhost:3000, or a mapping with upstream, redirectTo, respond or routes",
 })
 
 const sites = z
   .record(z.string(), site, { error: () => 'allowed: a mapping of names to sites' })
-  .describe('Names, and the app behind each or a mapping with upstream or redirectTo.')
+  .describe('Names, and the app behind each or a mapping with upstream, redirectTo, respond or routes.')
 
 const profile = z
   .union(
@@ -328,7 +322,8 @@ const defaults = mapping(
     })
       .prefault({})
       .describe('What certificates are asked for.'),
-    limits: siteLimits.prefault({}),
+    canonical: canonicalSwitch.prefault(false),
+    ...policyKeys,
   },
   { later: SITE_KEYS_LATER },
 )

@@ -1,4 +1,4 @@
-import type { Site, SiteAction } from './config.ts'
+import type { Route, Site, SiteAction } from './config.ts'
 
 /**
  * Lets sites share what is equal in them. Most of thousands have the same timeouts, kinds of keys and issuers, many the same
@@ -8,18 +8,24 @@ export class SharedParts {
   readonly #known = new Map<string, unknown>()
 
   site(site: Site): Site {
-    const { action, hsts, keys, issuers } = site
+    const { action, policy, routes, hsts, keys, issuers } = site
     return {
       ...site,
       action: this.#action(action),
+      policy: this.#one(policy),
+      routes: this.#one(routes.map((route) => this.#route(route))),
       hsts: this.#one(hsts),
       keys: this.#one(keys),
       issuers: this.#one(issuers),
     }
   }
 
+  #route(route: Route): Route {
+    return { ...route, action: this.#action(route.action), policy: this.#one(route.policy) }
+  }
+
   #action(action: SiteAction): SiteAction {
-    if (action.type === 'redirect') return this.#one(action)
+    if (action.type !== 'proxy') return this.#one(action)
     const { upstream } = action
     const timeouts = this.#one(upstream.timeouts)
     const tls = this.#one(upstream.tls)

@@ -2,20 +2,19 @@ import { AddressSet } from './address-set.ts'
 import { errorAnswer } from './error-page.ts'
 import { answer } from './exchange/answer.ts'
 import type { Exchange } from './exchange/exchange.ts'
-import { type Origin, originOf } from './forwarding.ts'
+import { originOf } from './forwarding.ts'
 import { type Host, parseHost } from './host.ts'
 import type { HttpDate } from './http-date.ts'
-import { announcesMore, withContentLimit } from './middleware/content-limit.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
-import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
+import { type RequestFacts, refuseWith } from './middleware/middleware.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
-import { covers, type Router } from './router.ts'
-import type { EdgeSnapshot, HstsChange, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import { covers, type Router } from './router/router.ts'
+import { SiteHandlers } from './site-handlers.ts'
+import type { EdgeSnapshot, HstsChange, SiteSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
-import { forward } from './upstream/forward.ts'
 
 export type DispatchOptions = {
   readonly snapshot: EdgeSnapshot
@@ -33,26 +32,17 @@ const REFUSALS = {
   /** RFC 9112 §3.2: a request without a Host that can be read. */
   'host-invalid': 400,
   'site-unknown': 404,
-  'body-too-large': 413,
   'host-not-certified': 421,
 } as const
 
-/** A request that a site takes. */
-type Target = {
-  readonly host: Host
-  readonly origin: Origin
-  readonly site: SiteSnapshot
-  readonly requestId: string
-  readonly record: RequestRecord
-}
-
-/** Decides what becomes of each request, in this order: challenge, site, certificate, redirect, upstream. */
+/** Decides what becomes of each request, in this order: challenge, site, certificate, HTTPS, and then what the site says. */
 export class Dispatch {
   readonly #options: DispatchOptions
   readonly #router: Router
   readonly #fallback: SiteSnapshot | undefined
   readonly #trustedProxies: AddressSet
   readonly #requestIds: RequestIds
+  readonly #handlers: SiteHandlers
 
   constructor(options: DispatchOptions) {
     this.#options = options
@@ -61,6 +51,7 @@ export class Dispatch {
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
     this.#requestIds = new RequestIds(options.randomBytes)
+    this.#handlers = new SiteHandlers({ ...options, refuse: refuseWith(options.date) })
   }
 
   /** Requests that come from now on are answered so. */
@@ -88,7 +79,8 @@ export class Dispatch {
     if (host === undefined) return this.#refuse(exchange, 'host-invalid', record)
     if (site === undefined) return this.#refuse(exchange, 'site-unknown', record)
     if (!isCertified(exchange, host, site)) return this.#refuse(exchange, 'host-not-certified', record)
-    this.#serve(applyHsts(exchange, origin.scheme, site.hsts), { host, origin, site, requestId, record })
+    const facts = { host, origin, site, route: undefined, requestId, record }
+    this.#serve(applyHsts(exchange, origin.scheme, site.hsts), facts)
   }
 
   #refuse(exchange: Exchange, why: keyof typeof REFUSALS, record: RequestRecord): void {
@@ -96,33 +88,14 @@ export class Dispatch {
     answer(exchange, errorAnswer(REFUSALS[why], this.#options.date.now(), record.requestId), record)
   }
 
-  #serve(exchange: Exchange, target: Target): void {
-    const { date } = this.#options
-    const { host, origin, site, requestId, record } = target
-    const { action } = site
-    if (action.type === 'redirect') return this.#redirect(exchange, action.to, action.status, record)
-    if (site.redirectToHttps && origin.scheme === 'http') {
+  #serve(exchange: Exchange, facts: RequestFacts): void {
+    const { host, origin, site, record } = facts
+    if (site.redirectToHttps && origin.scheme === 'http' && site.action.type !== 'redirect') {
       const to = httpsOrigin(host, exchange.client.localPort, this.#options.snapshot.httpsPort)
-      return this.#redirect(exchange, to, PERMANENT_REDIRECT, record)
+      const date = this.#options.date.now()
+      return answer(exchange, redirect(exchange.request.target, to, PERMANENT_REDIRECT, date), record)
     }
-    const { method } = exchange.request
-    if (forwardsLeft(exchange.request) === 0) return answer(exchange, lastAnswer(method, date.now()), record)
-    const { maxBodyBytes } = site
-    if (maxBodyBytes === undefined) return this.#forward(exchange, action.upstream, target)
-    if (announcesMore(exchange, maxBodyBytes)) return this.#refuse(exchange, 'body-too-large', record)
-    this.#forward(withContentLimit(exchange, maxBodyBytes, { date, requestId }), action.upstream, target)
-  }
-
-  #forward(exchange: Exchange, upstream: UpstreamSnapshot, { origin, site, requestId, record }: Target): void {
-    const { connections, date, randomBytes } = this.#options
-    const { forwarded, via } = site
-    const told = { origin, requestId, forwarded, via }
-    record.upstream = upstream.address
-    forward(exchange, upstream, { told, connections, date, randomBytes, record })
-  }
-
-  #redirect(exchange: Exchange, to: string, status: number, record: RequestRecord): void {
-    answer(exchange, redirect(exchange.request.target, to, status, this.#options.date.now()), record)
+    this.#handlers.of(site)(exchange, facts)
   }
 
   #siteFor(host: Host, { client }: Exchange): SiteSnapshot | undefined {

@@ -110,7 +110,7 @@ export function isForwardingField(name: string): boolean {
 }
 
 /** Those that we write ourselves. */
-const OURS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'])
+const OURS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-prefix'])
 
 /** Whether such a field is to be believed of a proxy that tells the truth, as we have nothing better to say. */
 export function isBelievedOfProxy(name: string): boolean {

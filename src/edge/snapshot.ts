@@ -67,13 +67,17 @@ export type SiteSnapshot = {
    * name that no site has.
    */
   readonly names: readonly string[]
+  /** What becomes of a request that no route takes. */
   readonly action: SiteAction
+  /** What is done to such a request besides. */
+  readonly policy: PolicySnapshot
+  readonly routes: readonly RouteSnapshot[]
+  /** Its other names send visitors to the first. */
+  readonly isCanonical: boolean
   /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */
   readonly redirectToHttps: boolean
   /** The whole value of Strict-Transport-Security (RFC 6797 §6.1), sent over TLS only. It changes while it serves. */
   hsts: string | undefined
-  /** Bytes that the content of a request may have; undefined for any number. */
-  readonly maxBodyBytes: number | undefined
   /** Upstreams are sent Forwarded (RFC 7239). */
   readonly forwarded: boolean
   /** Via is sent both ways (RFC 9110 §7.6.3). */
@@ -87,6 +91,42 @@ export type SiteAction =
   | { readonly type: 'proxy'; readonly upstream: UpstreamSnapshot }
   /** `to` is scheme and authority, without a trailing slash; path and query of the request are appended. */
   | { readonly type: 'redirect'; readonly to: string; readonly status: number }
+  | { readonly type: 'respond'; readonly status: number; readonly fields: readonly string[]; readonly body: string }
+  /** There are only routes. */
+  | { readonly type: 'none' }
+
+/** Some requests of a site, and what becomes of them. */
+export type RouteSnapshot = {
+  /**
+   * Segments after a slash each, normalized; `*` stands for one of them, and at the end for the path itself and all below
+   * it. `/a` stands for `/a/`, too.
+   */
+  readonly path: string
+  /** undefined for any. */
+  readonly methods: readonly string[] | undefined
+  /** Fields that a request must have, in lower case, with exactly this value, or any where it is undefined. */
+  readonly headers: readonly { readonly name: string; readonly value: string | undefined }[]
+  readonly action: SiteAction
+  /** What its application does not see of the path: without a slash at the end. */
+  readonly stripPrefix: string | undefined
+  readonly policy: PolicySnapshot
+}
+
+/** What is done to requests and responses besides. A request pays only for what is not undefined. */
+export type PolicySnapshot = {
+  /** Bytes that the content of a request may have; undefined for any number. */
+  readonly maxBodyBytes: number | undefined
+  readonly headers:
+    | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
+    | undefined
+}
+
+/** Names, and names and values in turn, as they are to be written. */
+export type FieldChanges = {
+  readonly remove: readonly string[]
+  readonly set: readonly string[]
+  readonly add: readonly string[]
+}
 
 /** An application, and how it is spoken to. */
 export type UpstreamSnapshot = {

@@ -83,7 +83,9 @@ test('two lines are a config: everything else has a default', async () => {
         action: proxyTo(APP),
         redirectToHttps: true,
         hsts: undefined,
-        maxBodyBytes: undefined,
+        policy: { maxBodyBytes: undefined, headers: undefined },
+        routes: [],
+        isCanonical: false,
         forwarded: false,
         via: false,
         keys: ['ecdsa-p256', 'rsa-2048'],
@@ -553,7 +555,7 @@ sites:
 `
   const { sites } = (await loadGood(yaml)).config
   assert.deepEqual(
-    sites.map(({ maxBodyBytes }) => maxBodyBytes),
+    sites.map(({ policy }) => policy.maxBodyBytes),
     [1_048_576, 0],
   )
 })

@@ -1,9 +1,9 @@
+import { keysOf } from '../../src/config/schema-elements.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const TOP =
   'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics, notify'
-const SITE =
-  'allowed: aliases, upstream, redirectTo, redirect, hsts, forwarded, via, issuer, certificate, limits, onDemand'
+const SITE = `allowed: ${keysOf('site').allowed.join(', ')}`
 const LISTEN = 'allowed: ":443", "127.0.0.1:443", "[::1]:443", "unix:/run/castellan.sock", "fd:3"'
 const KEYS = 'allowed: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096'
 const ISSUERS = 'allowed: letsencrypt, letsencrypt-staging, zerossl, google, internal; or add it to issuers'
@@ -33,8 +33,8 @@ const keys: Case[] = [
   ['a setting that is to come', `${GOOD}admin: {}`, '2:1: admin: not supported yet; remove it'],
   [
     'a site setting that is to come',
-    siteWith('routes: []'),
-    '4:5: sites."a.example".routes: not supported yet; remove it',
+    siteWith('challenge: x'),
+    '4:5: sites."a.example".challenge: not supported yet; remove it',
   ],
   [
     'a limit of a site that is to come',

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { problemsOf } from './config-folder.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
-const SITE_FORMS = "allowed: the app's URL, such as http://localhost:3000, or a mapping with upstream or redirectTo"
+const SITE_FORMS =
+  "allowed: the app's URL, such as http://localhost:3000, or a mapping with upstream, redirectTo, respond or routes"
 const UPSTREAM = 'allowed: http://host:port, https://host:port, unix:/path; for HTTP/2 h2://host:port, h2c://host:port'
 const REDIRECT = 'allowed: scheme and host, such as "https://www.example.com"'
 const NAME = 'write the name only, such as "www.example.com", "*.example.com" or an IP address'
@@ -18,12 +19,12 @@ const sites: Case[] = [
   [
     'both an upstream and a redirect',
     siteWith('redirectTo: https://b.example'),
-    '2:3: sites."a.example": found both upstream and redirectTo; allowed: exactly one of upstream and redirectTo',
+    '2:3: sites."a.example": found upstream and redirectTo together; allowed: exactly one of upstream, redirectTo and respond',
   ],
   [
     'neither an upstream nor a redirect',
     'sites:\n  a.example: { redirect: off }',
-    '2:3: sites."a.example": found neither upstream nor redirectTo; allowed: exactly one of upstream and redirectTo',
+    '2:3: sites."a.example": found none of upstream, redirectTo and respond; allowed: exactly one of upstream, redirectTo and respond',
   ],
   [
     'an upstream without a scheme',

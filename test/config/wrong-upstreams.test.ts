@@ -83,7 +83,7 @@ const cases: Case[] = [
   [
     'an upstream with settings beside a redirect',
     siteWith('redirectTo: https://b.example').replace('upstream: http://localhost:3000', 'upstream: { to: http://h }'),
-    '2:3: sites."a.example": found both upstream and redirectTo; allowed: exactly one of upstream and redirectTo',
+    '2:3: sites."a.example": found upstream and redirectTo together; allowed: exactly one of upstream, redirectTo and respond',
   ],
 ]
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseHost } from '../../src/edge/host.ts'
-import { covers, Router } from '../../src/edge/router.ts'
+import { covers, Router } from '../../src/edge/router/router.ts'
 import type { SiteSnapshot } from '../../src/edge/snapshot.ts'
+import { plainPolicy } from './serve.ts'
 
 for (const [authority, name, port] of [
   ['example.com', 'example.com', undefined],
@@ -29,7 +30,9 @@ function site(...names: string[]): SiteSnapshot {
     action,
     redirectToHttps: true,
     hsts: undefined,
-    maxBodyBytes: undefined,
+    policy: plainPolicy,
+    routes: [],
+    isCanonical: false,
     forwarded: false,
     via: false,
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ClientHello } from '../../src/edge/client-hello/client-hello.ts'
-import { Router } from '../../src/edge/router.ts'
+import { Router } from '../../src/edge/router/router.ts'
 import { CertificateTable } from '../../src/edge/tls/certificate-table.ts'
 import { WaitingNames } from '../../src/edge/tls/waiting-names.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'

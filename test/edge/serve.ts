@@ -10,8 +10,14 @@ import { Http1Server } from '../../src/edge/http1/server.ts'
 import { Http2Server } from '../../src/edge/http2/server.ts'
 import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
 import { Recorder } from '../../src/edge/recorder.ts'
-import { Router } from '../../src/edge/router.ts'
-import type { EdgeSnapshot, SiteSnapshot, UpstreamAddress, UpstreamSnapshot } from '../../src/edge/snapshot.ts'
+import { Router } from '../../src/edge/router/router.ts'
+import type {
+  EdgeSnapshot,
+  PolicySnapshot,
+  SiteSnapshot,
+  UpstreamAddress,
+  UpstreamSnapshot,
+} from '../../src/edge/snapshot.ts'
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
@@ -28,6 +34,9 @@ export type Served = {
   drain(): void
   close(): Promise<void>
 }
+
+/** Nothing besides. */
+export const plainPolicy: PolicySnapshot = { maxBodyBytes: undefined, headers: undefined }
 
 /** Of a config that says no more than it must. */
 export const plainSnapshot: EdgeSnapshot = {
@@ -200,7 +209,9 @@ export function siteOf(
     action: { type: 'proxy', upstream: 'address' in upstream ? upstream : upstreamOf(upstream) },
     redirectToHttps: false,
     hsts: undefined,
-    maxBodyBytes: undefined,
+    policy: plainPolicy,
+    routes: [],
+    isCanonical: false,
     forwarded: false,
     via: false,
     ...overrides,

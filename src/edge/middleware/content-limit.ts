@@ -10,6 +10,7 @@ import {
 } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
 import type { HttpDate } from '../http-date.ts'
+import type { Middleware, Refuse } from './middleware.ts'
 
 const CONTENT_TOO_LARGE = 413
 const WHY = 'body-too-large'
@@ -17,17 +18,16 @@ const WHY = 'body-too-large'
 /** What is on the page of a refusal. */
 type RefusalFacts = { readonly date: HttpDate; readonly requestId: string }
 
-/** Whether the content of a request is announced to be larger than this (RFC 9110 §15.5.14). */
-export function announcesMore({ contentLength }: Exchange, maxBytes: number): boolean {
-  return contentLength > maxBytes
-}
-
 /**
- * The same exchange, which is answered with 413 once more than so many bytes of content have come, and broken off if a
- * response has begun by then. Whoever handles it is told that it is over. Content of a known length needs no such watch.
+ * Answers 413 to requests with more content than so many bytes (RFC 9110 §15.5.14): at once where it is announced, else once
+ * more than that has come; then what has begun as a response is broken off.
  */
-export function withContentLimit(exchange: Exchange, maxBytes: number, refusal: RefusalFacts): Exchange {
-  return exchange.contentLength === UNKNOWN_LENGTH ? new LimitedExchange(exchange, maxBytes, refusal) : exchange
+export function contentLimit(maxBytes: number, date: HttpDate, refuse: Refuse): Middleware {
+  return (next) => (exchange, facts) => {
+    if (exchange.contentLength > maxBytes) return refuse(exchange, facts, { status: CONTENT_TOO_LARGE, why: WHY })
+    if (exchange.contentLength !== UNKNOWN_LENGTH) return next(exchange, facts)
+    next(new LimitedExchange(exchange, maxBytes, { date, requestId: facts.requestId }), facts)
+  }
 }
 
 class LimitedExchange extends WrappedExchange implements RequestReceiver {

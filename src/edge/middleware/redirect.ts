@@ -17,7 +17,13 @@ export function redirect(target: string, to: string, status: number, date: strin
  * @param httpsPort where this program listens for HTTPS, or undefined on a Unix socket or an inherited one.
  */
 export function httpsOrigin(host: Host, localPort: number | undefined, httpsPort: number | undefined): string {
-  const name = host.name.includes(':') ? `[${host.name}]` : host.name
   const isMapped = host.port === undefined && localPort !== 80
-  return isMapped || httpsPort === undefined || httpsPort === 443 ? `https://${name}` : `https://${name}:${httpsPort}`
+  return originAt('https', host.name, isMapped ? undefined : httpsPort)
+}
+
+/** Scheme and authority, as short as it can be. IPv6 addresses come without brackets. */
+export function originAt(scheme: 'http' | 'https', name: string, port: number | undefined): string {
+  const host = name.includes(':') ? `[${name}]` : name
+  const isUsual = port === undefined || port === (scheme === 'https' ? 443 : 80)
+  return isUsual ? `${scheme}://${host}` : `${scheme}://${host}:${port}`
 }

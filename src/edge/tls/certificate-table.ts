@@ -1,6 +1,6 @@
 import type { Log } from '../../telemetry/log.ts'
 import type { ClientHello } from '../client-hello/client-hello.ts'
-import { wildcardOf } from '../router.ts'
+import { wildcardOf } from '../router/router.ts'
 import type { CertificateSnapshot } from '../snapshot.ts'
 import { type CertificateKind, canVerify, certificateKind } from './certificate-kind.ts'
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { isOnDemandName, wildcardOf } from '../router.ts'
+import { isOnDemandName, wildcardOf } from '../router/router.ts'
 import type { NameAnswer, OnDemandSnapshot } from '../snapshot.ts'
 import type { Swept } from '../sweep.ts'
 

@@ -1,5 +1,5 @@
 import type { Log } from '../../telemetry/log.ts'
-import { wildcardOf } from '../router.ts'
+import { wildcardOf } from '../router/router.ts'
 import type { WaitingSnapshot } from '../snapshot.ts'
 
 /** How often the log repeats that a name waits for its certificate. */

@@ -13,7 +13,10 @@ export type Told = {
   readonly forwarded: boolean
   /** Via (RFC 9110 §7.6.3). */
   readonly via: boolean
+  /** What was taken off the front of the path. */
+  readonly prefix: string | undefined
 }
+
 /**
  * The fields that the upstream gets: what the client sent, without what concerns its own connection or claims to come from
  * a proxy, and with what we know ourselves. Ours come last, so that nothing the client nominates in Connection can remove
@@ -21,7 +24,7 @@ export type Told = {
  */
 export function requestFields(
   { request, expectsContinue }: Pick<Exchange, 'request' | 'expectsContinue'>,
-  { origin, requestId, forwarded, via }: Told,
+  { origin, requestId, forwarded, via, prefix }: Told,
 ): string[] {
   const fields = keepFields(withOneForwardLess(request), origin.isFromProxy ? isPassedOnFromProxy : isPassedOn)
   // RFC 9110 §10.1.1: never without content, nor for who cannot wait.
@@ -29,6 +32,7 @@ export function requestFields(
   fields.push('X-Forwarded-For', origin.chain)
   fields.push('X-Forwarded-Proto', origin.scheme)
   fields.push('X-Forwarded-Host', origin.host)
+  if (prefix !== undefined) fields.push('X-Forwarded-Prefix', prefix)
   fields.push('X-Request-Id', requestId)
   if (forwarded) fields.push('Forwarded', forwardedValue(request, origin))
   if (via) fields.push('Via', viaValue(request.version))

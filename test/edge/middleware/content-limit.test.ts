@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { connect, constants } from 'node:http2'
 import { type TestContext, test } from 'node:test'
-import { exchangeBytes, type Served, serve, siteOf, startUpstream, type Upstream } from '../serve.ts'
+import { exchangeBytes, plainPolicy, type Served, serve, siteOf, startUpstream, type Upstream } from '../serve.ts'
 
 const LIMIT = 10
 
@@ -21,7 +21,9 @@ async function scene(t: TestContext, protocol: 'http/1.1' | 'h2', respondsEarly 
     })
     request.on('end', () => response.end('taken'))
   })
-  const proxy = await serve([siteOf(upstream.address, { maxBodyBytes: LIMIT })], { protocol })
+  const proxy = await serve([siteOf(upstream.address, { policy: { ...plainPolicy, maxBodyBytes: LIMIT } })], {
+    protocol,
+  })
   t.after(async () => {
     await proxy.close()
     await upstream.close()

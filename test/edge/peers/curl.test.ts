@@ -9,7 +9,7 @@ import type { SiteSnapshot } from '../../../src/edge/snapshot.ts'
 import { curl } from '../../e2e/curl.ts'
 import { missing } from '../../programs.ts'
 import { runEdge } from '../adversary/running-edge.ts'
-import { siteOf, startUpstream } from '../serve.ts'
+import { plainPolicy, siteOf, startUpstream } from '../serve.ts'
 import { rootPem } from '../tls/served.ts'
 
 // curl through a running edge, over HTTP/1.1 and HTTP/2 with TLS.
@@ -71,7 +71,7 @@ for (const version of VERSIONS) {
   })
 
   test(`curl ${version}: an upload that is refused ends with the refusal`, { skip }, async (t) => {
-    const limited = await behindEdge(t, hashing, { maxBodyBytes: 1_000_000 })
+    const limited = await behindEdge(t, hashing, { policy: { ...plainPolicy, maxBodyBytes: 1_000_000 } })
     const early = await behindEdge(t, (_request, response) => response.writeHead(403).end('no'))
     const file = join(limited.folder, 'upload')
     await writeFile(file, randomBytes(20_000_000))

@@ -1,4 +1,4 @@
-import type { SiteSnapshot } from './snapshot.ts'
+import type { SiteSnapshot } from '../snapshot.ts'
 
 /** Finds the site of a host name: a Map, so that the millionth site is found as fast as the first. */
 export class Router {

@@ -1,0 +1,31 @@
+import type { z } from 'zod'
+import { headers } from './field-changes.ts'
+import { mapping, onOff, text } from './schema-elements.ts'
+import { sizeFormat } from './size.ts'
+
+const limits = mapping(
+  'site.limits',
+  {
+    body: text(sizeFormat({ atLeast: '0B', atMost: '1024GiB' }))
+      .optional()
+      .describe('The largest body of a request; no bound unless set, as in Caddy (nginx: 1 MiB). Beyond: 413.'),
+  },
+  { later: ['concurrent'] },
+).describe('What one request may cost.')
+
+/**
+ * What a site or a route does to its requests and responses besides answering them. `defaults` have the same keys: a
+ * site's own win over those, and a route's own over its site's, key by key.
+ */
+export const policyKeys = {
+  headers: headers.optional(),
+  limits: limits.optional(),
+}
+
+/** Settings of a policy that are still to come. */
+export const POLICY_KEYS_LATER = ['compress', 'auth', 'allow', 'rateLimit']
+
+/** As they stand in the file. */
+export type PolicySettings = { readonly [Key in keyof typeof policyKeys]?: z.output<(typeof policyKeys)[Key]> }
+
+export const canonicalSwitch = onOff().describe('Sends visitors of the aliases to the first name, with 308.')

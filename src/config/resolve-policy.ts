@@ -1,0 +1,22 @@
+import type { Policy } from './config.ts'
+import type { PolicySettings } from './policy-schema.ts'
+
+/** Makes a policy ready: of each key, what the first of these says about it, from the innermost outwards. */
+export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
+  const headers = first(layers, 'headers')
+  return {
+    maxBodyBytes: first(
+      layers.map(({ limits = {} }) => limits),
+      'body',
+    ),
+    headers: headers && { request: headers.request, response: headers.response },
+  }
+}
+
+function first<Layer extends object, Key extends keyof Layer>(
+  layers: readonly Layer[],
+  key: Key,
+): Layer[Key] | undefined {
+  for (const layer of layers) if (layer[key] !== undefined) return layer[key]
+  return undefined
+}

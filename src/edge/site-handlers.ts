@@ -1,0 +1,137 @@
+import { carelessReading, isNotable, normalizePath, pathEnd } from '../uri/path.ts'
+import { answer } from './exchange/answer.ts'
+import type { RequestHead } from './exchange/exchange.ts'
+import { fieldValue } from './fields.ts'
+import type { Origin } from './forwarding.ts'
+import type { HttpDate } from './http-date.ts'
+import { canonical } from './middleware/canonical.ts'
+import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
+import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
+import { middlewares } from './middleware/policy.ts'
+import { redirect } from './middleware/redirect.ts'
+import { stripped, withTarget } from './middleware/strip-prefix.ts'
+import { RouteTable } from './router/route-table.ts'
+import type { PolicySnapshot, RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type { UpstreamConnections } from './upstream/connections.ts'
+import { forward } from './upstream/forward.ts'
+
+export type SiteHandlersOptions = {
+  readonly connections: UpstreamConnections
+  readonly date: HttpDate
+  readonly randomBytes: (size: number) => Buffer
+  readonly refuse: Refuse
+}
+
+/**
+ * What each site does with its requests, settled when its first one comes: of thousands of sites most are not asked for in
+ * an hour, and what each request would have to find out otherwise is found out once.
+ */
+export class SiteHandlers {
+  readonly #options: SiteHandlersOptions
+  readonly #bySite = new Map<SiteSnapshot, Handler>()
+
+  constructor(options: SiteHandlersOptions) {
+    this.#options = options
+  }
+
+  of(site: SiteSnapshot): Handler {
+    return this.#bySite.get(site) ?? this.#settle(site)
+  }
+
+  #settle(site: SiteSnapshot): Handler {
+    const otherwise = this.#handler(site.action, site.policy)
+    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
+    const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
+    const handler = chain(outer, inner)
+    this.#bySite.set(site, handler)
+    return handler
+  }
+
+  #handler(action: SiteAction, policy: PolicySnapshot): Handler {
+    return chain(middlewares(policy, this.#options), this.#last(action))
+  }
+
+  /** What finally answers. */
+  #last(action: SiteAction): Handler {
+    const { date, refuse } = this.#options
+    switch (action.type) {
+      case 'proxy':
+        return this.#forwarding(action.upstream)
+      case 'redirect':
+        return (exchange, { record }) =>
+          answer(exchange, redirect(exchange.request.target, action.to, action.status, date.now()), record)
+      case 'respond':
+        return (exchange, { record }) => {
+          const { status, fields, body } = action
+          answer(exchange, { status, fields: ['Date', date.now(), ...fields], text: body }, record)
+        }
+      case 'none':
+        return (exchange, facts) => refuse(exchange, facts, { status: 404, why: 'route-unknown' })
+      default:
+        return action satisfies never
+    }
+  }
+
+  #forwarding(upstream: UpstreamSnapshot): Handler {
+    const { connections, date, randomBytes } = this.#options
+    return (exchange, { site, route, origin, requestId, record }) => {
+      const { request } = exchange
+      if (forwardsLeft(request) === 0) return answer(exchange, lastAnswer(request.method, date.now()), record)
+      const { forwarded, via } = site
+      const prefix = prefixOf(request, origin, route)
+      const told = { origin, requestId, forwarded, via, prefix }
+      record.upstream = upstream.address
+      forward(exchange, upstream, { told, connections, date, randomBytes, record })
+    }
+  }
+
+  /**
+   * The path is normalized, and what is matched is what is forwarded. One that another server could read as the path of
+   * another route is refused: a protection that depends on the spelling would be none.
+   */
+  #routed(site: SiteSnapshot, otherwise: Handler): Handler {
+    const table = new RouteTable(site.routes)
+    const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
+    for (const route of site.routes) handlers.set(route, this.#handler(route.action, route.policy))
+    const { refuse } = this.#options
+    return (exchange, facts) => {
+      const { request } = exchange
+      const { target } = request
+      const end = pathEnd(target)
+      const written = target.slice(0, end)
+      const path = normalizePath(written)
+      const route = table.find(path, request)
+      if (isNotable(path) && table.find(carelessReading(path), request) !== route)
+        return refuse(exchange, facts, { status: 400, why: 'path-ambiguous' })
+      const prefix = route?.stripPrefix
+      const normalized = path === written ? target : path + target.slice(end)
+      const forwarded = prefix === undefined ? normalized : stripped(normalized, prefix)
+      const seen = forwarded === target ? exchange : withTarget(exchange, forwarded)
+      handlers.get(route)!(seen, route === undefined ? facts : { ...facts, route })
+    }
+  }
+
+  /** Where there is nothing but routes, one that takes the path with another method says so (RFC 9110 §15.5.6). */
+  #unrouted({ action }: SiteSnapshot, table: RouteTable, otherwise: Handler): Handler {
+    if (action.type !== 'none') return otherwise
+    const { refuse } = this.#options
+    return (exchange, facts) => {
+      const { request } = exchange
+      const path = request.target.slice(0, pathEnd(request.target))
+      const methods = table.methods(path, request)
+      if (methods.length === 0) return otherwise(exchange, facts)
+      refuse(exchange, facts, { status: 405, why: 'method-not-routed', fields: ['Allow', methods.join(', ')] })
+    }
+  }
+}
+
+/** What the path has lost on its way: to a proxy in front that tells so, and here. */
+function prefixOf(
+  { fields }: Pick<RequestHead, 'fields'>,
+  { isFromProxy }: Origin,
+  route: RouteSnapshot | undefined,
+): string | undefined {
+  const before = isFromProxy ? fieldValue(fields, 'x-forwarded-prefix') : undefined
+  const here = route?.stripPrefix
+  return before === undefined || here === undefined ? (before ?? here) : before.replace(/\/+$/, '') + here
+}
