@@ -1,6 +1,7 @@
-import { carelessReading, isNotable, normalizePath, pathEnd } from '../uri/path.ts'
+import { pathEnd } from '../uri/path.ts'
 import { answer } from './exchange/answer.ts'
 import type { RequestHead } from './exchange/exchange.ts'
+import { withTarget } from './exchange/retargeted-exchange.ts'
 import { fieldValue } from './fields.ts'
 import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
@@ -9,7 +10,7 @@ import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
 import { middlewares } from './middleware/policy.ts'
 import { redirect } from './middleware/redirect.ts'
-import { stripped, withTarget } from './middleware/strip-prefix.ts'
+import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
 import type { PolicySnapshot, RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
@@ -85,10 +86,6 @@ export class SiteHandlers {
     }
   }
 
-  /**
-   * The path is normalized, and what is matched is what is forwarded. One that another server could read as the path of
-   * another route is refused: a protection that depends on the spelling would be none.
-   */
   #routed(site: SiteSnapshot, otherwise: Handler): Handler {
     const table = new RouteTable(site.routes)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
@@ -96,17 +93,10 @@ export class SiteHandlers {
     const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange
-      const { target } = request
-      const end = pathEnd(target)
-      const written = target.slice(0, end)
-      const path = normalizePath(written)
-      const route = table.find(path, request)
-      if (isNotable(path) && table.find(carelessReading(path), request) !== route)
-        return refuse(exchange, facts, { status: 400, why: 'path-ambiguous' })
-      const prefix = route?.stripPrefix
-      const normalized = path === written ? target : path + target.slice(end)
-      const forwarded = prefix === undefined ? normalized : stripped(normalized, prefix)
-      const seen = forwarded === target ? exchange : withTarget(exchange, forwarded)
+      const choice = chooseRoute(table, request.target, request)
+      if (choice.type === 'ambiguous') return refuse(exchange, facts, { status: 400, why: 'path-ambiguous' })
+      const { route, target } = choice
+      const seen = target === request.target ? exchange : withTarget(exchange, target)
       handlers.get(route)!(seen, route === undefined ? facts : { ...facts, route })
     }
   }
