@@ -15,6 +15,7 @@ const commands = new Map<string, Command>([
   ['audit', async (args) => (await import('./cli/audit.ts')).auditInstallation(args)],
   ['drill', async (args) => (await import('./cli/drill.ts')).drill(args)],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
+  ['explain', async (args) => (await import('./cli/explain.ts')).explainRequest(args)],
   ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],
   ['account', async (args) => (await import('./cli/account.ts')).account(args)],
   ['help', help],

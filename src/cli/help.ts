@@ -19,6 +19,8 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
                                 kept here, and the evidence
   castellan drill --ca-down 10d which names would be without a good certificate, had their CA an outage
                                 from now on; nothing is changed
+  castellan explain GET URL     which site, route and app would take a request, which certificate its client
+                                would see, and why (--header, --sni, --from)
   castellan notify test         send a test notice to everywhere that "notify" names
   castellan account show [ISSUER]
                                 the accounts at CAs; "rollover" gives them new keys, and
@@ -31,7 +33,7 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
   sites:
     example.com: http://localhost:3000
 
-"certs", "doctor", "audit", "limits" and "account" ask the program that runs, and where none does they read
+"certs", "doctor", "audit", "explain", "limits" and "account" ask the program that runs, and where none does they read
 the storage. They take --config FILE and, for programs that read it, --json. "notify test" takes --config FILE.
 
 A public CA wants its terms accepted (acceptTerms: true). config.example.yaml shows every key.

@@ -80,7 +80,7 @@ export class Machine {
 
   /** Lets what has begun come to its end, without moving time. */
   async until(isDone: () => boolean): Promise<void> {
-    const giveUp = performance.now() + 10_000
+    const giveUp = performance.now() + 60_000
     while (!isDone()) {
       if (performance.now() > giveUp)
         throw new Error(`not reached: ${isDone}; ${JSON.stringify(this.log.entries.slice(-5))}`)
