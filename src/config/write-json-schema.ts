@@ -1,4 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { formatJsonSchema } from './json-schema.ts'
+import { formatReference } from './reference.ts'
 
 await writeFile(new URL('../../config.schema.json', import.meta.url), formatJsonSchema())
+await writeFile(new URL('../../docs/config.md', import.meta.url), formatReference())

@@ -24,9 +24,9 @@ export function normalizePath(path: string): string {
   return isNotable(path) ? withoutDotSegments(path.replaceAll(/%[0-9a-fA-F]{2}/g, normalizeEscape)) : path
 }
 
-function normalizeEscape(escape: string): string {
-  const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
-  return UNRESERVED.test(character) ? character : escape.toUpperCase()
+function normalizeEscape(written: string): string {
+  const character = String.fromCharCode(Number.parseInt(written.slice(1), 16))
+  return UNRESERVED.test(character) ? character : written.toUpperCase()
 }
 
 /** RFC 3986 §5.2.4, and without empty segments. What leads above the root ends there. */
@@ -66,6 +66,6 @@ function readCarelessly(path: string): string {
   return withoutDotSegments(cut.replaceAll(/;[^/]*/g, ''))
 }
 
-function decodeEscape(escape: string): string {
-  return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
+function decodeEscape(written: string): string {
+  return String.fromCharCode(Number.parseInt(written.slice(1), 16))
 }
