@@ -527,7 +527,7 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   const commented = example
     .split('\n')
     .slice(1)
-    .flatMap((line) => /^# ( *(?:- )?["*\w.-]+:(?: .*)?)$/.exec(line)?.[1] ?? [])
+    .flatMap((line) => /^# ( *(?:- )?(?:["*\w.-]+:(?: .*)?|\{.*))$/.exec(line)?.[1] ?? [])
   const files = { 'castellan.yaml': commented.join('\n'), 'corp-root.pem': CERTIFICATE, 'sites.d/.keep': '' }
   const { config, warnings } = await loadGood(files, {
     EAB_KEY: 'c2VjcmV0',
@@ -541,7 +541,7 @@ test('what config.example.yaml explains in comments loads as well', async () => 
   )
   assert.deepEqual(
     config.sites.map(({ name }) => name),
-    ['shop.example.com', 'blog.example.com', 'app.example.com', 'example.com', '*'],
+    ['shop.example.com', 'blog.example.com', 'app.example.com', 'example.com', 'www.example.org', '*'],
   )
   assert.equal(config.contact, 'ops@example.com')
   assert.equal(config.issuers.get('corporate')?.account, 'perIssuer')
