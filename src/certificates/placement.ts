@@ -161,7 +161,7 @@ export class Placement {
     const expected = {
       names: own.names,
       chain: unpackChain(packed),
-      staple: staples.staple(certificate),
+      staple: () => staples.staple(certificate),
       siblings: inventory.siblingsOf(item).flatMap(({ held }) => held?.certificate.fingerprint ?? []),
       former: former?.certificate,
     }

@@ -6,8 +6,8 @@ export type Expected = {
   /** Those that it serves. */
   readonly names: readonly string[]
   readonly chain: CertificateChain
-  /** DER, in base64; undefined where none is there to be stapled. */
-  readonly staple: string | undefined
+  /** What is to be stapled at the moment: DER, in base64; undefined where there is none. It may come while others are asked. */
+  readonly staple: () => string | undefined
   /** Fingerprints of what serves the same names beside it, and is shown to clients that can verify both. */
   readonly siblings: readonly string[]
   /** What it takes the place of: whoever still shows that has not heard of the new one yet. */

@@ -48,7 +48,10 @@ export function createSelfProof(options: SelfProofOptions): Prove {
 
 type Surroundings = Pick<SelfProofOptions, 'targets' | 'clock'> & { readonly proxies: AddressSet }
 
-/** Whether what should be met is. Who still shows something else may not have heard yet, and is asked again for a while. */
+/**
+ * Whether what should be met is. Who still shows something else, or another staple, may not have heard yet, and is asked
+ * again for a while.
+ */
 async function isMet(
   question: Question,
   expected: Expected,
@@ -62,9 +65,9 @@ async function isMet(
     if (meeting.type === 'unreached') return false
     if (meeting.type === 'shown') {
       const { shown } = meeting
-      if (shown.chain[0] === expected.chain[0].fingerprint) {
-        check(question, shown, expected)
-        return true
+      if (isIts(shown, expected)) {
+        checkChain(question, shown, expected)
+        if (shown.staple === expected.staple()) return true
       }
       // A client that can verify both is shown the one that costs less, as it should be.
       if (expected.siblings.includes(shown.chain[0]!)) return false
@@ -105,22 +108,28 @@ function targetsFor({ name }: Question, targets: readonly NetConnectOpts[], prox
   })
 }
 
+function isIts({ chain }: Shown, expected: Expected): boolean {
+  return chain[0] === expected.chain[0].fingerprint
+}
+
 /** Throws ProofError. */
-function check(question: Question, { chain, staple }: Shown, expected: Expected): void {
+function checkChain(question: Question, { chain }: Shown, expected: Expected): void {
   const wanted = expected.chain.map(({ fingerprint }) => fingerprint)
   // Node completes what it is shown by a root that this machine trusts: that one was not sent.
   const sent = chain.length > wanted.length ? chain.slice(0, -1) : chain
   const stranger = sent.find((fingerprint) => !wanted.includes(fingerprint))
   if (stranger !== undefined) throw wrong(question, 'a chain with a certificate in it that does not belong there')
   if (wanted.length > 1 && chain[1] !== wanted[1]) throw wrong(question, 'it without the certificate that signed it')
-  if (staple === expected.staple) return
-  if (expected.staple === undefined) throw wrong(question, 'it with a staple, although there is none for it')
-  throw wrong(question, staple === undefined ? 'it without its staple' : 'it with the staple of another one')
 }
 
-function otherThing(meeting: Meeting, { former }: Expected): string {
+function otherThing(meeting: Meeting, expected: Expected): string {
   if (meeting.type !== 'shown') return `no certificate at all: ${meeting.reason}`
-  const { chain, names } = meeting.shown
+  const { chain, names, staple } = meeting.shown
+  if (isIts(meeting.shown, expected)) {
+    if (expected.staple() === undefined) return 'it with a staple, although there is none for it'
+    return staple === undefined ? 'it without its staple' : 'it with the staple of another one'
+  }
+  const { former } = expected
   return isSame(former, chain[0]) ? 'the former one still' : `another one, for ${names}`
 }
 

@@ -23,7 +23,7 @@ const take = ({ socket }: { socket: import('node:tls').TLSSocket }): void => voi
 const expectedOf = ({ names, chain, staple }: TestCertificate, changes: Partial<Expected> = {}): Expected => ({
   names,
   chain: parseChain(chain),
-  staple,
+  staple: () => staple,
   siblings: [],
   former: undefined,
   ...changes,
@@ -133,6 +133,31 @@ test('a staple must be there if there is one, be its own, and not be there if th
   await rejects(t, snapshot(undefined), expectedOf(snapshot(one)), /meets it without its staple/)
   await rejects(t, snapshot(one), expectedOf(snapshot(undefined)), /with a staple, although there is none/)
   await rejects(t, snapshot(one), expectedOf(snapshot(other)), /with the staple of another one/)
+})
+
+test('a staple that comes while the certificate is tried is waited for, and nothing is wrong', async (t) => {
+  const { chain, privateKey } = await ca.issue({ names: ['a.test'], ...times })
+  const [certificate] = parseChain(chain)
+  const content = { certificate, issuer: ca.root.certificate, thisUpdate: now - HOUR, nextUpdate: now + HOUR }
+  const fresh = signedResponse({ ...content, signer: ca.root }).toString('base64')
+  const bare = { id: 'a', names: ['a.test'], key: 'prime256v1', chain, privateKey, staple: undefined }
+  for (const [shown, expected] of [
+    [bare, { ...bare, staple: fresh }],
+    [{ ...bare, staple: fresh }, bare],
+  ] as const) {
+    const { port, update } = await served(t, [shown], take)
+    let known = expected.staple
+    const clock = hurriedClock()
+    const { sleep } = clock
+    clock.sleep = async (ms, signal) => {
+      // The supervisor has it now, and so have the workers.
+      if (clock.waited === 2000) known = fresh
+      if (clock.waited === 3000) update([{ ...bare, id: 'fresh', staple: fresh }])
+      return sleep(ms, signal)
+    }
+    const question = expectedOf(bare, { staple: () => known })
+    assert.equal(await proof(port, { clock })(question, forever), 'proven')
+  }
 })
 
 test('where nobody listens, nothing is proven and nothing is wrong', async (t) => {
