@@ -142,12 +142,15 @@ export class Ordering {
     const isRenewal = item.held !== undefined
     const placed = await placement.place(item, issued)
     answered(item)
-    await placement.prove(placed)
-    if (isRenewal) trials.succeeded(item)
+    const isRight = await placement.prove(placed)
+    if (isRenewal && isRight) trials.succeeded(item)
+    else if (isRenewal) trials.failed(item)
     await inventory.attempts.succeed(wanted.id)
     progress.received(wanted, issued, type)
     attention.obtained(wanted)
-    conclude(item, { status: 'obtained', issuer: issued.issuer, notAfter: certificate.notAfter })
+    // An operator may have had it revoked in the meantime: then what was asked for is its successor.
+    if (item.held?.revokedByHand === undefined)
+      conclude(item, { status: 'obtained', issuer: issued.issuer, notAfter: certificate.notAfter })
     if (wanted.mustStaple && !certificate.mustStaple) progress.withoutMustStaple(wanted, issued)
     onChange()
   }

@@ -5,9 +5,11 @@ import type { Clock } from '../system/clock.ts'
 import { abortable } from '../system/deadline.ts'
 import { type Inventory, type Item, servedBy } from './inventory.ts'
 import { unpackChain } from './packed-certificate.ts'
+import { placeOf } from './place.ts'
 import type { Progress } from './progress.ts'
 import { ProofError, type Prove } from './proof.ts'
 import { formerIdOf, type StoredCertificate, storeCertificate } from './record.ts'
+import { setAside } from './set-aside.ts'
 import type { StandIn } from './stand-ins.ts'
 import type { Staples } from './staples.ts'
 import type { Unsaved } from './unsaved.ts'
@@ -32,6 +34,8 @@ export type PlacementOptions = {
 export type Placed = Pick<Item, 'held' | 'standIns'> & {
   readonly item: Item
   readonly wasServed: boolean
+  /** What was there is good enough to be put back: clients took it. */
+  readonly wasGood: boolean
   readonly hadResponder: boolean
   /** Resolves once the workers have been told. */
   readonly told: Promise<void>
@@ -54,30 +58,50 @@ export class Placement {
 
   /** Stored first: what serves must survive a crash. Only if the storage fails does it serve without. */
   async place(item: Item, issued: StoredCertificate): Promise<Placed> {
-    const { inventory, unsaved, staples, tell } = this.#options
+    const { inventory, tell } = this.#options
+    const kept = await this.#keepForLostNames(item, issued)
+    await this.#save(item, issued)
     const { held, standIns } = item
     const servedBefore = servedBy(item)
-    const kept = await this.#keepForLostNames(item, issued)
-    await unsaved.save(item, issued)
-    await staples.add([{ ...issued, ownership: 'issued' }])
-    if (issued.certificate.mustStaple) await staples.first(issued.certificate)
     inventory.hold(item, issued)
     item.standIns = kept
     const hadResponder = servedBefore.some(
       ({ certificate: { ocspUrl, mustStaple } }) => ocspUrl !== undefined || mustStaple,
     )
-    return { item, held, standIns, wasServed: servedBefore.length > 0, hadResponder, told: tell() }
+    const wasServed = servedBefore.length > 0
+    const wasGood = [held, ...standIns.map(({ stored }) => stored)].some((each) => this.#isGood(each))
+    return { item, held, standIns, wasServed, wasGood, hadResponder, told: tell() }
   }
 
   /**
-   * Looks whether clients meet it. Waits for that only where there was something that can be put back; rejects with ProofError
-   * after it was.
+   * Looks whether clients meet it. Waits for that only where there was something before, and gives whether they do as far as
+   * is known then; rejects with ProofError after what was there was put back. What clients refuse is not put back.
    */
-  async prove(placed: Placed): Promise<void> {
-    if (placed.wasServed) await this.#proveOrPutBack(placed)
-    else this.#proveLater(placed)
+  async prove(placed: Placed): Promise<boolean> {
+    const isRight = placed.wasServed ? await this.#proveOrPutBack(placed) : this.#proveLater(placed)
     // Only then, for this looks at all that there are.
     if (placed.hadResponder) await this.#options.keepStaples()
+    return isRight
+  }
+
+  /** Until it is what the storage has: what was held may be marked as revoked by hand meanwhile, and stored once more. */
+  async #save(item: Item, issued: StoredCertificate): Promise<void> {
+    const { unsaved, staples } = this.#options
+    let savedOver: StoredCertificate | undefined
+    do {
+      savedOver = item.held
+      await unsaved.save(item, issued)
+      await staples.add([{ ...issued, ownership: 'issued' }])
+      if (issued.certificate.mustStaple) await staples.first(issued.certificate)
+    } while (item.held !== savedOver)
+  }
+
+  /** Whether clients take it now. */
+  #isGood(stored: StoredCertificate | undefined): boolean {
+    const { clock, staples } = this.#options
+    if (stored === undefined || stored.certificate.notAfter <= clock.now()) return false
+    const isRevoked = stored.revokedByHand !== undefined || staples.revocation(stored.certificate) !== undefined
+    return !isRevoked && stored.keyFault === undefined
   }
 
   /** Resolves when no proof is under way any more. */
@@ -97,17 +121,23 @@ export class Placement {
     return [{ stored: held, names }]
   }
 
-  async #proveOrPutBack(placed: Placed): Promise<void> {
+  async #proveOrPutBack(placed: Placed): Promise<boolean> {
     try {
       await this.#ask(placed)
+      return true
     } catch (error) {
-      if (error instanceof ProofError) await this.#putBack(placed)
-      throw error
+      if (!(error instanceof ProofError)) throw error
+      if (placed.wasGood) {
+        await this.#putBack(placed)
+        throw error
+      }
+      this.#options.progress.wronglyServed(placed.item.wanted, describeError(error))
+      return false
     }
   }
 
   async #putBack({ item, held, standIns }: Placed): Promise<void> {
-    const { inventory, unsaved, staples, tell, keepStaples } = this.#options
+    const { inventory, unsaved, staples, storage, progress, tell, keepStaples } = this.#options
     const rejected = item.held
     item.held = undefined
     item.saveAgainAt = undefined
@@ -116,13 +146,17 @@ export class Placement {
       await staples.add([{ ...held, ownership: 'issued' }])
       inventory.hold(item, held)
       await unsaved.save(item, held)
+    } else {
+      // Or else it would serve after a restart. What stands in has a place of its own.
+      const whereabouts = await setAside(storage, placeOf('certificates', item.wanted.id))
+      progress.setAside(item.wanted, whereabouts)
     }
     void tell()
     if (rejected?.certificate.ocspUrl !== undefined) await keepStaples()
   }
 
   /** There is nothing to go back to: what is wrong is said, and it serves all the same. */
-  #proveLater(placed: Placed): void {
+  #proveLater(placed: Placed): true {
     const { progress, signal } = this.#options
     const proving = this.#ask(placed)
       .catch((error) => {
@@ -130,6 +164,7 @@ export class Placement {
       })
       .finally(() => this.#later.delete(proving))
     this.#later.add(proving)
+    return true
   }
 
   /** Where many come at once, one telling of the workers is waited for by all of them. */

@@ -83,14 +83,14 @@ export class Progress {
   /** Some names kept the others from a certificate, which are ordered without them. */
   leftOut(wanted: WantedCertificate, names: readonly { readonly name: string; readonly reason: string }[]): void {
     const reasons = names.map(({ name, reason }) => `${name}: ${reason}`)
-    const message = `${describe(wanted)[0]!.toUpperCase()}${describe(wanted).slice(1)} is ordered without ${names.map(({ name }) => name).join(', ')}, which would keep the others from theirs. ${asSentence(reasons.join('; '))} Asked for again in 100 minutes and then daily; once that is put right, "castellan certs retry" asks at once.`
+    const message = `${capital(describe(wanted))} is ordered without ${names.map(({ name }) => name).join(', ')}, which would keep the others from theirs. ${asSentence(reasons.join('; '))} Asked for again in 100 minutes and then daily; once that is put right, "castellan certs retry" asks at once.`
     this.#log.warn('names-left-out', message, { ...factsOf(wanted), leftOut: names.map(({ name }) => name) })
   }
 
   /** What is there is all that there can be: a name that was asked for once more is still bad. */
   kept(wanted: WantedCertificate, leftOut: readonly { readonly name: string; readonly reason: string }[]): void {
     const reasons = leftOut.map(({ name, reason }) => `${name}: ${reason}`).join('; ')
-    const message = `${describe(wanted)} stays as it is, without ${asSentence(reasons)}`
+    const message = `${capital(describe(wanted))} stays as it is, without ${asSentence(reasons)}`
     this.#log.info('certificate-kept', message, { ...factsOf(wanted), leftOut: leftOut.map(({ name }) => name) })
   }
 
@@ -115,8 +115,14 @@ export class Progress {
 
   /** There is no other that could be served in its place. */
   wronglyServed(wanted: WantedCertificate, reason: string): void {
-    const message = `${asSentence(reason)} It serves all the same, as there is no former one for ${wanted.names.join(', ')}.`
+    const message = `${asSentence(reason)} It serves all the same, as there is no former one for ${wanted.names.join(', ')} that clients would take.`
     this.#log.error('certificate-wrongly-served', message, factsOf(wanted))
+  }
+
+  /** It was put back for what stands in, and is not to serve after a restart either. */
+  setAside(wanted: WantedCertificate, whereabouts: string): void {
+    const message = `${capital(describe(wanted))} is not served, but what stood in for it. ${whereabouts}`
+    this.#log.info('certificate-set-aside', message, factsOf(wanted))
   }
 
   /** An operator has put it there. */
@@ -148,6 +154,10 @@ const MAX_DESCRIBED = 5
 function describe({ names, keyKind }: WantedCertificate): string {
   const more = names.length > MAX_DESCRIBED ? ` and ${names.length - MAX_DESCRIBED} more` : ''
   return `the ${keyKind} certificate for ${names.slice(0, MAX_DESCRIBED).join(', ')}${more}`
+}
+
+function capital(text: string): string {
+  return `${text[0]!.toUpperCase()}${text.slice(1)}`
 }
 
 function factsOf({ id, names, keyKind }: WantedCertificate): Facts {

@@ -12,13 +12,26 @@ type UnsavedOptions = { readonly storage: Storage; readonly clock: Clock; readon
 export class Unsaved {
   readonly #options: UnsavedOptions
   readonly #items = new Set<Item>()
+  /** What is stored of one certificate is stored in order. */
+  readonly #writing = new Map<Item, Promise<void>>()
 
   constructor(options: UnsavedOptions) {
     this.#options = options
   }
 
   /** Stores what was issued for it, now or as soon as that is possible. */
-  async save(item: Item, stored: StoredCertificate): Promise<void> {
+  save(item: Item, stored: StoredCertificate): Promise<void> {
+    const before = this.#writing.get(item) ?? Promise.resolve()
+    const after = before
+      .then(() => this.#write(item, stored))
+      .finally(() => {
+        if (this.#writing.get(item) === after) this.#writing.delete(item)
+      })
+    this.#writing.set(item, after)
+    return after
+  }
+
+  async #write(item: Item, stored: StoredCertificate): Promise<void> {
     const { storage, clock, progress } = this.#options
     try {
       await storeCertificate(storage, item.wanted.id, stored)

@@ -117,3 +117,102 @@ test('what was told but not proven when the program stops serves after the next 
   assert.equal(machine.certificates.state.held[0]!.id, served)
   await machine.certificates.stop()
 })
+
+test('what clients refuse is not put back: what has ended or was revoked', async () => {
+  for (const spoil of ['end', 'revoke'] as const) {
+    const machine = new Machine()
+    machine.ca.revoke = async () => {}
+    await machine.start()
+    await machine.untilLogged('certificate-issued')
+    const [former] = machine.certificates.state.held
+    machine.prove = async () => wrong()
+    if (spoil === 'revoke') {
+      const [asked] = await machine.certificates.revoke('a.test', 'keyCompromise')
+      assert.equal((await asked!.outcome).status, 'obtained')
+    } else {
+      machine.ca.fail('closed')
+      await machine.live(91 * DAY)
+      machine.ca.recover()
+      await machine.live(2 * DAY)
+    }
+    assert.notEqual(machine.certificates.state.held[0]!.id, former!.id, spoil)
+    assert.match(
+      machine.log.of('certificate-wrongly-served')[0]!.message,
+      /no former one for a\.test that clients would/,
+    )
+    const orders = machine.ca.requests.length
+    await machine.live(2 * DAY)
+    assert.equal(machine.ca.requests.length, orders, 'it is not ordered again and again')
+    await machine.certificates.stop()
+  }
+})
+
+test('one that made room for what stands in does not serve after a restart either', async () => {
+  const machine = new Machine()
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  const [former] = machine.certificates.state.held
+  await machine.certificates.stop()
+  const site = { names: ['a.test', 'www.a.test'] }
+  machine.prove = async () => wrong()
+  await machine.start(site)
+  await machine.untilLogged('certificate-failed')
+  assert.match(
+    machine.log.of('certificate-set-aside')[0]!.message,
+    /^The ecdsa-p256 certificate for a\.test, www\.a\.test is/,
+  )
+  await machine.certificates.stop()
+  await machine.start(site)
+  const fingerprints = machine.certificates.state.held.map(({ id }) => id.split(':')[1])
+  assert.deepEqual(fingerprints, [former!.id.split(':')[1]])
+  await machine.certificates.stop()
+})
+
+test('a former one that is revoked by hand while its successor is stored does not take its place in the storage', async () => {
+  const machine = new Machine()
+  const gate = Promise.withResolvers<void>()
+  machine.ca.revoke = () => gate.promise
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  const put = machine.storage.put.bind(machine.storage)
+  const writing = Promise.withResolvers<void>()
+  const stored = Promise.withResolvers<void>()
+  machine.storage.put = async (key, value) => {
+    if (key === `certificates/${ID}`) {
+      writing.resolve()
+      await stored.promise
+    }
+    return put(key, value)
+  }
+  const revoking = machine.certificates.revoke('a.test', 'keyCompromise')
+  await machine.certificates.renew('a.test')
+  await writing.promise
+  gate.resolve()
+  await machine.clock.advance(0)
+  await new Promise((resolve) => setImmediate(resolve))
+  stored.resolve()
+  await revoking
+  await machine.untilLogged('certificate-renewed')
+  const kept = await readCertificate(machine.storage, ID)
+  assert.equal(kept!.revokedByHand, undefined)
+  assert.ok(machine.certificates.state.held[0]!.id.endsWith(kept!.certificate.fingerprint))
+  await machine.certificates.stop()
+})
+
+test('who revokes what is being proven hears of its successor', async () => {
+  const machine = new Machine()
+  machine.ca.revoke = async () => {}
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  const gate = Promise.withResolvers<'proven'>()
+  machine.prove = () => gate.promise
+  const [former] = machine.certificates.state.held
+  await machine.certificates.renew('a.test')
+  await machine.until(() => machine.certificates.state.held[0]!.id !== former!.id)
+  const [asked] = await machine.certificates.revoke('a.test', 'keyCompromise')
+  gate.resolve('proven')
+  assert.equal((await asked!.outcome).status, 'obtained')
+  assert.equal(machine.ca.requests.length, 3)
+  assert.equal(machine.certificates.report()[0]!.step.type, 'keep')
+  await machine.certificates.stop()
+})
