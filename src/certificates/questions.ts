@@ -23,6 +23,8 @@ export class Questions {
   readonly #options: QuestionsOptions
   readonly #calendar = new Heap<Question>((a, b) => a.at < b.at)
   readonly #asking = new Set<Promise<void>>()
+  /** Those that are asked about and still wanted. */
+  readonly #awaited = new Set<Item>()
   /** By issuer: those that were due while it was out of order. */
   readonly #putOff = new Map<string, Set<Item>>()
 
@@ -39,14 +41,19 @@ export class Questions {
   /** What is held has changed, or what its CA said of it. */
   changed(item: Item): void {
     const { question, wanted, held } = item
-    this.remove(item)
+    this.#leave(item)
     if (held === undefined || this.#askedFor(item) === undefined) return
     question.at = this.#options.suggestions.askAt(wanted.id, held)
     if (Number.isFinite(question.at)) this.#calendar.add(question)
   }
 
-  /** Nobody is to be asked about it any more. */
+  /** Nobody is to be asked about it any more, and what is still answered is forgotten. */
   remove(item: Item): void {
+    this.#awaited.delete(item)
+    this.#leave(item)
+  }
+
+  #leave(item: Item): void {
     for (const items of this.#putOff.values()) items.delete(item)
     if (this.#calendar.has(item.question)) this.#calendar.remove(item.question)
   }
@@ -81,8 +88,10 @@ export class Questions {
     if (held === undefined || issuer === undefined) return
     if (isOut(issuer.name)) return this.#putOffUntilWell(item, issuer.name)
     if (suggestions.askAt(wanted.id, held) > now) return this.changed(item)
+    this.#awaited.add(item)
     const asking = suggestions.ask(wanted, held, issuer, signal).then((isNews) => {
       this.#asking.delete(asking)
+      if (!this.#awaited.delete(item)) return suggestions.letGo(wanted.id)
       this.changed(item)
       onAnswer(item, isNews)
     })

@@ -301,3 +301,24 @@ test('what is damaged is asked about and ordered anew; a storage that fails cost
   assert.equal(await it.typeOf('c.test'), 'served')
   it.storage.fails = () => false
 })
+
+test('of a name that has left the memory nothing is planned, though its CA then says that it is to be renewed', async (t) => {
+  const it = await started(t)
+  const gate = Promise.withResolvers<void>()
+  let asked = 0
+  it.ca.renewalInfo = async () => {
+    asked++
+    await gate.promise
+    return { windowStart: 0, windowEnd: 1, explanationUrl: undefined, retryAfterMs: undefined }
+  }
+  await it.want('a.test')
+  await it.until(() => asked === 1)
+  await it.clock.advance(3 * HOUR)
+  assert.equal(it.onDemand.inUse, 0)
+  gate.resolve()
+  await it.until(() => it.log.of('renewal-suggested').length > 0)
+  await it.clock.advance(DAY)
+  assert.equal(asked, 1)
+  assert.equal(it.ca.requests.length, 1)
+  assert.equal(await it.typeOf('a.test'), 'served')
+})
