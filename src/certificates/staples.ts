@@ -133,6 +133,7 @@ export class Staples {
     for (const { certificate } of certificates) {
       const item = this.#items.get(certificate.fingerprint)
       if (item !== undefined) this.#drop(item)
+      if (this.#impossible.has(certificate.fingerprint)) this.#dropImpossible(certificate.fingerprint)
     }
   }
 
@@ -195,6 +196,7 @@ export class Staples {
   async #load(item: Item): Promise<void> {
     const { storage, clock, random } = this.#options
     const answer = await loadAnswer(storage, item).catch(() => undefined)
+    if (!this.#isLookedAfter(item)) return
     const now = clock.now()
     const isFresh = answer !== undefined && isCurrent(answer, now)
     if (isFresh || answer?.status.type === 'revoked') item.answer = answer
@@ -276,9 +278,10 @@ export class Staples {
       const answer = acceptAnswer(response, item, clock.now())
       if (answer.status.type === 'unknown')
         throw new PkiError('ocsp-unknown', 'The responder does not know this certificate, or not yet.')
-      if (this.#items.get(certificate.fingerprint) === item) await this.#take(item, answer)
+      if (this.#isLookedAfter(item)) await this.#take(item, answer)
     } catch (error) {
-      if (!signal.aborted) this.#fail(item, error)
+      // Of what is not served any more nobody wants to hear.
+      if (!signal.aborted && this.#isLookedAfter(item)) this.#fail(item, error)
     }
   }
 
@@ -293,9 +296,14 @@ export class Staples {
     item.answer = answer
     item.told = 'nothing'
     await this.#save(item, answer)
+    if (!this.#isLookedAfter(item)) return
     if (answer.status.type === 'revoked' && before?.status.type !== 'revoked') await this.#sayRevoked(item)
     this.#options.onChange()
     if (answer.status.type === 'good') this.#report.received(certificate, answer, before?.status.type !== 'good')
+  }
+
+  #isLookedAfter(item: Item): boolean {
+    return this.#items.get(item.certificate.fingerprint) === item
   }
 
   async #sayRevoked({ certificate, ownership }: Item): Promise<void> {

@@ -544,3 +544,28 @@ test('whoever sees to it that a person hears of it is told of revocations and st
   ])
   await machine.certificates.stop()
 })
+
+test('of what was replaced while its responder was asked nobody hears any more', async () => {
+  const heard: string[] = []
+  const machine = new Machine()
+  const responder = await FakeResponder.create(machine.localClock)
+  responder.serve(machine, { mustStaple: true })
+  machine.attention = { ...noAttention, unstapled: ({ fingerprint }) => void heard.push(fingerprint) }
+  const gate = Promise.withResolvers<Buffer>()
+  const asked = Promise.withResolvers<void>()
+  machine.askResponder = () => {
+    asked.resolve()
+    return gate.promise
+  }
+  await machine.start()
+  await asked.promise
+  await machine.clock.advance(15_000)
+  await machine.untilLogged('certificate-issued')
+  machine.askResponder = responder.ask
+  await machine.certificates.renew('a.test')
+  await machine.untilLogged('certificate-renewed')
+  gate.reject(new Error('out of order'))
+  await machine.clock.advance(HOUR)
+  assert.deepEqual(heard, [])
+  await machine.certificates.stop()
+})
