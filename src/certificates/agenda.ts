@@ -85,6 +85,17 @@ export class Agenda<T extends Entry> {
     this.#leave(entry)
   }
 
+  /** Nothing is begun for it until it is given back, whatever changes. For what is not being ordered. */
+  occupy(entry: T): void {
+    this.#leave(entry)
+    entry.isRunning = true
+  }
+
+  giveBack(entry: T): void {
+    entry.isRunning = false
+    this.changed(entry)
+  }
+
   /** Begins what is due, as far as CAs and limits let it. */
   begin(now: number, begin: Begin<T>): void {
     this.#sortDue(now)

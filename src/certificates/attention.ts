@@ -55,7 +55,10 @@ export interface Attention {
   /** How it stands at the start; put together when it is asked for. */
   began(standing: () => Standing): void
   failed(wanted: WantedCertificate, failure: FailedTry): void
-  obtained(wanted: WantedCertificate): void
+  /** It is there as it should be; by which issuer's hand. */
+  obtained(wanted: WantedCertificate, issuer: string): void
+  /** What is there is good, and nothing is to be done about it for now, though no CA has given it anew. */
+  settled(wanted: WantedCertificate): void
   /** No failure of any certificate. `heldBack` gives those that wait for it. */
   outOfOrder(outage: OutOfOrder, heldBack: () => readonly HeldBack[]): void
   answersAgain(issuer: string): void
@@ -76,6 +79,7 @@ export const noAttention: Attention = {
   began: nothing,
   failed: nothing,
   obtained: nothing,
+  settled: nothing,
   outOfOrder: nothing,
   answersAgain: nothing,
   revoked: nothing,

@@ -4,6 +4,7 @@ import type { Issuer } from '../issuers/issuer.ts'
 import { accountKeyFingerprints } from '../issuers/stored-accounts.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Attention } from './attention.ts'
 import { type Imported, importBusy, readImports } from './import.ts'
 import type { Inventory, Item } from './inventory.ts'
 import type { OwnCertificates } from './own-files.ts'
@@ -35,8 +36,10 @@ export type ByHandOptions = {
   readonly progress: Progress
   /** Something about it has changed: it is to be planned anew. */
   readonly plan: (item: Item) => void
-  /** It is not to be ordered until it is planned again. */
-  readonly leave: (item: Item) => void
+  /** It is not to be ordered, whatever changes, until it is given back. */
+  readonly occupy: (item: Item) => void
+  readonly giveBack: (item: Item) => void
+  readonly attention: Attention
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
 }
@@ -44,6 +47,8 @@ export type ByHandOptions = {
 /** What an operator sees of the certificates, and does with them by hand. */
 export class ByHand {
   readonly #options: ByHandOptions
+  /** What is written or asked of CAs. */
+  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor(options: ByHandOptions) {
     this.#options = options
@@ -80,7 +85,29 @@ export class ByHand {
    * Has what a name means revoked by its CA; what is revoked is replaced at once, each by one with a new key. Throws
    * UnknownCertificateError.
    */
-  async revoke(name: string, reason: RevocationReason): Promise<Asked[]> {
+  revoke(name: string, reason: RevocationReason): Promise<Asked[]> {
+    return this.#tracked(this.#revoke(name, reason))
+  }
+
+  /** Takes over certificates with their keys out of PEM files. Throws ImportError, and then has taken over none; or
+   * ProofError, if clients do not meet one of them as they should, which is not taken over then. */
+  import(files: readonly string[]): Promise<Asked[]> {
+    return this.#tracked(this.#import(files))
+  }
+
+  /** Resolves when nothing that changes anything is under way any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+  }
+
+  #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work)
+    const end = (): void => void this.#underWay.delete(work)
+    work.then(end, end)
+    return work
+  }
+
+  async #revoke(name: string, reason: RevocationReason): Promise<Asked[]> {
     const known = selectByName(this.#known(), name)
     const refused: Asked[] = []
     for (const { item, id, names, keyKind } of known) {
@@ -92,14 +119,16 @@ export class ByHand {
     return [...(await this.#askFor(rest, false)), ...refused]
   }
 
-  /** Takes over certificates with their keys out of PEM files. Throws ImportError, and then has taken over none. */
-  async import(files: readonly string[]): Promise<Asked[]> {
+  async #import(files: readonly string[]): Promise<Asked[]> {
     const { wanted, issuers, storage, clock } = this.#options
     const accountKeys = await accountKeyFingerprints(storage)
     const imports = readImports(files, { wanted, issuers, accountKeys, now: clock.now() })
     const busy = imports.find(({ wanted }) => this.#itemOf(wanted).orderedSince !== undefined)
     if (busy !== undefined) throw importBusy(busy.wanted)
-    return Promise.all(imports.map((each) => this.#takeOver(each)))
+    const taken = await Promise.allSettled(imports.map((each) => this.#takeOver(each)))
+    const failed = taken.find((each) => each.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    return taken.flatMap((each) => (each.status === 'fulfilled' ? each.value : []))
   }
 
   #itemOf(wanted: WantedCertificate): Item {
@@ -107,19 +136,21 @@ export class ByHand {
   }
 
   async #takeOver({ wanted, stored }: Imported): Promise<Asked> {
+    const { id, names, keyKind, issuers } = wanted
+    const { clock, placement, inventory, progress, attention, occupy, giveBack } = this.#options
     const item = this.#itemOf(wanted)
-    item.orderedSince = this.#options.clock.now()
+    item.orderedSince = clock.now()
     // Its successor would overwrite it.
-    this.#options.leave(item)
+    occupy(item)
     try {
-      await this.#options.placement.prove(await this.#options.placement.place(item, stored))
-      await this.#options.inventory.attempts.succeed(wanted.id)
-      this.#options.progress.imported(wanted, stored)
+      await placement.prove(await placement.place(item, stored))
+      await inventory.attempts.succeed(wanted.id)
+      progress.imported(wanted, stored)
+      attention.settled(wanted)
     } finally {
       item.orderedSince = undefined
-      this.#options.plan(item)
+      giveBack(item)
     }
-    const { id, names, keyKind, issuers } = wanted
     const outcome = { status: 'obtained', issuer: issuers[0]!, notAfter: stored.certificate.notAfter } as const
     return { id, names, keyKind, left: [], outcome: Promise.resolve(outcome) }
   }

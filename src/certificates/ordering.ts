@@ -147,7 +147,7 @@ export class Ordering {
     else if (isRenewal) trials.failed(item)
     await inventory.attempts.succeed(wanted.id)
     progress.received(wanted, issued, type)
-    attention.obtained(wanted)
+    attention.obtained(wanted, issued.issuer)
     // An operator may have had it revoked in the meantime: then what was asked for is its successor.
     if (item.held?.revokedByHand === undefined)
       conclude(item, { status: 'obtained', issuer: issued.issuer, notAfter: certificate.notAfter })
@@ -156,10 +156,11 @@ export class Ordering {
   }
 
   async #keepAsItIs(item: Item): Promise<void> {
-    const { inventory, progress, clock } = this.#options
+    const { inventory, progress, attention, clock } = this.#options
     const { attempts, leftOut } = inventory
     const { wanted } = item
     await attempts.succeed(wanted.id)
+    attention.settled(wanted)
     progress.kept(wanted, leftOut.of(wanted.id))
     item.orderedSince = undefined
     const step = inventory.stepFor(item, clock.now())

@@ -143,7 +143,14 @@ export class Certificates {
       ...parts,
       placement,
       plan: (item) => this.#plan(item),
-      leave: (item) => this.#leave(item),
+      occupy: (item) => {
+        this.#agenda.occupy(item)
+        this.#trials.ended(item)
+      },
+      giveBack: (item) => {
+        this.#agenda.giveBack(item)
+        this.#plan(item)
+      },
     })
     this.added = new AddedCertificates({
       inventory,
@@ -228,7 +235,7 @@ export class Certificates {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await Promise.all([this.#running, this.#staples.stop(), this.#outages.idle()])
-    await Promise.all([...this.#ordering, this.#questions.settled()])
+    await Promise.all([...this.#ordering, this.#questions.settled(), this.#byHand.settled()])
     await this.#placement.settled()
     for (const item of this.#inventory.items) conclude(item, { status: 'stopped' })
   }

@@ -88,9 +88,16 @@ export class CertificateNotices implements Attention {
       for (const each of [wanted, ...failure.siblings]) this.#notices.raise(certificateKey(wanted), trouble, each.id)
   }
 
-  obtained(wanted: WantedCertificate): void {
+  obtained(wanted: WantedCertificate, issuer: string): void {
     this.#notices.withdraw(certificateKey(wanted), wanted.id)
-    for (const kind of SHARED) for (const issuer of wanted.issuers) this.#notices.withdraw(sharedKey(kind, issuer))
+    // One that is out of order is no less so because another gave the certificate.
+    for (const kind of SHARED)
+      for (const each of wanted.issuers)
+        if (kind !== 'issuer-out-of-order' || each === issuer) this.#notices.withdraw(sharedKey(kind, each))
+  }
+
+  settled(wanted: WantedCertificate): void {
+    this.#notices.withdraw(certificateKey(wanted), wanted.id)
   }
 
   outOfOrder(outage: OutOfOrder, heldBack: () => readonly HeldBack[]): void {

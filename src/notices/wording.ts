@@ -69,14 +69,14 @@ const WORDINGS: Record<TroubleKind, Wording> = {
     next: nextTry,
     remedy: ({ cause, names }) =>
       `${REMEDIES[cause ?? ''] ?? 'Put right what is said above.'} Then "castellan certs retry ${names[0]}" tries at once.`,
-    over: ({ names }) => `${describeNames(names)} has a new certificate`,
+    over: ({ names }) => `${describeNames(names)} has its certificate`,
   },
   'certificate-paused': {
     title: (trouble, now) => `${describeNames(trouble.names)} is paused by its CA${ending(trouble, now)}`,
     next: () => 'Castellan orders it no more by itself.',
     remedy: ({ unpauseUrl, names }) =>
       `Find out why it has failed so often, unpause it at ${unpauseUrl}, and then "castellan certs retry ${names[0]}" orders it again.`,
-    over: ({ names }) => `${describeNames(names)} has a new certificate`,
+    over: ({ names }) => `${describeNames(names)} has its certificate`,
   },
   'certificate-revoked': {
     title: ({ names }) => `The certificate for ${describeNames(names)} was revoked by its CA`,

@@ -149,3 +149,30 @@ test('what is being ordered at that moment is not replaced', async () => {
   await machine.untilLogged('certificate-issued')
   await machine.certificates.stop()
 })
+
+test('nothing is ordered for what is being imported, whatever is asked for meanwhile, and the program stops after it', async () => {
+  const machine = new Machine()
+  machine.ca.fail('closed')
+  await machine.start()
+  await machine.untilLogged('certificate-failed')
+  machine.ca.recover()
+  const put = machine.storage.put.bind(machine.storage)
+  const gate = Promise.withResolvers<void>()
+  machine.storage.put = async (key, value) => {
+    if (key.startsWith('certificates/')) await gate.promise
+    return put(key, value)
+  }
+  const { chain, privateKey } = await make(['a.test'])
+  const importing = machine.certificates.import([await write(chain + privateKey)])
+  await machine.until(() => machine.certificates.report()[0]!.orderedSince !== undefined)
+  const [asked] = await machine.certificates.retry({ name: 'a.test' })
+  await machine.clock.advance(DAY)
+  assert.equal(machine.ca.requests.length, 1)
+  const stopped = machine.certificates.stop().then(() => machine.storage.close())
+  gate.resolve()
+  assert.equal((await importing).length, 1)
+  await stopped
+  assert.equal((await asked!.outcome).status, 'stopped')
+  assert.equal(machine.certificates.state.held.length, 1)
+  assert.deepEqual(machine.log.of('certificate-not-stored'), [])
+})

@@ -112,7 +112,7 @@ sites: { a.test: { ${REDIRECT} } }
     receiver.told.map(({ state, title }) => [state, title]),
     [
       ['raised', 'There is no certificate for a.test'],
-      ['over', 'a.test has a new certificate'],
+      ['over', 'a.test has its certificate'],
     ],
   )
 })

@@ -378,3 +378,58 @@ test('what an issuer refuses whatever the names is one notice for all of them', 
   assert.match(machine.channel.messages.flat()[0]!.remedy, /^Open the address that the CA names/)
   await machine.stop()
 })
+
+test('what is imported in place of what does not come ends its notice', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'castellan-notices-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const machine = new ToldMachine()
+  machine.ca.fail('no')
+  await machine.start()
+  await machine.live(HOUR)
+  assert.deepEqual(machine.channel.told, ['raised a.test'])
+  const now = machine.clock.now()
+  const times = { notBefore: now - DAY, notAfter: now + 60 * DAY }
+  const { chain, privateKey } = await (await StapledAuthority.create(times)).issue({ names: ['a.test'], ...times })
+  const file = join(folder, 'a.pem')
+  await writeFile(file, chain + privateKey)
+  await machine.certificates.import([file])
+  await machine.live(HOUR)
+  assert.deepEqual(machine.titles.at(-1), 'a.test has its certificate')
+  assert.deepEqual(machine.notices!.open, [])
+  await machine.stop()
+})
+
+test('a notice ends when all that there can be for now is there again, though a name is still left out', async () => {
+  const machine = new ToldMachine()
+  const refuse = (badNames: readonly object[]): void => {
+    machine.ca.before = async ({ names }) => {
+      if (badNames.length === 0 || names.includes('b.test'))
+        throw Object.assign(new AcmeError('order-invalid', 'no'), { badNames })
+    }
+  }
+  refuse([{ name: 'b.test', reason: 'no way' }])
+  await machine.start({ names: ['a.test', 'b.test'] })
+  await machine.untilLogged('certificate-issued')
+  refuse([])
+  await machine.live(4 * DAY)
+  assert.deepEqual(machine.channel.told, ['raised a.test,b.test'])
+  refuse([{ name: 'b.test', reason: 'no way' }])
+  await machine.live(2 * DAY)
+  assert.equal(machine.log.of('certificate-kept').length > 0, true)
+  assert.deepEqual(machine.channel.told, ['raised a.test,b.test', 'over a.test,b.test'])
+  await machine.stop()
+})
+
+test('a certificate that another CA gives does not make one well that is out of order', async () => {
+  const machine = new ToldMachine()
+  machine.ca.breakDown('refused')
+  machine.second.fail('not yet')
+  await machine.start({ names: ['a.test'] }, { names: ['b.test'], issuersFor: () => ['ca', 'second'] })
+  await machine.live(HOUR)
+  assert.ok(machine.titles.includes('ca is out of order, so that no certificates come'))
+  machine.second.recover()
+  await machine.live(DAY)
+  await machine.untilLogged('certificate-issued')
+  assert.equal(machine.titles.filter((title) => title.startsWith('ca ')).length, 1, machine.titles.join('; '))
+  await machine.stop()
+})

@@ -75,7 +75,7 @@ test('each thing is told once, again as time runs out, and when it is over', asy
       'No new certificate for a.test, and the present one ends in 4 days',
       'No new certificate for a.test, and the present one ends in 2 days',
       'No new certificate for a.test, and the former one has ended 0 seconds ago: clients refuse it',
-      'a.test has a new certificate',
+      'a.test has its certificate',
     ],
   )
   assert.deepEqual(await place.storage.list('notices'), [])

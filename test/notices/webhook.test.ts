@@ -99,10 +99,10 @@ Make a record.`,
 
 test('several notices are one request, whose text is their titles', async () => {
   const { received, url } = await receiver()
-  await hook(url).send([NOTICE, { ...NOTICE, state: 'over', title: 'a.test has a new certificate' }], forever)
+  await hook(url).send([NOTICE, { ...NOTICE, state: 'over', title: 'a.test has its certificate' }], forever)
   assert.equal(
     JSON.parse(received[0]!.body).text,
-    '2 notices:\n- There is no certificate for a.test\n- Over: a.test has a new certificate',
+    '2 notices:\n- There is no certificate for a.test\n- Over: a.test has its certificate',
   )
 })
 
