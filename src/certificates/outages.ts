@@ -103,6 +103,11 @@ export class Outages {
     return this.isOut(issuer) ? (this.#suspects.get(id) ?? 0) : 0
   }
 
+  /** It is not wanted any more. */
+  forget(id: string): void {
+    this.#suspects.delete(id)
+  }
+
   /** Notes what an order met. Gives whether that was the CA's outage, and no failure of the certificate. */
   failed(issuer: string, id: string, error: unknown): boolean {
     if (!concernsCa(error)) {

@@ -330,6 +330,7 @@ export class Certificates {
     this.#agenda.remove(item)
     this.#questions.remove(item)
     this.#trials.ended(item)
+    this.#outages.forget(item.wanted.id)
   }
 
   #tell(): Promise<void> | void {

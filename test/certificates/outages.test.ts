@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Outages } from '../../src/certificates/outages.ts'
 import { Life } from '../fake-ca/life.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
 import { DAY, HOUR, Machine, MINUTE } from './machine.ts'
 
 const sites = (count: number) => Array.from({ length: count }, (_, index) => ({ names: [`n${index}.test`] }))
@@ -329,4 +331,23 @@ test('fifty names and a CA that refuses connections for ten hours: a dozen reque
   assert.deepEqual([life.served.length, life.ca.certificates.all.length, life.ca.orders.unfinished.length], [50, 50, 0])
   assert.deepEqual([life.log.of('ca-answers-again').length, life.log.of('certificate-failed').length], [1, 0])
   await life.close()
+})
+
+test('of a certificate that nobody wants any more nothing is remembered', async () => {
+  const log = new RecordingLog()
+  const ca = { name: 'ca', authority: 'ca', settings: '', issue: async () => assert.fail() }
+  const outages = new Outages({
+    issuers: new Map([['ca', ca]]),
+    clock: new FakeClock(),
+    random: () => 0.5,
+    log,
+    onOpen: () => {},
+    heldBack: () => [],
+  })
+  const down = Object.assign(new Error('down'), { concernsCa: true })
+  outages.admit('ca', 'a')
+  assert.equal(outages.failed('ca', 'a', down), true)
+  assert.equal(outages.suspicion('ca', 'a'), 1)
+  outages.forget('a')
+  assert.equal(outages.suspicion('ca', 'a'), 0)
 })
