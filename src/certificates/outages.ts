@@ -51,8 +51,8 @@ export class Outages {
   readonly #options: OutagesOptions
   /** By authority: two issuers may be the same CA. */
   readonly #outages = new Map<string, Outage>()
-  /** Ids of certificates that met the CA out of order last, and as the how manyth that was. */
-  readonly #suspects = new Map<string, number>()
+  /** By authority: ids of certificates that met this CA out of order last, and as the how manyth that was. */
+  readonly #suspects = new Map<string, Map<string, number>>()
   #met = 0
   readonly #probing = new Set<Promise<void>>()
 
@@ -100,12 +100,12 @@ export class Outages {
    * and 0 is for those that did not.
    */
   suspicion(issuer: string, id: string): number {
-    return this.isOut(issuer) ? (this.#suspects.get(id) ?? 0) : 0
+    return this.isOut(issuer) ? (this.#suspectsOf(issuer).get(id) ?? 0) : 0
   }
 
   /** It is not wanted any more. */
   forget(id: string): void {
-    this.#suspects.delete(id)
+    for (const suspects of this.#suspects.values()) suspects.delete(id)
   }
 
   /** Notes what an order met. Gives whether that was the CA's outage, and no failure of the certificate. */
@@ -115,9 +115,10 @@ export class Outages {
       return false
     }
     const outage = this.#of(issuer)
+    const suspects = this.#suspectsOf(issuer)
     // The CA has been well for others since it last met this one.
-    if (outage === undefined && this.#suspects.has(id)) return false
-    this.#suspects.set(id, ++this.#met)
+    if (outage === undefined && suspects.has(id)) return false
+    suspects.set(id, ++this.#met)
     if (outage === undefined) this.#begin(this.#options.issuers.get(issuer)!, error)
     else if (outage.admitted.has(id)) this.#prolong(outage, error)
     return true
@@ -125,7 +126,7 @@ export class Outages {
 
   /** The CA has dealt with an order as CAs do. */
   answered(issuer: string, id: string): void {
-    this.#suspects.delete(id)
+    this.#suspectsOf(issuer).delete(id)
     const outage = this.#of(issuer)
     if (outage !== undefined) this.#end(outage)
   }
@@ -222,6 +223,13 @@ export class Outages {
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)
     const wait = Math.max(jittered(pause, JITTER, random), retryAfterOf(error))
     return Math.round(clock.now() + Math.min(wait, MAX_WAIT_MS))
+  }
+
+  #suspectsOf(issuer: string): Map<string, number> {
+    const { authority } = this.#options.issuers.get(issuer)!
+    const suspects = this.#suspects.get(authority) ?? new Map<string, number>()
+    this.#suspects.set(authority, suspects)
+    return suspects
   }
 
   #of(issuer: string): Outage | undefined {

@@ -351,3 +351,16 @@ test('of a certificate that nobody wants any more nothing is remembered', async 
   outages.forget('a')
   assert.equal(outages.suspicion('ca', 'a'), 0)
 })
+
+test('a certificate that meets two CAs out of order one after the other has failed at neither', async () => {
+  const machine = new Machine()
+  for (const ca of [machine.ca, machine.second]) ca.breakDown(DOWN)
+  await machine.start({ issuersFor: () => ['ca', 'second'] })
+  await machine.live(HOUR)
+  assert.deepEqual(told(machine), [2, 0, 0])
+  assert.deepEqual([machine.ca.requests.length, machine.second.requests.length], [1, 1])
+  machine.second.recover()
+  await machine.live(HOUR)
+  await machine.untilLogged('certificate-issued')
+  await machine.certificates.stop()
+})
