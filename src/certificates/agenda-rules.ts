@@ -1,11 +1,16 @@
 import type { Rules } from './agenda.ts'
 import type { Inventory, Item } from './inventory.ts'
+import type { LimitedRenewals } from './limited-renewals.ts'
 import type { Outages } from './outages.ts'
 import type { Step } from './plan.ts'
 import { conclude } from './wish.ts'
 
 /** How certificates are planned: by what there is of each, what was tried, and which CAs are out of order. */
-export function agendaRules(inventory: Inventory, outages: Outages): Rules<Item> {
+export function agendaRules(
+  inventory: Inventory,
+  outages: Outages,
+  limited: Pick<LimitedRenewals, 'deferred'>,
+): Rules<Item> {
   return {
     plan: (item, now) => inventory.stepFor(item, now),
     goodUntil: ({ held }) => held?.certificate.notAfter,
@@ -17,7 +22,10 @@ export function agendaRules(inventory: Inventory, outages: Outages): Rules<Item>
     // Certificates of the same issuers are held and let go together.
     heldBy: (item) => (inventory.outageFor(item) === undefined ? undefined : `outage ${item.wanted.issuers.join()}`),
     suspicion: ({ wanted }) => outages.suspicion(wanted.issuers[0]!, wanted.id),
-    deferred: concludeDeferred,
+    deferred: (item, step) => {
+      concludeDeferred(item, step)
+      limited.deferred(item, step)
+    },
   }
 }
 

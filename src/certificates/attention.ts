@@ -1,4 +1,5 @@
 import type { Certificate } from '../pki/certificate.ts'
+import type { Wait } from './ledger/order-facts.ts'
 import type { OutageReport } from './outage.ts'
 import type { StoredCertificate } from './record.ts'
 import type { Ownership } from './staple-report.ts'
@@ -27,6 +28,15 @@ export type OutOfOrder = OutageReport & {
 
 /** A certificate that would be ordered now if its CAs were not out of order, and what serves meanwhile. */
 export type HeldBack = { readonly wanted: WantedCertificate; readonly serving: StoredCertificate | undefined }
+
+/** Renewals that wait for a rate limit of their issuer past half of what was left when they began to, by the one that ends first. */
+export type Limited = {
+  readonly issuer: string
+  readonly wanted: WantedCertificate
+  readonly serving: StoredCertificate
+  readonly wait: Wait
+  readonly count: number
+}
 
 /** Files that an operator brings. */
 export type OwnPair = { readonly site: string; readonly names: readonly string[]; readonly certificate: string }
@@ -62,6 +72,9 @@ export interface Attention {
   /** No failure of any certificate. `heldBack` gives those that wait for it. */
   outOfOrder(outage: OutOfOrder, heldBack: () => readonly HeldBack[]): void
   answersAgain(issuer: string): void
+  limited(limited: Limited): void
+  /** No renewal waits that long there. */
+  unlimited(issuer: string): void
   revoked(certificate: Certificate, when: string, ownership: Ownership): void
   /** A certificate has no staple. */
   unstapled(certificate: Certificate, why: string): void
@@ -82,6 +95,8 @@ export const noAttention: Attention = {
   settled: nothing,
   outOfOrder: nothing,
   answersAgain: nothing,
+  limited: nothing,
+  unlimited: nothing,
   revoked: nothing,
   unstapled: nothing,
   stapled: nothing,

@@ -9,6 +9,7 @@ import { ByHand } from './by-hand.ts'
 import { CaWatch } from './ca-watch.ts'
 import { Inventory, type InventoryOptions, type Item, type RevocationOf } from './inventory.ts'
 import type { Balance } from './ledger/order-facts.ts'
+import { LimitedRenewals } from './limited-renewals.ts'
 import { Ordering } from './ordering.ts'
 import { Outages } from './outages.ts'
 import { OwnCertificates, type OwnFiles } from './own-files.ts'
@@ -79,6 +80,7 @@ export class Certificates {
   readonly #byHand: ByHand
   readonly #work: Ordering
   readonly #trials: Trials
+  readonly #limited: LimitedRenewals
   readonly #attention: Attention
   readonly #stopping = new AbortController()
   readonly #ordering = new Set<Promise<void>>()
@@ -106,7 +108,8 @@ export class Certificates {
     this.#inventory = inventory
     const own = new OwnCertificates(ownFiles, clock, log, attention, () => inventory.accountKeys)
     this.#own = own
-    this.#agenda = new Agenda<Item>(agendaRules(inventory, outages))
+    this.#limited = new LimitedRenewals({ clock, attention })
+    this.#agenda = new Agenda<Item>(agendaRules(inventory, outages, this.#limited))
     this.#questions = new Questions({
       ...options,
       suggestions: inventory.suggestions,
@@ -251,7 +254,8 @@ export class Certificates {
       const probeAt = this.#outages.probeWhatIsDue(now, this.#stopping.signal, () => this.#wake.abort())
       this.#beginWhatIsDue(now)
       this.#questions.askWhatIsDue(now)
-      const next = Math.min(savedUntil, probeAt, this.#agenda.next, this.#questions.next, now + MAX_SLEEP_MS)
+      const toldUntil = this.#limited.tellWhatIsDue(now)
+      const next = Math.min(savedUntil, probeAt, toldUntil, this.#agenda.next, this.#questions.next, now + MAX_SLEEP_MS)
       await pause(this.#options.clock, Math.max(0, next - now), this.#wake.signal, this.#stopping.signal)
     }
   }
@@ -307,6 +311,7 @@ export class Certificates {
   #begin(item: Item, step: Order, now: number): void {
     item.orderedSince = now
     this.#trials.started(item)
+    this.#limited.remove(item)
     const done = this.#work.run(item, step, now).finally(() => {
       item.orderedSince = undefined
       this.#ordering.delete(done)
@@ -331,6 +336,7 @@ export class Certificates {
     this.#questions.remove(item)
     this.#trials.ended(item)
     this.#outages.forget(item.wanted.id)
+    this.#limited.remove(item)
   }
 
   #tell(): Promise<void> | void {

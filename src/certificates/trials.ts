@@ -120,8 +120,15 @@ export class Trials {
 
 /** The key of what those wait for that wait for the same trial. */
 export function trialOf(item: Item): string {
-  return `trial ${issuerOf(item)}`
+  return `${TRIAL}${issuerOf(item)}`
 }
+
+/** Whether what is waited for is that others go first, and no limit of a CA. */
+export function isTrial({ key }: Wait): boolean {
+  return key.startsWith(TRIAL)
+}
+
+const TRIAL = 'trial '
 
 function issuerOf({ wanted }: Item): string {
   return wanted.issuers[0]!

@@ -3,6 +3,7 @@ import type {
   Attention,
   FailedTry,
   HeldBack,
+  Limited,
   OutOfOrder,
   OwnFault,
   OwnPair,
@@ -24,12 +25,16 @@ import type { Trouble } from './trouble.ts'
 type Told = Pick<Notices, 'raise' | 'withdraw' | 'drop' | 'open' | 'partsOf' | 'troubleOf'>
 
 /** What concerns an issuer or this machine and not the names: one thing, however many certificates wait for it. */
-type SharedKind = 'clock-wrong' | 'terms-not-accepted' | 'issuer-refuses' | 'issuer-out-of-order'
+type SharedKind = FailureKind | 'issuer-out-of-order' | 'renewals-limited'
 
-const SHARED: readonly SharedKind[] = ['clock-wrong', 'terms-not-accepted', 'issuer-refuses', 'issuer-out-of-order']
+/** Those that are over as soon as anything comes of an order. */
+type FailureKind = 'clock-wrong' | 'terms-not-accepted' | 'issuer-refuses'
+
+const FAILURES: readonly FailureKind[] = ['clock-wrong', 'terms-not-accepted', 'issuer-refuses']
+const SHARED: readonly SharedKind[] = [...FAILURES, 'issuer-out-of-order', 'renewals-limited']
 
 /** By the code of the error, or the type of the CA's problem (RFC 8555 §6.7). */
-const SHARED_CODES: Readonly<Record<string, SharedKind>> = {
+const SHARED_CODES: Readonly<Record<string, FailureKind>> = {
   'clock-wrong': 'clock-wrong',
   'terms-not-accepted': 'terms-not-accepted',
   userActionRequired: 'terms-not-accepted',
@@ -90,10 +95,9 @@ export class CertificateNotices implements Attention {
 
   obtained(wanted: WantedCertificate, issuer: string): void {
     this.#notices.withdraw(certificateKey(wanted), wanted.id)
-    // One that is out of order is no less so because another gave the certificate.
-    for (const kind of SHARED)
-      for (const each of wanted.issuers)
-        if (kind !== 'issuer-out-of-order' || each === issuer) this.#notices.withdraw(sharedKey(kind, each))
+    for (const kind of FAILURES) for (const each of wanted.issuers) this.#notices.withdraw(sharedKey(kind, each))
+    // Another one that is out of order is no less so.
+    this.#notices.withdraw(sharedKey('issuer-out-of-order', issuer))
   }
 
   settled(wanted: WantedCertificate): void {
@@ -101,20 +105,37 @@ export class CertificateNotices implements Attention {
   }
 
   outOfOrder(outage: OutOfOrder, heldBack: () => readonly HeldBack[]): void {
-    const { issuer, since, reason, failures, error, probeAt } = outage
+    const { issuer, since, reason, failures, error, probeAt: nextAt } = outage
     if (failures < 2) return
+    const key = sharedKey('issuer-out-of-order', issuer)
+    const isTold = this.#notices.troubleOf(key) !== undefined
     const isOld = this.#clock.now() - since >= OUTAGE_FROM_MS
     const [first] = heldBack()
-      .filter(({ serving }) => isOld || this.#isPressing(serving))
+      .filter(({ serving }) => isTold || isOld || this.#isPressing(serving))
       .toSorted((a, b) => endOfServing(a) - endOfServing(b))
-    if (first === undefined) return
-    const about = { kind: 'issuer-out-of-order', subject: issuer, said: reason, cause: causeOf(error) } as const
-    const { wanted, serving } = first
-    this.#notices.raise(sharedKey(about.kind, issuer), {
-      ...about,
+    const about = { kind: 'issuer-out-of-order', subject: issuer, said: reason, cause: causeOf(error), nextAt } as const
+    if (first !== undefined) this.#notices.raise(key, { ...about, ...this.#outageOf(first) })
+    // Others have given what waited: no end is near any more.
+    else if (isTold) this.#notices.raise(key, { ...about, severity: 'warning', names: [] })
+  }
+
+  /** Worse as soon as what serves is about to end, and not only then. */
+  #outageOf({ wanted, serving }: HeldBack) {
+    const standing = this.#standingOf(wanted, serving)
+    return this.#isPressing(serving) ? ({ ...standing, severity: 'error' } as const) : standing
+  }
+
+  limited({ issuer, wanted, serving, wait, count }: Limited): void {
+    const others = count === 1 ? '' : `, and ${count - 1} other renewals wait too`
+    this.#notices.raise(sharedKey('renewals-limited', issuer), {
       ...this.#standingOf(wanted, serving),
-      nextAt: probeAt,
+      ...{ kind: 'renewals-limited', subject: issuer, nextAt: wait.at },
+      said: `What was spent there of its rate limits would have it refuse an order: ${wait.limit}${others}`,
     })
+  }
+
+  unlimited(issuer: string): void {
+    this.#notices.withdraw(sharedKey('renewals-limited', issuer))
   }
 
   answersAgain(issuer: string): void {
@@ -188,7 +209,7 @@ export class CertificateNotices implements Attention {
   }
 
   /** Of all the certificates that wait for it, it is told of the one that suffers first. */
-  #raiseShared(kind: SharedKind, issuer: string, trouble: Trouble): void {
+  #raiseShared(kind: FailureKind, issuer: string, trouble: Trouble): void {
     const key = sharedKey(kind, issuer)
     const before = this.#notices.troubleOf(key)
     const suffersLater = before !== undefined && endOf(before) <= endOf(trouble)
@@ -200,7 +221,8 @@ export class CertificateNotices implements Attention {
     const [first] = answersOf(error)
     const kind = SHARED_CODES[causeOf(first?.error) ?? '']
     if (first === undefined || kind !== undefined || isPassing(first.error)) return
-    for (const each of SHARED) this.#notices.withdraw(sharedKey(each, first.issuer))
+    for (const each of [...FAILURES, 'issuer-out-of-order'] as const)
+      this.#notices.withdraw(sharedKey(each, first.issuer))
   }
 
   #isToldOf({ error, count, serving, next }: FailedTry): boolean {
@@ -295,7 +317,7 @@ function answersOf(error: unknown): IssuanceError['failures'] {
 }
 
 /** If all issuers failed for one and the same reason that is not about the names; by the name of the first. */
-function sharedOf(error: unknown): { readonly kind: SharedKind; readonly issuer: string } | undefined {
+function sharedOf(error: unknown): { readonly kind: FailureKind; readonly issuer: string } | undefined {
   const answers = answersOf(error)
   const [kind, ...others] = new Set(answers.map((answer) => SHARED_CODES[causeOf(answer.error) ?? '']))
   return kind === undefined || others.length > 0 ? undefined : { kind, issuer: answers[0]!.issuer }

@@ -14,6 +14,7 @@ export type TroubleKind =
   | 'terms-not-accepted'
   | 'issuer-refuses'
   | 'issuer-out-of-order'
+  | 'renewals-limited'
 
 /** Something that a person must act on, as it stands. Plain JSON without secrets; times in ms since 1970. */
 export type Trouble = {

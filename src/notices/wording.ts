@@ -36,6 +36,17 @@ function ending({ expiresAt }: Trouble, now: number): string {
   return `, and the former one has ended ${spokenDuration(now - expiresAt)} ago: clients refuse it`
 }
 
+/** Of all the names that wait, the one that suffers first, and when. */
+function firstToEnd({ expiresAt, names }: Trouble, now: number): string {
+  if (expiresAt === undefined || names.length === 0) return ''
+  if (expiresAt > now) return `; the first to end is that of ${describeNames(names)}, ${when(expiresAt, now)}`
+  return `; that of ${describeNames(names)} has ended ${spokenDuration(now - expiresAt)} ago: clients refuse it`
+}
+
+function when(at: number, now: number): string {
+  return at > now ? `in ${spokenDuration(at - now)}, at ${spokenTime(at)}` : 'now'
+}
+
 const REACH = 'see that the name leads to this machine and that ports 80 and 443 of it can be reached from everywhere'
 
 /** By the code of the error, or the type of the CA's problem (RFC 8555 §6.7). */
@@ -149,13 +160,21 @@ const WORDINGS: Record<TroubleKind, Wording> = {
     over: ({ subject }) => `${subject} gives certificates again`,
   },
   'issuer-out-of-order': {
-    title: (trouble, now) => `${trouble.subject} is out of order, so that no certificates come${ending(trouble, now)}`,
+    title: (trouble, now) =>
+      `${trouble.subject} is out of order, so that no certificates come${firstToEnd(trouble, now)}`,
     next: nextTry,
     remedy: ({ cause }) =>
       cause === 'acme-untrusted'
         ? REMEDIES['acme-untrusted']!
         : 'See whether this machine can reach the CA: DNS, firewall, proxy. If the CA is out, wait.',
     over: ({ subject }) => `${subject} answers again`,
+  },
+  'renewals-limited': {
+    title: (trouble, now) => `Renewals wait for rate limits of ${trouble.subject}${firstToEnd(trouble, now)}`,
+    next: (trouble, now) => `The next can be ordered ${when(trouble.nextAt ?? now, now)}.`,
+    remedy: () =>
+      '"castellan limits" shows what is left, and when more comes. Find out what else orders certificates for the same domain, ask the CA for more (and say so as "rateLimits" of the issuer), or name a second issuer.',
+    over: ({ subject }) => `Renewals do not wait that long any more for rate limits of ${subject}`,
   },
 }
 

@@ -168,7 +168,10 @@ test('an outage while good certificates serve is told after an hour and a half, 
   const [notice] = machine.channel.messages.flat()
   assert.equal(notice!.severity, 'warning')
   assert.ok(notice!.at - began > 88 * MINUTE)
-  assert.match(notice!.title, /^ca is out of order, so that no certificates come, and the present one ends in/)
+  assert.match(
+    notice!.title,
+    /^ca is out of order, so that no certificates come; the first to end is that of [ab]\.test, in 3\d days, at 2027-/,
+  )
   await machine.stop()
 })
 
@@ -432,4 +435,80 @@ test('a certificate that another CA gives does not make one well that is out of 
   await machine.untilLogged('certificate-issued')
   assert.equal(machine.titles.filter((title) => title.startsWith('ca ')).length, 1, machine.titles.join('; '))
   await machine.stop()
+})
+
+test('the notice of an outage gets worse as the first that waits nears its end, with its name and when that is', async () => {
+  const machine = new ToldMachine()
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  await machine.live(55 * DAY)
+  machine.ca.breakDown('refused')
+  await machine.live(36 * DAY)
+  const told = machine.channel.messages.flat().filter(({ kind }) => kind === 'issuer-out-of-order')
+  assert.deepEqual(
+    told.map(({ state, severity }) => `${state} ${severity}`),
+    ['raised warning', 'reminder warning', 'worse error', 'reminder error', 'reminder error'],
+  )
+  const worse = told[2]!
+  assert.match(worse.title, /the first to end is that of a\.test, in 1\d days, at 2027-02-22T12:00:00Z$/)
+  const left = Date.parse('2027-02-22T12:00:00Z') - worse.at
+  assert.ok(left <= 15 * DAY && left > 14.9 * DAY, String(left / DAY))
+  await machine.stop()
+})
+
+test('an outage that nobody waits for any more is told of nobody who suffers, until it is over', async () => {
+  const machine = new ToldMachine()
+  for (const ca of [machine.ca, machine.second]) ca.breakDown('refused')
+  await machine.start({ names: ['a.test'], issuersFor: () => ['ca', 'second'] })
+  await machine.live(HOUR)
+  const standing = () => {
+    const { open } = machine.notices!
+    const { names, severity } = machine.notices!.troubleOf(
+      open.find((key) => key.startsWith('issuer-out-of-order/ca'))!,
+    )!
+    return [names, severity]
+  }
+  assert.deepEqual(standing(), [['a.test'], 'error'])
+  machine.second.recover()
+  await machine.live(3 * HOUR)
+  assert.equal(machine.log.of('certificate-issued').length, 1)
+  assert.deepEqual(standing(), [[], 'warning'])
+  machine.ca.recover()
+  await machine.live(2 * HOUR)
+  assert.equal(machine.titles.at(-1), 'ca answers again')
+  await machine.stop()
+})
+
+test('a renewal that waits for a rate limit is told of where it would wait past half of what is left', async () => {
+  for (const [days, told] of [
+    [80, ['raised ca a.test', 'reminder ca a.test', 'over ca a.test']],
+    [70, []],
+  ] as const) {
+    const machine = new ToldMachine()
+    machine.limitsOf = () => ({ sets: { count: 1, periodMs: days * DAY } })
+    machine.ca.before = async ({ spending, predecessor }) => spending!.ordering(predecessor !== undefined)
+    await machine.start()
+    await machine.untilLogged('certificate-issued')
+    await machine.live(60 * DAY)
+    assert.equal(machine.ca.requests.length, 1)
+    await machine.stop()
+    await machine.start()
+    await machine.live(29 * DAY)
+    assert.equal(machine.ca.requests.length, 2)
+    const notices = machine.channel.messages.flat()
+    assert.deepEqual(
+      notices.map(({ state, kind, names }) => `${state} ${kind === 'renewals-limited' ? 'ca' : kind} ${names}`),
+      told,
+    )
+    if (told.length > 0) {
+      assert.match(
+        notices[0]!.title,
+        /^Renewals wait for rate limits of ca; the first to end is that of a\.test, in 3\d days/,
+      )
+      assert.match(notices[0]!.said, /would have it refuse an order: 1 certificates for exactly a\.test in 80 days/)
+      assert.match(notices[0]!.next, /^The next can be ordered in \d\d days, at 2027-/)
+      assert.equal(notices[2]!.title, 'Renewals do not wait that long any more for rate limits of ca')
+    }
+    await machine.stop()
+  }
 })
