@@ -23,6 +23,8 @@ export type AccountsOptions = {
   readonly registration: Registration
   /** Called with the place of each account that was made. */
   readonly onRegistered?: (place: string) => void
+  /** Called with the place of each account that is no more. */
+  readonly onDeactivated?: (place: string) => void
 }
 
 /**
@@ -79,7 +81,8 @@ export class AcmeAccounts {
     const account = await this.existing(client, place, signal)
     await deactivateAccount(client, account, signal)
     this.#accounts.delete(place)
-    const { storage, log } = this.#options
+    const { storage, log, onDeactivated } = this.#options
+    onDeactivated?.(place)
     const aside = await storage.setAside(place)
     const message = `The account ${account.url} is deactivated, and nothing brings it back. What was stored of it is ${aside} now.`
     log.warn('account-deactivated', message, { account: account.url, movedTo: aside })

@@ -107,8 +107,9 @@ class AcmeIssuer implements Issuer {
     this.#generateKey = surroundings.generateKey ?? generateKey
     const registration = { acceptTerms, contact, externalAccount: externalAccountOf(config) }
     const onRegistered = (place: string): void => void this.#made.add(place)
+    const onDeactivated = (place: string): void => void this.#known.delete(place)
     const keys = { keyKind, generateKey: this.#generateKey }
-    this.#accounts = new AcmeAccounts({ storage, log, ...keys, registration, onRegistered })
+    this.#accounts = new AcmeAccounts({ storage, log, ...keys, registration, onRegistered, onDeactivated })
     const connect = (signal: AbortSignal): Promise<AcmeClient> => this.#connect(signal)
     this.accounts = new AcmeAccountsCare({ issuer: name, storage, accounts: this.#accounts, use: this.#use, connect })
   }

@@ -166,3 +166,14 @@ test('a revocation is signed by the account, and by the certificate’s own key 
   ca.scripts.set('/revoke', () => problem('badRevocationReason', 'no such reason'))
   await assert.rejects(issuer.revoke!(revocation, forever), /no such reason/)
 })
+
+test('an account that was deactivated is not there any more, for whoever counts or looks', async () => {
+  const issuer = open()
+  await issue(issuer)
+  assert.equal(issuer.hasAccount!('a.test'), true)
+  ca.scripts.set('/account/1', () => ({ body: { status: 'deactivated' } }))
+  await issuer.accounts!.deactivate(forever)
+  assert.equal(issuer.hasAccount!('a.test'), false)
+  assert.deepEqual(await issuer.accounts!.show(forever), [])
+  assert.deepEqual(await accountKeyFingerprints(storage), new Set())
+})
