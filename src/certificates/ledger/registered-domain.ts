@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { getDomain } from 'tldts'
+import { networkOf } from './address-network.ts'
 
 /** As Boulder reads the public suffix list: with the suffixes that private owners gave to it, such as github.io. */
 const READING = { allowPrivateDomains: true, extractHostname: false, validateHostname: false, detectIp: false }
@@ -12,7 +13,6 @@ const READING = { allowPrivateDomains: true, extractHostname: false, validateHos
 export function registeredDomain(name: string): string {
   switch (isIP(name)) {
     case 4:
-      return name
     case 6:
       return networkOf(name)
     default: {
@@ -20,23 +20,4 @@ export function registeredDomain(name: string): string {
       return getDomain(bare, READING) ?? bare
     }
   }
-}
-
-const GROUPS = 8
-
-/** `2001:db8:0:1::/64` */
-function networkOf(address: string): string {
-  const [head = '', tail] = address.split('::')
-  const before = groupsOf(head)
-  const after = tail === undefined ? [] : groupsOf(tail)
-  const missing = tail === undefined ? 0 : Math.max(0, GROUPS - before.length - after.length)
-  const groups = [...before, ...Array<string>(missing).fill('0'), ...after].slice(0, GROUPS / 2)
-  const network = groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')
-  return `${network.replace(/(?:^|:)0(?::0)*$/, '')}::/64`
-}
-
-/** A dotted end stands for two groups; it lies beyond the network unless all before it is left out. */
-function groupsOf(part: string): string[] {
-  if (part === '') return []
-  return part.split(':').flatMap((group) => (group.includes('.') ? ['0', '0'] : [group]))
 }

@@ -1,7 +1,7 @@
-import { isIPv6 } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { parse } from 'tldts'
 import type { Clock } from '../../system/clock.ts'
+import { networkOf } from '../ledger/address-network.ts'
 import { registeredDomain } from '../ledger/registered-domain.ts'
 import { HourlyLimit } from './hourly-limit.ts'
 
@@ -40,7 +40,7 @@ export class Gate {
     const now = this.#clock.now()
     // Clients on a Unix socket have no address, and are not all one.
     const ofAddress =
-      address === '' ? undefined : limitOf(this.#byAddress, sourceOf(address), this.#limits.namesPerAddress)
+      address === '' ? undefined : limitOf(this.#byAddress, networkOf(address), this.#limits.namesPerAddress)
     const closed =
       closedBy('namesPerAddress', ofAddress, now) ??
       closedBy('names', this.#names, now) ??
@@ -72,16 +72,6 @@ export class Gate {
 export function isPublicSuffix(name: string): boolean {
   const { publicSuffix, isIcann } = parse(name, { validateHostname: false })
   return isIcann === true && publicSuffix === name
-}
-
-/** What one client has of addresses: of IPv6 a /64 at least (RFC 6177). */
-export function sourceOf(address: string): string {
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('::') as [string, string | undefined]
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
-  return [...before, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after].slice(0, 4).join(':')
 }
 
 function limitOf(limits: LRUCache<string, HourlyLimit>, key: string, most: number): HourlyLimit {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { networkOf } from '../../../src/certificates/ledger/address-network.ts'
 import { registeredDomain } from '../../../src/certificates/ledger/registered-domain.ts'
-import { Gate, isPublicSuffix, sourceOf } from '../../../src/certificates/on-demand/gate.ts'
+import { Gate, isPublicSuffix } from '../../../src/certificates/on-demand/gate.ts'
 import { HourlyLimit } from '../../../src/certificates/on-demand/hourly-limit.ts'
 
 const HOUR = 3_600_000
@@ -42,12 +43,12 @@ test('only a suffix of the public DNS is nobody’s own', () => {
 })
 
 test('of IPv6 a client has a /64, however it is written', () => {
-  assert.equal(sourceOf('192.0.2.1'), '192.0.2.1')
-  assert.equal(sourceOf('2001:db8::1'), '2001:db8:0:0')
-  assert.equal(sourceOf('2001:db8:0:0:1:2:3:4'), '2001:db8:0:0')
-  assert.equal(sourceOf('2001:db8:0:1::'), '2001:db8:0:1')
-  assert.equal(sourceOf('::1'), '0:0:0:0')
-  assert.equal(sourceOf(''), '')
+  assert.equal(networkOf('192.0.2.1'), '192.0.2.1')
+  assert.equal(networkOf('2001:db8::1'), '2001:db8::/64')
+  assert.equal(networkOf('2001:db8:0:0:1:2:3:4'), '2001:db8::/64')
+  assert.equal(networkOf('2001:db8:0:1::'), '2001:db8:0:1::/64')
+  assert.equal(networkOf('::1'), '::/64')
+  assert.equal(networkOf(''), '')
 })
 
 test('clients without an address are not taken for one', () => {
