@@ -11,6 +11,12 @@ export const revocationReasons = {
 } as const
 export type RevocationReason = keyof typeof revocationReasons
 
+/** A reason by its name or its number; undefined for what is none that a subscriber may give. */
+export function revocationReason(text: string): RevocationReason | undefined {
+  const found = Object.entries(revocationReasons).find(([name, code]) => text === name || text === String(code))
+  return found?.[0] as RevocationReason | undefined
+}
+
 /**
  * Revokes a certificate (DER), signed by an account that may or by the certificate's own key (RFC 8555 §7.6). One that was
  * revoked already is as good. Throws AcmeError, `acme-not-offered` where the CA has no such thing.

@@ -218,6 +218,7 @@ for (const [takes, args, expected] of [
   ['name-and-folder', ['a.test', '--to', 'out'], { name: 'a.test', folder: 'out' }],
   ['name-and-reason', ['a.test'], { name: 'a.test', reason: 'unspecified' }],
   ['name-and-reason', ['a.test', '--reason', 'keyCompromise'], { reason: 'keyCompromise' }],
+  ['name-and-reason', ['a.test', '--reason', '4'], { reason: 'superseded' }],
   ['files', ['a.pem', '/b.key'], { files: [`${process.cwd()}/a.pem`, '/b.key'] }],
 ] as const)
   test(`${takes}: ${args.join(' ') || 'no arguments'}`, () => {
@@ -239,6 +240,7 @@ for (const [takes, args, mistake] of [
   ['name-and-folder', ['a', '--to'], /--to/],
   ['name', ['a', '--config'], /--config/],
   ['name-and-reason', ['a', '--reason', 'keyCompromised'], /did you mean "keyCompromise"\?/],
+  ['name-and-reason', ['a', '--reason', '9'], /knows no reason "9"; there are unspecified \(0\), keyCompromise \(1\)/],
   ['name-and-reason', ['a', '--reason', 'toString'], /knows no reason "toString"/],
   ['name-and-reason', [], /needs a name$/],
   ['files', [], /needs files/],

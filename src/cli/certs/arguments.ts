@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type RevocationReason, revocationReasons } from '../../acme/revocation.ts'
+import { type RevocationReason, revocationReason, revocationReasons } from '../../acme/revocation.ts'
 import { siteNameFormat } from '../../config/site-name.ts'
 import { didYouMean } from '../../config/suggestion.ts'
 import { commonOptions, mistakeOf } from '../config-argument.ts'
@@ -51,7 +51,7 @@ export function readArguments(command: string, takes: Takes, args: readonly stri
     if (mistake !== undefined) return { mistake: `"${command}" ${mistake}`, usage }
     const files = takes === 'files' ? positionals.map((file) => resolve(file)) : []
     const name = canonical(positionals[0] ?? '')
-    return { config, json, name, all, folder: to, reason: reason as RevocationReason, files }
+    return { config, json, name, all, folder: to, reason: revocationReason(reason)!, files }
   } catch (error) {
     return { mistake: mistakeOf(error), usage }
   }
@@ -80,9 +80,10 @@ function mistakeIn({ takes, names, all, folder, reason }: Given): string | undef
   if (all && names.length > 0) return 'takes a name or --all, not both'
   if (!all && (names[0] ?? '') === '') return 'needs a name'
   if (takes === 'name-and-folder' && folder === '') return 'needs a folder to write to'
-  if (!Object.hasOwn(revocationReasons, reason)) {
-    const hint = didYouMean(reason, Object.keys(revocationReasons))
-    return `knows no reason ${JSON.stringify(reason)}${hint === undefined ? '' : `; ${hint}`}`
+  if (revocationReason(reason) === undefined) {
+    const known = Object.entries(revocationReasons).map(([name, code]) => `${name} (${code})`)
+    const hint = didYouMean(reason, Object.keys(revocationReasons)) ?? `there are ${known.join(', ')}`
+    return `knows no reason ${JSON.stringify(reason)}; ${hint}`
   }
   return undefined
 }
