@@ -86,6 +86,8 @@ export class Inventory {
   readonly #siblings = new Map<string, Item[]>()
   readonly #judges: Judges
   readonly #issuers = new SharedIssuers()
+  /** By the fingerprint of what they hold, where that can be found to be revoked. */
+  readonly #revocable = new Map<string, Item[]>()
   #items: Item[]
   #accountKeys: ReadonlySet<string> = new Set()
 
@@ -146,7 +148,9 @@ export class Inventory {
 
   /** What is stored of them stays. */
   remove(items: ReadonlySet<Item>): void {
-    for (const { wanted, names } of items) {
+    for (const item of items) {
+      const { wanted, names } = item
+      this.#forgetHolder(item)
       this.attempts.letGo(wanted.id)
       this.suggestions.letGo(wanted.id)
       const left = this.#siblings.get(names)?.filter((sibling) => !items.has(sibling)) ?? []
@@ -158,7 +162,30 @@ export class Inventory {
 
   /** From now on this is what there is of it. */
   hold(item: Item, stored: StoredCertificate): void {
+    this.#forgetHolder(item)
     item.held = { ...stored, packed: this.#issuers.share(stored.packed) }
+    const { fingerprint, ocspUrl } = stored.certificate
+    if (ocspUrl !== undefined) this.#revocable.set(fingerprint, [...(this.#revocable.get(fingerprint) ?? []), item])
+  }
+
+  /** From now on there is none of it. */
+  drop(item: Item): void {
+    this.#forgetHolder(item)
+    item.held = undefined
+  }
+
+  /** Those whose certificate this is; only of certificates that name a responder. */
+  holdersOf(fingerprint: string): readonly Item[] {
+    return this.#revocable.get(fingerprint) ?? []
+  }
+
+  #forgetHolder(item: Item): void {
+    const fingerprint = item.held?.certificate.fingerprint
+    const holders = fingerprint === undefined ? undefined : this.#revocable.get(fingerprint)
+    if (holders === undefined) return
+    const others = holders.filter((holder) => holder !== item)
+    if (others.length > 0) this.#revocable.set(fingerprint!, others)
+    else this.#revocable.delete(fingerprint!)
   }
 
   #addSibling(item: Item): void {

@@ -17,7 +17,7 @@ import type { Unsaved } from './unsaved.ts'
 export type PlacementOptions = {
   readonly storage: Storage
   readonly clock: Clock
-  readonly inventory: Pick<Inventory, 'hold' | 'siblingsOf'>
+  readonly inventory: Pick<Inventory, 'hold' | 'drop' | 'siblingsOf'>
   readonly unsaved: Unsaved
   readonly staples: Staples
   readonly progress: Progress
@@ -139,7 +139,7 @@ export class Placement {
   async #putBack({ item, held, standIns }: Placed): Promise<void> {
     const { inventory, unsaved, staples, storage, progress, tell, keepStaples } = this.#options
     const rejected = item.held
-    item.held = undefined
+    inventory.drop(item)
     item.saveAgainAt = undefined
     item.standIns = standIns
     if (held !== undefined) {

@@ -197,6 +197,11 @@ export class Certificates {
     return this.#inventory.ledger.limits.balances(this.#options.clock.now())
   }
 
+  /** How many more orders each account may place now, where it has placed some. */
+  get ordersLeft(): Balance[] {
+    return this.#inventory.ledger.limits.balances(this.#options.clock.now(), 'orders')
+  }
+
   /**
    * Renews some of what is due on crowded days earlier than that, once: some by a day, some by two, and so on, so that each
    * day has its share.
@@ -345,12 +350,9 @@ export class Certificates {
 
   /** Whatever its last tries met, they were not about this: the next is now. */
   async #replaceRevoked(fingerprint: string): Promise<void> {
-    for (const item of this.#inventory.items) {
-      const { wanted, held } = item
-      if (held?.certificate.fingerprint === fingerprint) {
-        await this.#inventory.attempts.startAnew(wanted.id)
-        this.#agenda.changed(item)
-      }
+    for (const item of this.#inventory.holdersOf(fingerprint)) {
+      await this.#inventory.attempts.startAnew(item.wanted.id)
+      this.#agenda.changed(item)
     }
     this.#wake.abort()
   }

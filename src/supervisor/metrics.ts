@@ -1,4 +1,5 @@
 import type { Metric, Sample } from '../admin/metrics-text.ts'
+import type { Balance } from '../certificates/ledger/order-facts.ts'
 import { type CounterReport, type TimedStep, timedSteps } from '../edge/counters.ts'
 import { DURATION_BUCKETS_SECONDS, type HistogramReport } from '../edge/histogram.ts'
 
@@ -68,6 +69,20 @@ export function workerMetrics(counters: CounterReport, workers: number): Metric[
 export function onDemandMetrics(inUse: number): Metric[] {
   const help = 'Names on demand that clients have lately come for, and whose certificates are in memory.'
   return [gauge('castellan_on_demand_names', help, [{ value: inUse }])]
+}
+
+/** Who has an account for each site may have thousands: those with the fewest left are worth a look. */
+const MAX_ACCOUNTS = 100
+
+/** What the rate limits of CAs leave to accounts. */
+export function limitMetrics(ordersLeft: readonly Pick<Balance, 'authority' | 'subject' | 'left'>[]): Metric[] {
+  if (ordersLeft.length === 0) return []
+  const help = `Orders that a rate limit leaves to an account, of those that have spent some; the ${MAX_ACCOUNTS} with the fewest left.`
+  const samples = ordersLeft
+    .toSorted((a, b) => a.left - b.left)
+    .slice(0, MAX_ACCOUNTS)
+    .map(({ authority, subject, left }) => ({ labels: { directory: authority, account: subject }, value: left }))
+  return [gauge('castellan_orders_left', help, samples)]
 }
 
 /** How long certificates are good for: what an operator wants to be woken by. */

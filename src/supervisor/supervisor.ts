@@ -32,7 +32,7 @@ import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot } from '.
 import { createIssuers, createProbe, limitsOf } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { changeInParts, inParts } from './message-parts.ts'
-import { certificateMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
+import { certificateMetrics, limitMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
 import type { createOnDemand } from './on-demand.ts'
 import { createSelfProof } from './self-proof.ts'
 import { onDemandSite, siteCertificates } from './site-certificates.ts'
@@ -317,8 +317,9 @@ async function serveMetrics(
   if (metrics === undefined) return
   const collect = async (): Promise<Metric[]> => {
     const { counters, workers } = await pool.count()
+    const limits = limitMetrics(certificates.ordersLeft)
     const names = onDemand === undefined ? [] : onDemandMetrics(onDemand.inUse)
-    return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes), ...names]
+    return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes), ...limits, ...names]
   }
   const server = await startMetricsServer({ ...metrics, address: formatListenAddress(metrics), collect })
   taken.defer(() => {

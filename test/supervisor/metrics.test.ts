@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { formatMetrics } from '../../src/admin/metrics-text.ts'
 import { Counters } from '../../src/edge/counters.ts'
-import { certificateMetrics, onDemandMetrics, workerMetrics } from '../../src/supervisor/metrics.ts'
+import { certificateMetrics, limitMetrics, onDemandMetrics, workerMetrics } from '../../src/supervisor/metrics.ts'
 
 /** The names in the first column of README's table. */
 async function documented(): Promise<string[]> {
@@ -13,7 +13,12 @@ async function documented(): Promise<string[]> {
 }
 
 test('the README has a line for each metric, and no other', async () => {
-  const metrics = [...workerMetrics(new Counters().report(0), 1), ...certificateMetrics([]), ...onDemandMetrics(0)]
+  const metrics = [
+    ...workerMetrics(new Counters().report(0), 1),
+    ...certificateMetrics([]),
+    ...onDemandMetrics(0),
+    ...limitMetrics([{ authority: 'x', subject: 'y', left: 1 }]),
+  ]
   assert.deepEqual((await documented()).sort(), metrics.map(({ name }) => name).sort())
 })
 
@@ -53,4 +58,19 @@ test('errors of HTTP/2 are told by scope, code and reason', () => {
   const name = 'castellan_http2_errors_total'
   assert.ok(told.includes(`\n${name}{scope="stream",code="PROTOCOL_ERROR",reason="path-invalid"} 1\n`))
   assert.ok(told.includes(`\n${name}{scope="connection",code="ENHANCE_YOUR_CALM",reason="ping-flood"} 2\n`))
+})
+
+test('the accounts with the fewest orders left are told of, a hundred at most', () => {
+  const account = (index: number) => ({
+    authority: 'https://ca.test/dir',
+    subject: `account-${index}`,
+    left: 200 - index,
+  })
+  const [metric] = limitMetrics(Array.from({ length: 150 }, (_, index) => account(index)))
+  assert.equal(metric!.samples.length, 100)
+  assert.match(
+    formatMetrics([metric!]),
+    /^castellan_orders_left\{directory="https:\/\/ca\.test\/dir",account="account-149"\} 51$/m,
+  )
+  assert.deepEqual(limitMetrics([]), [])
 })

@@ -76,9 +76,10 @@ export class Book {
     return { ...what, left, moreAt: entry.fullAt - (limit.count - left - 1) * intervalOf(limit) }
   }
 
-  balances(now: number): Balance[] {
+  /** @param only those of this kind, unless all are wanted. */
+  balances(now: number, only?: LimitKind): Balance[] {
     return [...this.entries].flatMap(([key, entry]) => {
-      if (isOver(entry, now)) return []
+      if (isOver(entry, now) || (only !== undefined && !key.startsWith(only))) return []
       const { kind, subject, account } = readKey(key)
       const balance = this.balance(kind, subject, account, now)
       return balance === undefined ? [] : [balance]

@@ -1,7 +1,7 @@
 import { Book, isOver } from './book.ts'
 import { Charge } from './charge.ts'
 import { keyOf } from './limit-key.ts'
-import type { Limits } from './limits.ts'
+import type { LimitKind, Limits } from './limits.ts'
 import type { Balance, Entry, OrderFacts, Wait } from './order-facts.ts'
 
 /** Called with each change, to be written down. */
@@ -47,9 +47,9 @@ export class RateLimits {
     })
   }
 
-  /** What is left of each limit of which something was spent. */
-  balances(now: number): Balance[] {
-    return [...this.#books.values()].flatMap((book) => book.balances(now))
+  /** What is left of each limit of which something was spent; of one kind, if that is given. */
+  balances(now: number, only?: LimitKind): Balance[] {
+    return [...this.#books.values()].flatMap((book) => book.balances(now, only))
   }
 
   /** Takes up what was written down. */
