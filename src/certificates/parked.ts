@@ -1,11 +1,12 @@
 import { describeError } from '../errors.ts'
+import { forgetOldOrders } from '../issuers/forgotten-orders.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import { type Storage, StorageError, type StorageReader } from '../storage/storage.ts'
 import { type Clock, pause } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { leftOutPlace } from './left-out-names.ts'
 import { ARCHIVE, placeOf } from './place.ts'
-import { readCertificate, type StoredCertificate, storedCertificateIds } from './record.ts'
+import { isFormerId, readCertificate, type StoredCertificate, storedCertificateIds } from './record.ts'
 import { spokenTime } from './spoken-time.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -26,7 +27,7 @@ export type ParkedOptions = {
 
 /**
  * Looks after what the storage has of names that no site serves any more: nothing renews it, and after a time of grace it is
- * moved to the archive, never deleted. Once a day is often enough.
+ * moved to the archive, never deleted; orders that nobody goes on with are forgotten. Once a day is often enough.
  */
 export class Parked {
   readonly #options: ParkedOptions
@@ -49,6 +50,7 @@ export class Parked {
     try {
       const before = await recallParked(storage)
       const after = await this.#lookAt(before, signal)
+      await forgetOldOrders(storage, this.#options)
       if (!isSame(before, after)) await storage.put(KEY, Buffer.from(`${JSON.stringify(Object.fromEntries(after))}\n`))
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
@@ -67,28 +69,35 @@ export class Parked {
           log.info('certificate-unparked', `${id} is wanted again, and is looked after.`, { certificate: id })
         continue
       }
+      // It is there to serve what its successor lacks, and was never a site's of its own.
+      if (isFormerId(id) && (await this.#isInUse(id))) continue
       // Beyond now, it was parked by a clock that was ahead.
       const since = Math.min(before.get(id) ?? now, now)
       if (!before.has(id)) this.#tellParked(id, now)
-      const isDue = since + GRACE_MS <= now && !signal.aborted
+      const isDue = keptUntil(since) <= now && !signal.aborted
       if (!isDue || !(await this.#archive(id))) after.set(id, since)
     }
     return after
   }
 
   #tellParked(id: string, now: number): void {
-    const until = spokenTime(now + GRACE_MS)
+    const until = spokenTime(keptUntil(now))
     const message =
       `No site asks for the certificate ${id} any more: it is parked, not renewed, and archived at ${until} unless it ` +
       'serves names whose new certificate has not come by then.'
     this.#options.log.info('certificate-parked', message, { certificate: id })
   }
 
+  async #isInUse(id: string): Promise<boolean> {
+    const { inUse, storage } = this.#options
+    const stored = await readWhole(storage, id)
+    return stored !== undefined && inUse().has(stored.certificate.fingerprint)
+  }
+
   /** Whether it was moved: not what stands in for another. */
   async #archive(id: string): Promise<boolean> {
-    const { inUse, storage, clock, log } = this.#options
-    const stored = await readWhole(storage, id)
-    if (stored !== undefined && inUse().has(stored.certificate.fingerprint)) return false
+    const { storage, clock, log } = this.#options
+    if (await this.#isInUse(id)) return false
     const place = placeOf('certificates', id)
     // With the day, as what was archived under this id before is not to be overwritten.
     const archived = `${ARCHIVE}/${place}.${spokenTime(clock.now()).slice(0, 10)}`
@@ -105,6 +114,11 @@ export class Parked {
   }
 }
 
+/** When it is archived, in ms since 1970. */
+export function keptUntil(since: number): number {
+  return since + GRACE_MS
+}
+
 /** Undefined for one that is damaged, which can stand in for nothing. */
 async function readWhole(storage: StorageReader, id: string): Promise<StoredCertificate | undefined> {
   try {
@@ -116,7 +130,7 @@ async function readWhole(storage: StorageReader, id: string): Promise<StoredCert
 }
 
 /** Since when each is parked, in ms since 1970, by id. What is damaged begins anew. Throws StorageError. */
-async function recallParked(storage: StorageReader): Promise<ReadonlyMap<string, number>> {
+export async function recallParked(storage: StorageReader): Promise<ReadonlyMap<string, number>> {
   const value = await storage.get(KEY)
   try {
     const entries = Object.entries(JSON.parse(value?.toString('utf8') ?? '{}') as { [id: string]: unknown })

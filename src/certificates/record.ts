@@ -46,7 +46,14 @@ function keyOf(id: string): string {
 
 /** Where the one is kept that was there before, for as long as the one that took its place lacks some of its names. */
 export function formerIdOf(id: string): string {
-  return `former.${createHash('sha256').update(id).digest('hex').slice(0, 32)}`
+  return `${FORMER}${createHash('sha256').update(id).digest('hex').slice(0, 32)}`
+}
+
+const FORMER = 'former.'
+
+/** Whether it is the place of one that is kept for names that its successor lacks. */
+export function isFormerId(id: string): boolean {
+  return id.startsWith(FORMER)
 }
 
 /** What the plan looks at. `suggestedAt` is the CA's word on when to renew it, `revoked` on when it did so and why. */

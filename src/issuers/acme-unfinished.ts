@@ -50,7 +50,7 @@ export class UnfinishedOrders {
     const record = parseRecord(value)
     if (record?.subject !== JSON.stringify(subject) || keyKindOf(record.privateKey) !== subject.keyKind)
       return undefined
-    return Math.abs(clock.now() - record.at) > MAX_AGE_MS ? undefined : record
+    return isTooOld(record, clock.now()) ? undefined : record
   }
 
   /** To be called before the CA is asked to finalize. */
@@ -86,6 +86,17 @@ export class UnfinishedOrders {
 export function mayStillCome(error: unknown): boolean {
   if (error instanceof AcmeProblemError) return error.httpStatus >= 500 || error.httpStatus === 429
   return !(error instanceof AcmeError) || !FINAL.has(error.code)
+}
+
+/** Whether a value that is stored of an order is of no use any more, or cannot be read. */
+export function isOutdated(value: Buffer, now: number): boolean {
+  const record = parseRecord(value)
+  return record === undefined || isTooOld(record, now)
+}
+
+/** Too far ahead, too: it was written by a clock that was. */
+function isTooOld({ at }: Record, now: number): boolean {
+  return Math.abs(now - at) > MAX_AGE_MS
 }
 
 const FINAL = new Set<AcmeError['code']>([

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Parked } from '../../src/certificates/parked.ts'
+import { reportParked } from '../../src/certificates/parked-report.ts'
 import { storedCertificateIds } from '../../src/certificates/record.ts'
+import { CastellanError } from '../../src/errors.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 import { DAY, Machine } from './machine.ts'
 
@@ -139,4 +141,36 @@ test('it looks at once and once a day, and ends when it is told to', async () =>
   assert.deepEqual(events(), ['certificate-parked a.test.ecdsa-p256', 'certificate-archived a.test.ecdsa-p256'])
   stopping.abort()
   await running
+})
+
+test('a former certificate that serves a name which its successor lacks is not parked, until that has it', async () => {
+  const machine = new Machine()
+  const names = ['a.test', 'b.test']
+  await machine.start({ names })
+  await machine.untilLogged('certificate-issued')
+  machine.ca.before = async (request) => {
+    const badNames = [{ name: 'b.test', reason: 'no way' }]
+    if (request.names.includes('b.test')) throw Object.assign(new CastellanError('refused', 'no'), { badNames })
+  }
+  await machine.certificates.renew('a.test')
+  await machine.untilLogged('certificate-renewed')
+  const { held } = machine.certificates.state
+  assert.equal(held.length, 2)
+  const inUse = held.map(({ id }) => id.slice(id.lastIndexOf(':') + 1))
+  await machine.certificates.stop()
+  const wanted = held.map(({ id }) => id.slice(0, id.lastIndexOf(':')))
+  const serving = parkedOf(machine, wanted, inUse)
+  await serving.parked.look(forever)
+  assert.deepEqual(serving.events(), [])
+  assert.deepEqual(await reportParked(machine.storage), [])
+  const over = parkedOf(machine, wanted)
+  await over.parked.look(forever)
+  const now = machine.clock.now()
+  const [report, ...others] = await reportParked(machine.storage)
+  assert.deepEqual(others, [])
+  assert.deepEqual(report, {
+    id: report!.id,
+    ...{ names, keyKind: 'ecdsa-p256', notAfter: now + 90 * DAY, since: now, keptUntil: now + 30 * DAY },
+  })
+  assert.deepEqual(over.events(), [`certificate-parked ${report!.id}`])
 })

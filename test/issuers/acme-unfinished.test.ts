@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { UnfinishedOrders } from '../../src/issuers/acme-unfinished.ts'
+import { forgetOldOrders } from '../../src/issuers/forgotten-orders.ts'
+import { generateKey } from '../../src/pki/keys.ts'
 import { Refusal } from '../fake-ca/answer.ts'
 import { DAY, HOUR, Life, MINUTE } from '../fake-ca/life.ts'
+import { FakeClock } from '../fakes/fake-clock.ts'
+import { MemoryStorage } from '../fakes/memory-storage.ts'
+import { RecordingLog } from '../fakes/recording-log.ts'
 
 const PLACE = 'issuers/ca0/orders'
 
@@ -108,4 +114,29 @@ test('a storage that does not take it costs no certificate, and is told', async 
   await life.start()
   assert.equal(life.served.length, 1)
   assert.match(life.log.of('order-not-stored')[0]!.message, /The order for a\.test could not be written down/)
+})
+
+test('an order that nobody goes on with is forgotten with its key, and one that may still be is not', async () => {
+  const [clock, storage, log] = [new FakeClock(), new MemoryStorage(), new RecordingLog()]
+  const orders = new UnfinishedOrders('ca0', { clock, storage, log })
+  const subject = {
+    names: ['a.test'],
+    keyKind: 'ecdsa-p256',
+    mustStaple: false,
+    profile: undefined,
+    account: 'x',
+  } as const
+  const { privateKey } = await generateKey('ecdsa-p256')
+  await orders.keep(subject, { url: 'https://ca.test/order/1', privateKey })
+  await storage.put('issuers/ca0/account', Buffer.from('{}'))
+  await clock.advance(2 * DAY)
+  await forgetOldOrders(storage, { clock, log })
+  assert.equal((await orders.find(subject))?.url, 'https://ca.test/order/1')
+  await clock.advance(1)
+  await forgetOldOrders(storage, { clock, log })
+  assert.deepEqual(await storage.list('issuers'), ['issuers/ca0/account'])
+  assert.equal(
+    log.entries[0]!.message,
+    'The order a.test@52dcf5eeb77a.ecdsa-p256 that was never ended is too old to go on with: it and its key are forgotten.',
+  )
 })
