@@ -1,4 +1,5 @@
 import type { Balance } from '../certificates/ledger/order-facts.ts'
+import type { OnDemandCounts } from '../certificates/on-demand/at-rest.ts'
 import type { CertificateReport } from '../certificates/report.ts'
 import type { Config, Site } from '../config/config.ts'
 
@@ -15,6 +16,8 @@ export type AuditFacts = {
   readonly storage: AuditedStorage
   /** What is left of the rate limits of CAs, of all of which something was spent. */
   readonly balances: readonly Balance[]
+  /** Names that no site lists, whose certificates are not among these; undefined where there can be none. */
+  readonly onDemand: OnDemandCounts | undefined
 }
 
 export type AuditedSite = Pick<Site, 'name' | 'redirectToHttps' | 'hsts' | 'keys' | 'grouping'> & {

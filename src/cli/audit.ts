@@ -2,6 +2,7 @@ import { type Audited, audit } from '../audit/recommendations.ts'
 import { systemClock } from '../system/clock.ts'
 import { formatJson } from '../telemetry/line-log.ts'
 import { gatherFacts } from './audit/gathering.ts'
+import { formatOnDemand } from './certs/words.ts'
 import { optionsOnly } from './config-argument.ts'
 import { tellFailure } from './failure.ts'
 import { formatTable } from './table.ts'
@@ -15,8 +16,10 @@ export async function auditInstallation(args: readonly string[]): Promise<number
     const audited = audit(facts)
     const isKept = audited.every(({ verdict }) => verdict !== 'fail')
     if (given.json)
-      process.stdout.write(formatJson({ running: facts.isRunning, kept: isKept, recommendations: audited }))
-    else process.stdout.write(formatAudit(audited))
+      process.stdout.write(
+        formatJson({ running: facts.isRunning, kept: isKept, recommendations: audited, onDemand: facts.onDemand }),
+      )
+    else process.stdout.write(`${formatAudit(audited)}${formatOnDemand(facts.onDemand)}`)
     return isKept ? 0 : 1
   } catch (error) {
     return tellFailure(error)

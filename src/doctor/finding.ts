@@ -13,6 +13,8 @@ export type Finding = {
     | 'certificate'
     | 'served'
     | 'limits'
+    | 'notices'
+    | 'on demand'
   /** Which of them: a name, an address, an issuer. */
   readonly subject: string
   /** `warn`: it may be well all the same, or is not well yet. */

@@ -136,7 +136,7 @@ function expiryOf(parts: Thing['parts']): number | undefined {
 }
 
 /** The gravest of the parts, and among equals the one that ends first. */
-function worstOf(parts: Thing['parts']): Trouble {
+export function worstOf(parts: Thing['parts']): Trouble {
   const endOf = ({ expiresAt = Number.POSITIVE_INFINITY }: Trouble): number => expiresAt
   const [worst] = Object.values(parts).sort(
     (a, b) => RANK[b.severity] - RANK[a.severity] || Math.sign(endOf(a) - endOf(b) || 0),

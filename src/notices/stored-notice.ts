@@ -1,4 +1,4 @@
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Thing } from './board.ts'
 import type { Notice } from './trouble.ts'
 
@@ -27,7 +27,7 @@ export async function storeNotice(storage: Storage, stored: StoredNotice): Promi
 }
 
 /** All that are remembered. What is damaged is left out, and told anew when it is met again. */
-export async function loadNotices(storage: Storage): Promise<StoredNotice[]> {
+export async function loadNotices(storage: StorageReader): Promise<StoredNotice[]> {
   const found: StoredNotice[] = []
   for (const place of await storage.list(NOTICES)) {
     const value = await storage.get(place)

@@ -50,6 +50,7 @@ function balance(left: number): Balance {
 
 /** An installation that keeps all of it. */
 const model: AuditFacts = {
+  onDemand: undefined,
   now: NOW,
   isRunning: true,
   sites: [site],

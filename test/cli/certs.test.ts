@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CertificateReport, HeldReport } from '../../src/certificates/report.ts'
 import { readArguments, type Takes } from '../../src/cli/certs/arguments.ts'
-import { formatList } from '../../src/cli/certs/list.ts'
+import { formatList, formatParked } from '../../src/cli/certs/list.ts'
 import { formatLeft, formatOutcome } from '../../src/cli/certs/order.ts'
 import { formatPlan } from '../../src/cli/certs/plan.ts'
 import { formatWhole } from '../../src/cli/certs/show.ts'
@@ -277,4 +277,14 @@ test('what was spread out is a sentence', () => {
     '590 of 600 renewals come earlier: within the next 60 days no day has more than 10, where one had 600.',
   )
   assert.match(formatSpread({ renewals: 3, moved: 0, days: 60, most: 1, mostBefore: 1 }), /^Nothing to spread out/)
+})
+
+test('what is parked is shown with the day on which it is archived', () => {
+  const parked = { since: NOW, keptUntil: NOW + 30 * 86_400_000, notAfter: NOW + 60 * 86_400_000 }
+  const whole = { ...parked, id: 'x', names: ['old.test', 'www.old.test'], keyKind: 'rsa-2048' as const }
+  const damaged = { ...parked, id: 'y.rsa-2048', names: [], keyKind: undefined, notAfter: undefined }
+  const text = formatParked([whole, damaged], NOW)
+  assert.match(text, /^\nPARKED +KEY +GOOD UNTIL +ARCHIVED AT\nold\.test \+1 +rsa-2048 +2027-01-25 +2026-12-26\n/)
+  assert.match(text, /\ny\.rsa-2048 +- +damaged +2026-12-26\n$/)
+  assert.equal(formatParked([], NOW), '')
 })

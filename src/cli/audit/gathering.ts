@@ -21,7 +21,7 @@ import { lookAtLimits } from '../limits.ts'
 /** From the config, the storage and the program that runs, if one does. Throws CastellanError. */
 export async function gatherFacts(file: string, clock: Clock): Promise<AuditFacts> {
   const { config } = await loadConfig({ file, env: process.env })
-  const { isRunning, reports } = await lookIn(config)
+  const { isRunning, reports, onDemand } = await lookIn(config)
   const storage = new FileReader(config.storage.folder)
   const staples = new Set(await storage.list(STAPLES))
   const certificates: AuditedCertificate[] = []
@@ -38,6 +38,7 @@ export async function gatherFacts(file: string, clock: Clock): Promise<AuditFact
     accounts: await auditedAccounts(config, storage),
     storage: await auditedStorage(config.storage.folder),
     balances: (await lookAtLimits(config)).balances,
+    onDemand,
   }
 }
 

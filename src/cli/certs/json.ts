@@ -19,6 +19,7 @@ const TIMES: ReadonlySet<string> = new Set([
   'to',
   'goodUntil',
   'renewedAt',
+  'keptUntil',
 ])
 
 /** One line of JSON for programs: times as ISO 8601, and null for `at once`. */

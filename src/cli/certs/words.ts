@@ -16,7 +16,7 @@ export function minuteOf(ms: number): string {
 }
 
 /** A day, or to the minute where that is near. */
-function dayOf(ms: number, now: number): string {
+export function dayOf(ms: number, now: number): string {
   return Math.abs(ms - now) < FAR_MS ? minuteOf(ms) : spokenTime(ms).slice(0, 10)
 }
 
@@ -101,9 +101,11 @@ function triesOf({ failures, looks, lastAt, reason }: NonNullable<CertificateRep
 
 /** A line for the names that stand in no table: there may be a hundred thousand. Empty where there can be none. */
 export function formatOnDemand(counts: OnDemandCounts | undefined): string {
-  if (counts === undefined) return ''
-  const { names, inUse } = counts
+  return counts === undefined ? '' : `On demand: ${describeOnDemand(counts)}\n`
+}
+
+export function describeOnDemand({ names, inUse }: OnDemandCounts): string {
   const many = names === 1 ? '1 name' : `${names} names`
   const used = inUse === undefined ? '' : `, ${inUse} of them in use`
-  return `On demand: ${many}${used}; "castellan certs show NAME" tells of one.\n`
+  return `${many}${used}; "castellan certs show NAME" tells of one.`
 }

@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises'
 import { BlockList, isIPv6 } from 'node:net'
 import { createTransport } from '../../acme/transport.ts'
 import { askProgram } from '../../admin/client.ts'
+import type { OnDemandCounts } from '../../certificates/on-demand/at-rest.ts'
 import type { CertificateReport } from '../../certificates/report.ts'
 import type { Config } from '../../config/config.ts'
 import { issuersFor } from '../../config/issuers.ts'
@@ -16,10 +17,12 @@ import { examineLimits } from '../../doctor/limits.ts'
 import { doorOf, examineListener, examineStorage, interfaceAddresses } from '../../doctor/machine.ts'
 import { MomentaryFrontend } from '../../doctor/momentary-frontend.ts'
 import { examineName, type NameIssuer, type NameOptions } from '../../doctor/names.ts'
+import { examineNotices } from '../../doctor/notices.ts'
 import { createHandshake, type Expected, examineServed } from '../../doctor/served.ts'
 import { CastellanError } from '../../errors.ts'
 import { readAccount } from '../../issuers/acme-account.ts'
 import { accountPlace } from '../../issuers/acme-config.ts'
+import { standingNotices } from '../../notices/standing-notices.ts'
 import { createKnocking } from '../../preflight/knocking.ts'
 import { createNameResolver } from '../../preflight/name-resolver.ts'
 import { type ProbeAnswer, probe } from '../../preflight/probe.ts'
@@ -28,6 +31,7 @@ import { formatListenAddress } from '../../supervisor/edge-config.ts'
 import { isPublic } from '../../supervisor/issuers.ts'
 import type { Clock } from '../../system/clock.ts'
 import { lookIn } from '../certs/looking.ts'
+import { describeOnDemand } from '../certs/words.ts'
 import { lookAtLimits } from '../limits.ts'
 
 export type Examined = { readonly isRunning: boolean; readonly findings: readonly Finding[] }
@@ -47,7 +51,7 @@ export async function examine(
 ): Promise<Examined> {
   const { config, warnings } = await loadConfig({ file, env: process.env, isThorough: true })
   const chosen = chooseNames(config, names)
-  const { isRunning, reports } = await lookIn(config)
+  const { isRunning, reports, onDemand } = await lookIn(config)
   await using frontend = new MomentaryFrontend()
   const ports = isRunning ? await examineListeners(config, clock) : await frontend.take(listeners(config))
   const issuers = new Issuers(config, clock)
@@ -67,6 +71,8 @@ export async function examine(
       ...ports,
       ...(await issuers.findings()),
       ...examineLimits((await lookAtLimits(config)).balances),
+      ...examineNotices(await standingNotices(new FileReader(config.storage.folder), clock.now()), chosen),
+      ...examineOnDemand(names.length === 0 ? onDemand : undefined),
       ...aboutNames.flat(),
       ...meant.map((report) => examineCertificate(report, clock.now())),
       ...(isRunning ? await examineAllServed(config, expectedOf(meant, chosen), clock) : []),
@@ -84,6 +90,12 @@ function chooseNames({ sites }: Config, names: readonly string[]): readonly stri
     throw new CastellanError('name-unknown', `No site is called ${JSON.stringify(name)}; ${hint}`, { name })
   }
   return names.length === 0 ? all : names
+}
+
+/** Of names that come and go with strangers only how many there are: one of them is looked at by `castellan certs show`. */
+function examineOnDemand(counts: OnDemandCounts | undefined): Finding[] {
+  if (counts === undefined) return []
+  return [{ check: 'on demand', subject: '*', level: 'ok', seen: describeOnDemand(counts) }]
 }
 
 /** As `castellan validate` has it: the place, and what deserves a second thought there. */
