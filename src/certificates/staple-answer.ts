@@ -1,6 +1,6 @@
 import type { Certificate } from '../pki/certificate.ts'
 import { CLOCK_TOLERANCE_MS, type OcspAnswer, readOcspResponse } from '../pki/ocsp-response.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageReader } from '../storage/storage.ts'
 import { jittered, type Random } from '../system/random.ts'
 
 /** A verified response, and when it came. Times in ms since 1970. */
@@ -80,7 +80,7 @@ export function storeAnswer(storage: Storage, { certificate }: Certified, answer
  * What the storage keeps, verified as when it came; undefined for what is damaged, as it is easily had anew. It may be over
  * by now: of a revocation that does not matter. Throws StorageError `storage-unreadable`.
  */
-export async function loadAnswer(storage: Storage, certified: Certified): Promise<StapleAnswer | undefined> {
+export async function loadAnswer(storage: StorageReader, certified: Certified): Promise<StapleAnswer | undefined> {
   const value = await storage.get(stapleKey(certified.certificate.fingerprint))
   if (value === undefined) return undefined
   try {

@@ -15,6 +15,8 @@ export type Rehearsed = {
   readonly held: HeldFacts | undefined
   /** Until when a former certificate serves the names, if there is none; undefined if nothing does. */
   readonly standInUntil: number | undefined
+  /** Until when its staple is good, of one that clients refuse without (RFC 7633); `until` is undefined if there is none. */
+  readonly staple?: { readonly until: number | undefined } | undefined
   /** No try before this, after one that failed. */
   readonly notBefore: number | undefined
   /** Which CA an issuer is now. */
@@ -31,8 +33,12 @@ export type Fate = {
   /** When a new one comes: within the outage from a CA that is up, or after it. Undefined if none is due by then. */
   readonly renewedAt: number | undefined
   /** How long clients are refused, up to then. */
-  readonly without: { readonly from: number; readonly to: number } | undefined
+  readonly without: Period | undefined
+  /** The part of it in which a must-staple certificate lacks its staple, as its CA's responder is down too. */
+  readonly unstapled?: Period
 }
+
+type Period = { readonly from: number; readonly to: number }
 
 /** After the outage the next try comes within a day, and its jitter. */
 const AFTERWARDS_MS = 2 * 24 * 60 * 60 * 1000
@@ -50,7 +56,22 @@ export function rehearse(rehearsed: Rehearsed, outage: Outage): Fate {
   const from = Math.max(goodUntil ?? outage.from, outage.from)
   // What is not due yet when all is over does not end before that.
   const isMissed = renewedAt !== undefined && from < renewedAt
-  return { wanted, goodUntil, failures, renewedAt, without: isMissed ? { from, to: renewedAt } : undefined }
+  const expired = isMissed ? { from, to: renewedAt } : undefined
+  const unstapled = withoutStaple(rehearsed, outage, Math.min(renewedAt ?? outage.to, outage.to))
+  const without = unstapled === undefined ? expired : spanOf(unstapled, expired)
+  return { wanted, goodUntil, failures, renewedAt, without, ...(unstapled && { unstapled }) }
+}
+
+/** Up to when the responder answers again, or another certificate has come. */
+function withoutStaple({ held, staple }: Rehearsed, outage: Outage, to: number): Period | undefined {
+  if (held === undefined || staple === undefined || !outage.isDown(held.issuer)) return undefined
+  const from = Math.max(staple.until ?? outage.from, outage.from)
+  // What has ended is refused for that.
+  return from < Math.min(to, held.notAfter) ? { from, to: Math.min(to, held.notAfter) } : undefined
+}
+
+function spanOf(one: Period, other: Period = one): Period {
+  return { from: Math.min(one.from, other.from), to: Math.max(one.to, other.to) }
 }
 
 function orders(

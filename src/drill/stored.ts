@@ -1,11 +1,14 @@
 import { recallAttempt } from '../certificates/attempts.ts'
 import { circumstancesOf } from '../certificates/inventory.ts'
-import { factsOfStored, readCertificate } from '../certificates/record.ts'
+import { unpackChain } from '../certificates/packed-certificate.ts'
+import { factsOfStored, readCertificate, type StoredCertificate } from '../certificates/record.ts'
 import { recallEarly } from '../certificates/spread.ts'
 import { findStandIns } from '../certificates/stand-ins.ts'
+import { isCurrent, loadAnswer } from '../certificates/staple-answer.ts'
 import { recallSuggestion } from '../certificates/suggestions.ts'
 import type { WantedCertificate } from '../certificates/wanted.ts'
 import type { IssuerIdentity } from '../issuers/issuer.ts'
+import { isSignedBy } from '../pki/certificate.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { StorageReader } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
@@ -47,7 +50,21 @@ async function readOne(wanted: WantedCertificate, { storage, issuers, clock }: S
     wanted,
     held: stored && { ...factsOfStored(stored, isItsOwn ? suggestion?.renewAt : undefined), spreadAt },
     standInUntil: undefined,
+    staple:
+      stored?.certificate.mustStaple === true ? { until: await stapleEnd(storage, stored, clock.now()) } : undefined,
     notBefore: recalled.type === 'attempt' ? recalled.attempt.nextAt : undefined,
     authorityOf: (name) => issuers.get(name)?.authority,
   }
+}
+
+/** Until when what a responder last said can be served; undefined if that is over, or was never good. */
+async function stapleEnd(
+  storage: StorageReader,
+  { packed }: StoredCertificate,
+  now: number,
+): Promise<number | undefined> {
+  const [certificate, ...others] = unpackChain(packed)
+  const issuer = others.find((other) => isSignedBy(certificate, other))
+  const answer = issuer && (await loadAnswer(storage, { certificate, issuer }))
+  return answer?.status.type === 'good' && isCurrent(answer, now) ? answer.until : undefined
 }

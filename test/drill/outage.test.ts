@@ -4,6 +4,9 @@ import type { HeldFacts } from '../../src/certificates/plan.ts'
 import type { WantedCertificate } from '../../src/certificates/wanted.ts'
 import { formatDrill } from '../../src/cli/drill/words.ts'
 import { type Fate, type Outage, rehearse } from '../../src/drill/outage.ts'
+import { readRehearsed } from '../../src/drill/stored.ts'
+import { FakeResponder } from '../certificates/fake-responder.ts'
+import { Machine } from '../certificates/machine.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -116,4 +119,46 @@ test('what a CA that is up would give at once is not missed by a start', () => {
     formatDrill([saved], outage, 0),
     /renewed at \S+ \S+ by a CA that is\s+up[\s\S]*serves all of its names from the storage/,
   )
+})
+
+test('a must-staple certificate is refused from the end of its staple on, though it is good for long itself', () => {
+  const outage: Outage = { from: NOW, to: NOW + 10 * DAY, isDown: (issuer) => issuer === 'ca' }
+  const rehearsed = { wanted, standInUntil: undefined, notBefore: undefined, authorityOf: () => 'https://ca.test' }
+  const at = (facts: HeldFacts, until: number | undefined, during = outage) =>
+    rehearse({ ...rehearsed, held: facts, staple: { until } }, during)
+  const fate = at(held(60), NOW + 3 * DAY)
+  assert.deepEqual(fate.without, { from: NOW + 3 * DAY, to: NOW + 10 * DAY })
+  assert.equal(fate.failures, 0)
+  const text = formatDrill([fate], outage, 0).replace(/\s+/g, ' ')
+  assert.match(
+    text,
+    /is refused from 2026-11-27 12:00Z on, as its staple ends then \(must-staple\), up to 2026-12-04 12:00Z: 7 days without/,
+  )
+  assert.match(text, /1 of 1 certificates is missed, the first at 2026-11-27 12:00Z\./)
+  assert.equal(at(held(60), NOW + 11 * DAY).without, undefined)
+  assert.deepEqual(at(held(60), undefined).without, { from: NOW, to: NOW + 10 * DAY })
+  const both = at(held(5), NOW + 3 * DAY)
+  assert.deepEqual(both.unstapled, { from: NOW + 3 * DAY, to: NOW + 5 * DAY })
+  assert.deepEqual(both.without, { from: NOW + 3 * DAY, to: both.renewedAt })
+  assert.equal(at(held(60), NOW + 3 * DAY, { ...outage, isDown: () => false }).without, undefined)
+})
+
+test('how long the staple is good is read from the storage, of those that must have one', async () => {
+  const machine = new Machine()
+  const responder = await FakeResponder.create(machine.localClock)
+  responder.serve(machine, { mustStaple: true })
+  await machine.start({ mustStaple: true })
+  await machine.untilLogged('staple-received')
+  await machine.certificates.stop()
+  const issuers = new Map([['ca', machine.ca]])
+  const asked = {
+    wanted: [{ ...wanted, mustStaple: true }],
+    issuers,
+    storage: machine.storage,
+    clock: machine.localClock,
+  }
+  const until = machine.clock.now() + 7 * DAY
+  assert.deepEqual((await readRehearsed(asked))[0]!.staple, { until })
+  await machine.clock.advance(8 * DAY)
+  assert.deepEqual((await readRehearsed(asked))[0]!.staple, { until: undefined })
 })

@@ -25,8 +25,14 @@ function byWorst(a: Fate, b: Fate): number {
   return one === other ? (a.goodUntil ?? 0) - (b.goodUntil ?? 0) : one - other
 }
 
-function fateOf({ goodUntil, failures, renewedAt, without }: Fate, { from, to }: Outage): string {
+function fateOf({ goodUntil, failures, renewedAt, without, unstapled }: Fate, { from, to }: Outage): string {
   const tries = failures === 1 ? '1 order fails' : `${failures} orders fail`
+  if (without !== undefined && without.from === unstapled?.from) {
+    const since = without.from === from ? 'now' : minuteOf(without.from)
+    const lack = without.from === from ? 'it has no staple' : 'its staple ends then'
+    const length = spokenDuration(without.to - without.from)
+    return `is refused from ${since} on, as ${lack} (must-staple), up to ${minuteOf(without.to)}: ${length} without; ${tries}`
+  }
   if (without !== undefined) {
     const what =
       goodUntil === undefined
