@@ -2,11 +2,13 @@ import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Attention } from './attention.ts'
+import { isBareLeaf } from './bare-leaf.ts'
 import type { CaWatch } from './ca-watch.ts'
 import type { Inventory, Item } from './inventory.ts'
 import { IssuanceError, issueFromAny } from './issuance.ts'
 import { openTab, type Tab } from './ledger/tab.ts'
 import type { Outages } from './outages.ts'
+import { unpackChain } from './packed-certificate.ts'
 import type { Placement } from './placement.ts'
 import { type Order, timeOf } from './plan.ts'
 import type { Progress } from './progress.ts'
@@ -49,6 +51,8 @@ const PATIENCE_MS = 24 * 60 * 60 * 1000
 /** The way of one certificate from being due to being served, or to its next try. */
 export class Ordering {
   readonly #options: OrderingOptions
+  /** Issuers whose certificates come alone: the operator knows. */
+  readonly #saidAlone = new Set<string>()
 
   constructor(options: OrderingOptions) {
     this.#options = options
@@ -147,12 +151,23 @@ export class Ordering {
     else if (isRenewal) trials.failed(item)
     await inventory.attempts.succeed(wanted.id)
     progress.received(wanted, issued, type)
+    this.#lookForIssuer(wanted, issued)
     attention.obtained(wanted, issued.issuer)
     // An operator may have had it revoked in the meantime: then what was asked for is its successor.
     if (item.held?.revokedByHand === undefined)
       conclude(item, { status: 'obtained', issuer: issued.issuer, notAfter: certificate.notAfter })
     if (wanted.mustStaple && !certificate.mustStaple) progress.withoutMustStaple(wanted, issued)
     onChange()
+  }
+
+  /** The root of a CA of our own is what its clients know. */
+  #lookForIssuer(wanted: WantedCertificate, issued: StoredCertificate): void {
+    const { issuers, progress } = this.#options
+    const { issuer, packed } = issued
+    if (issuers.get(issuer)?.accountFor === undefined || packed.issuers.length > 0) return
+    if (this.#saidAlone.has(issuer) || !isBareLeaf(unpackChain(packed))) return
+    this.#saidAlone.add(issuer)
+    progress.alone(wanted, issued)
   }
 
   async #keepAsItIs(item: Item): Promise<void> {

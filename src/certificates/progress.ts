@@ -60,6 +60,12 @@ export class Progress {
     this.#log.warn('must-staple-left-out', message, factsOf(wanted))
   }
 
+  /** Said once for each issuer. */
+  alone(wanted: WantedCertificate, { issuer, certificate }: StoredCertificate): void {
+    const message = `${issuer} gave ${describe(wanted)} alone, without a certificate of its issuer (${certificate.issuer}), which is no authority that this machine trusts: clients that do not know it as a root refuse the certificate. It is served all the same. Ask the CA for its intermediates.`
+    this.#log.warn('chain-bare', message, { ...factsOf(wanted), issuer })
+  }
+
   /**
    * Nobody gave one. An error if clients suffer from it or a person must act, a warning as long as what serves meanwhile is
    * good.

@@ -36,6 +36,8 @@ export class FakeIssuer implements Issuer {
   answer: ((issued: IssuedCertificate) => IssuedCertificate) | undefined
   /** What it says of when to renew; undefined: it says nothing of the kind. */
   renewalInfo: Issuer['renewalInfo']
+  /** Set for a CA that has accounts. */
+  accountFor: ((site: string) => string) | undefined
   /** When it was asked whether it is there. */
   readonly probes: number[] = []
   /** What it then meets. */
