@@ -74,6 +74,9 @@ export type Item = Entry & {
 
 export type Question = Placed & { readonly item: Item; at: number }
 
+/** So that the storage works on some while others are parsed. */
+const LOADED_AT_ONCE = 16
+
 /** Every certificate that should exist, what there is of it, and what follows from that. */
 export class Inventory {
   readonly attempts: Attempts
@@ -111,19 +114,23 @@ export class Inventory {
 
   /** Takes up what the storage holds. Throws StorageError `storage-unreadable`. */
   async load(): Promise<void> {
-    const { storage, issuers, log } = this.#options
+    const { storage, issuers } = this.#options
     await this.ledger.load()
     await this.early.load()
     this.#accountKeys = await accountKeyFingerprints(storage)
-    for (const item of this.items) {
-      const stored = await loadCertificate(storage, item.wanted.id, log, this.#accountKeys)
-      if (stored !== undefined) this.hold(item, stored)
-    }
+    for (let start = 0; start < this.items.length; start += LOADED_AT_ONCE)
+      await Promise.all(this.items.slice(start, start + LOADED_AT_ONCE).map((item) => this.#load(item)))
     const circumstances = this.items.map(({ wanted }) => [wanted.id, circumstancesOf(wanted, issuers)] as const)
     await this.attempts.load(new Map(circumstances))
     await this.suggestions.load(new Set(this.items.map(({ wanted }) => wanted.id)))
     await this.leftOut.load(this.items.map(({ wanted }) => wanted))
     await this.#loadStandIns()
+  }
+
+  async #load(item: Item): Promise<void> {
+    const { storage, log } = this.#options
+    const stored = await loadCertificate(storage, item.wanted.id, log, this.#accountKeys)
+    if (stored !== undefined) this.hold(item, stored)
   }
 
   get items(): readonly Item[] {
@@ -132,12 +139,11 @@ export class Inventory {
 
   /** Takes up more that is wanted from now on, with what the storage holds of it. Throws StorageError `storage-unreadable`. */
   async add(wanted: readonly WantedCertificate[]): Promise<Item[]> {
-    const { storage, issuers, log } = this.#options
+    const { issuers } = this.#options
     const items = wanted.map(itemFor)
     for (const item of items) {
       const { id } = item.wanted
-      const stored = await loadCertificate(storage, id, log, this.#accountKeys)
-      if (stored !== undefined) this.hold(item, stored)
+      await this.#load(item)
       await this.attempts.take(id, circumstancesOf(item.wanted, issuers))
       await this.suggestions.take(id)
     }

@@ -14,10 +14,18 @@ export type PackedCertificate = {
 }
 
 export function pack([leaf, ...issuers]: CertificateChain, privateKey: KeyObject): PackedCertificate {
+  return packDer(
+    [leaf.x509.raw, ...issuers.map(({ x509 }) => x509.raw)],
+    privateKey.export({ type: 'pkcs8', format: 'der' }),
+  )
+}
+
+/** The same of what is DER already; the key in PKCS #8. */
+export function packDer([leaf, ...issuers]: readonly [Buffer, ...Buffer[]], privateKey: Buffer): PackedCertificate {
   return {
-    leaf: leaf.x509.raw.toString('latin1'),
-    issuers: issuers.map(({ x509 }) => x509.raw.toString('latin1')),
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'der' }).toString('latin1'),
+    leaf: leaf.toString('latin1'),
+    issuers: issuers.map((issuer) => issuer.toString('latin1')),
+    privateKey: privateKey.toString('latin1'),
   }
 }
 

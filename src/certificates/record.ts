@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { describeError } from '../errors.ts'
 import type { IssuedCertificate, Issuer } from '../issuers/issuer.ts'
-import { checkIssued, parseChain } from '../pki/certificate.ts'
+import { type CertificateChain, checkIssued, parseCertificate, parseChain } from '../pki/certificate.ts'
 import { importPrivateKey, publicKeyFingerprint } from '../pki/keys.ts'
+import { decodeCertificateChain, decodePrivateKey } from '../pki/pem.ts'
 import { PkiError } from '../pki/pki-error.ts'
 import type { Storage, StorageReader } from '../storage/storage.ts'
 import type { Log } from '../telemetry/log.ts'
 import { type Leaf, leafOf } from './leaf.ts'
-import { type PackedCertificate, pack, unpack } from './packed-certificate.ts'
+import { type PackedCertificate, pack, packDer, unpack } from './packed-certificate.ts'
 import { placeOf } from './place.ts'
 import type { HeldFacts } from './plan.ts'
 import { checkServable } from './servable.ts'
@@ -37,7 +39,11 @@ export type StoredCertificate = {
 }
 
 /** Without what the chain itself says. PEM: people look into it. */
-type Record = Omit<StoredCertificate, 'certificate' | 'packed' | 'keyFault'> & ReturnType<typeof unpack>
+type Record = Omit<StoredCertificate, 'certificate' | 'packed' | 'keyFault'> &
+  ReturnType<typeof unpack> & {
+    /** See sealOf; absent in records of former releases. */
+    readonly seal?: string | undefined
+  }
 
 /** One value for all of it, so that a key and a certificate of different generations can never meet. */
 function keyOf(id: string): string {
@@ -90,7 +96,8 @@ export function acceptIssued(
 export function storeCertificate(storage: Storage, id: string, stored: StoredCertificate): Promise<void> {
   const { certificate: _, keyFault: __, packed, ...asked } = stored
   const record: Record = { ...asked, ...unpack(packed) }
-  return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(record, undefined, 2)}\n`))
+  const sealed: Record = { ...record, seal: sealOf(record) }
+  return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(sealed, undefined, 2)}\n`))
 }
 
 /**
@@ -144,16 +151,49 @@ export async function readCertificate(
 
 function readRecord(value: Buffer, accountKeys: ReadonlySet<string>): StoredCertificate {
   const record = parseRecord(value)
-  const { chain, privateKey, ...asked } = record
-  const certificates = parseChain(chain)
+  const { chain, privateKey, seal, ...asked } = record
+  const { certificates, packed } = seal === sealOf(record) ? readSealed(record) : readUnsealed(record)
   const [certificate] = certificates
-  const key = importPrivateKey(privateKey)
-  checkIssued(certificates, { privateKey: key, names: asked.names, now: certificate.notBefore })
   checkServable(certificates, privateKey)
-  const stored = { ...asked, certificate: leafOf(certificate), packed: pack(certificates, key) }
+  const stored = { ...asked, certificate: leafOf(certificate), packed }
   // RFC 8555 §11.1: whoever can misuse one key must not have the other. Such a certificate serves until it is replaced.
   const isAccountKey = accountKeys.size > 0 && accountKeys.has(publicKeyFingerprint(certificate.publicKey))
   return isAccountKey ? { ...stored, keyFault: ACCOUNT_KEY } : stored
+}
+
+type Material = { readonly certificates: CertificateChain; readonly packed: PackedCertificate }
+
+/** Whoever has changed it by hand, or an older release, may have put there what does not go together. */
+function readUnsealed({ chain, privateKey, names }: Record): Material {
+  const certificates = parseChain(chain)
+  const key = importPrivateKey(privateKey)
+  checkIssued(certificates, { privateKey: key, names, now: certificates[0].notBefore })
+  return { certificates, packed: pack(certificates, key) }
+}
+
+/** What was looked at whole when it was stored: signatures of a hundred thousand take a minute, and their keys some more. */
+function readSealed({ chain, privateKey }: Record): Material {
+  const [leaf, ...issuers] = decodeCertificateChain(chain)
+  const certificates = [parseCertificate(leaf), ...issuers.map(knownIssuer)] as const
+  return { certificates, packed: packDer([leaf, ...issuers], decodePrivateKey(privateKey)) }
+}
+
+/** CAs sign with few intermediates at a time, and a parsed one takes 20 kB. */
+const MAX_KNOWN_ISSUERS = 100
+const knownIssuers = new LRUCache<string, CertificateChain[0]>({ max: MAX_KNOWN_ISSUERS })
+
+function knownIssuer(der: Buffer): CertificateChain[0] {
+  const key = der.toString('latin1')
+  const issuer = knownIssuers.get(key) ?? parseCertificate(der)
+  knownIssuers.set(key, issuer)
+  return issuer
+}
+
+/** Shows that the parts were stored together and have not changed since; it keeps out accidents, and nobody who can write. */
+function sealOf({ names, chain, privateKey }: Record): string {
+  return createHash('sha256')
+    .update(JSON.stringify([names, chain, privateKey]))
+    .digest('hex')
 }
 
 const ACCOUNT_KEY = 'its key is that of an ACME account, which must never be a certificate’s'
@@ -176,8 +216,9 @@ function parseRecord(value: Buffer): Record {
 /** Nothing else that may stand there; what older records lack is false. */
 function pickRecord(record: Record): Record {
   const { issuer, authority, obtainedAt, names, chain, privateKey } = record
+  const seal = typeof record.seal === 'string' ? record.seal : undefined
   const [mustStaple, replacesRevoked] = [record.mustStaple === true, record.replacesRevoked === true]
   const revokedByHand = typeof record.revokedByHand === 'string' ? record.revokedByHand : undefined
-  const asked = { names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, chain, privateKey }
+  const asked = { names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, chain, privateKey, seal }
   return revokedByHand === undefined ? asked : { ...asked, revokedByHand }
 }

@@ -49,6 +49,11 @@ export function encodePrivateKey(der: Uint8Array): string {
   return encodeBlock('PRIVATE KEY', der)
 }
 
+/** The DER of a private key as encodePrivateKey writes it. */
+export function decodePrivateKey(pem: string): Buffer {
+  return Buffer.from(pem.replace(/-----[A-Z ]+-----/g, ''), 'base64')
+}
+
 function encodeBlock(label: string, der: Uint8Array): string {
   const lines =
     Buffer.from(der)

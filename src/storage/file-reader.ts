@@ -14,6 +14,8 @@ const KEY = /^(?!set-aside(?:\/|$))(?:(?!\.{1,2}(?:\/|$))[a-z0-9._@*-]{1,200}(?:
  */
 export class FileReader implements StorageReader {
   readonly #root: string
+  /** Folders that are being looked at: of many values that are read at once, one look does for all in a folder. */
+  readonly #looks = new Map<string, Promise<void>>()
 
   constructor(folder: string) {
     this.#root = resolve(folder)
@@ -49,7 +51,15 @@ export class FileReader implements StorageReader {
   }
 
   /** O_NOFOLLOW looks at the last segment only; this looks at a folder and those above it, up to the root. Throws LinkError. */
-  async refuseLinks(folder: string): Promise<void> {
+  refuseLinks(folder: string): Promise<void> {
+    const before = this.#looks.get(folder)
+    if (before !== undefined) return before
+    const look = this.#look(folder).finally(() => this.#looks.delete(folder))
+    this.#looks.set(folder, look)
+    return look
+  }
+
+  async #look(folder: string): Promise<void> {
     for (let above = folder; above !== this.#root; above = dirname(above))
       if (await isLink(above)) throw new LinkError(above)
   }

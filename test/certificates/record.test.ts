@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { unpack } from '../../src/certificates/packed-certificate.ts'
+import { readCertificate } from '../../src/certificates/record.ts'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import { FakeIssuer } from '../fakes/fake-issuer.ts'
 import { DAY, Machine, MINUTE } from './machine.ts'
@@ -141,4 +142,21 @@ test('a record that OpenSSL does not serve is damaged: a new certificate is orde
   await machine.untilLogged('certificate-issued')
   assert.notEqual(unpack(machine.certificates.state.held[0]!.packed).chain, chain)
   await machine.certificates.stop()
+})
+
+test('what was changed after it was stored is looked at whole, and what is as it was is the same in both ways', async () => {
+  const machine = new Machine()
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  await machine.certificates.stop()
+  const key = 'certificates/a.test.ecdsa-p256'
+  const record = JSON.parse(String(await machine.storage.get(key)))
+  assert.match(record.seal, /^[0-9a-f]{64}$/)
+  const sealed = await readCertificate(machine.storage, 'a.test.ecdsa-p256')
+  const { seal: _, ...former } = record
+  await machine.storage.put(key, Buffer.from(JSON.stringify(former)))
+  assert.deepEqual(await readCertificate(machine.storage, 'a.test.ecdsa-p256'), sealed)
+  const names = ['b.test']
+  await machine.storage.put(key, Buffer.from(JSON.stringify({ ...record, names })))
+  await assert.rejects(readCertificate(machine.storage, 'a.test.ecdsa-p256'), { code: 'certificate-name-missing' })
 })
