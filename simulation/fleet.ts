@@ -2,17 +2,22 @@ import { Agenda, type Entry, newEntry } from '../src/certificates/agenda.ts'
 import { ordersAtOnce } from '../src/certificates/agenda-rules.ts'
 import { type Attempt, begun, failed, latestTryAt, noAttempt } from '../src/certificates/attempt.ts'
 import { Heap, type Placed } from '../src/certificates/heap.ts'
+import { Herd, type HerdMember, UNCOUNTED } from '../src/certificates/herd.ts'
 import type { Charge } from '../src/certificates/ledger/charge.ts'
 import type { Limits } from '../src/certificates/ledger/limits.ts'
 import type { OrderFacts } from '../src/certificates/ledger/order-facts.ts'
 import { type Former, orderOf } from '../src/certificates/ledger/order-of.ts'
 import { RateLimits } from '../src/certificates/ledger/rate-limits.ts'
 import { readRefusal } from '../src/certificates/ledger/refusal.ts'
-import { type HeldFacts, planNext, renewalTime, type Step } from '../src/certificates/plan.ts'
+import { planHeld } from '../src/certificates/outage.ts'
+import { Outages } from '../src/certificates/outages.ts'
+import { expectedRenewal, type HeldFacts, planNext, renewalTime, type Step } from '../src/certificates/plan.ts'
 import { spreadOut } from '../src/certificates/spread.ts'
 import { answered, askAtOf, type Suggestion, unanswered, unsaid } from '../src/certificates/suggestion.ts'
 import type { WantedCertificate } from '../src/certificates/wanted.ts'
+import type { Issuer } from '../src/issuers/issuer.ts'
 import type { Random } from '../src/system/random.ts'
+import { silentLog } from '../src/telemetry/log.ts'
 import type { Authority, Window } from './authority.ts'
 import type { Tally } from './tally.ts'
 
@@ -37,12 +42,17 @@ export type FleetOptions = {
    * of a million certificates these are four million a day.
    */
   readonly asksEach: boolean
+  /** What is obtained in a herd is not spread out by itself: to see what that is worth. */
+  readonly keepsHerds: boolean
 }
 
 /** One name with its certificate. Numbers are kept in arrays, as there are a million of them. */
-type Name = Entry & { readonly index: number }
+type Name = Entry & HerdMember & { readonly index: number }
 
-type Ending = Placed & { readonly at: number; readonly name: Name; readonly charge: Charge; readonly isPlaced: boolean }
+type Ending = Placed & { readonly at: number; readonly name: Name; readonly charge: Charge; readonly met: Met }
+
+/** What an order met when it was placed. */
+type Met = 'accepted' | 'refused' | 'unreachable'
 
 type Question = Placed & { at: number; readonly name: Name }
 
@@ -56,6 +66,12 @@ export class Fleet {
   readonly #questions = new Heap<Question>((a, b) => a.at < b.at)
   readonly #questionOf = new Map<number, Question>()
   readonly #attempts = new Map<number, Attempt>()
+  readonly #outages: Outages
+  readonly #herd = new Herd()
+  /** Those whose question was due while the CA was known to be out of order. */
+  #putOff: Name[] = []
+  readonly #running = new AbortController()
+  #probeAt = Number.POSITIVE_INFINITY
   /** In ms since 1970; NaN for what is not. */
   readonly #notBefore: Float64Array
   readonly #windowStart: Float64Array
@@ -81,7 +97,8 @@ export class Fleet {
     this.#askAt = empty()
     this.#spreadAt = empty()
     this.#fingerprint = new Uint32Array(names)
-    this.#names = Array.from({ length: names }, (_, index) => ({ ...newEntry(), index }))
+    this.#names = Array.from({ length: names }, (_, index) => ({ ...newEntry(), span: UNCOUNTED, index }))
+    this.#outages = this.#createOutages()
     this.#agenda = new Agenda<Name>({
       plan: (name, at) => this.#plan(name, at),
       goodUntil: ({ index }) => this.#goodUntil(index),
@@ -89,7 +106,33 @@ export class Fleet {
       deskOf: () => ISSUER.name,
       namesOf: ({ index }) => String(index),
       maxAtOnce: () => ordersAtOnce(names),
+      heldBy: () => (this.#outages.holding([ISSUER.name]) === undefined ? undefined : 'outage'),
+      suspicion: ({ index }) => this.#outages.suspicion(ISSUER.name, String(index)),
     })
+  }
+
+  #createOutages(): Outages {
+    const { authority, random } = this.#options
+    const probe = async (): Promise<void> => {
+      if (authority.isOut(this.#now)) throw outOfOrder()
+    }
+    const ca: Issuer = { ...ISSUER, probe, issue: () => Promise.reject(outOfOrder()) }
+    return new Outages({
+      issuers: new Map([[ISSUER.name, ca]]),
+      clock: { now: () => this.#now, sleep: () => Promise.reject(new Error('Nothing waits here.')) },
+      random,
+      log: silentLog,
+      onOpen: () => this.#reopen(),
+      heldBack: () => [],
+    })
+  }
+
+  #reopen(): void {
+    this.#agenda.reopen()
+    if (this.#outages.isOut(ISSUER.name)) return
+    const waiting = this.#putOff
+    this.#putOff = []
+    for (const name of waiting) this.#question(name, this.#now)
   }
 
   get ledgerSize(): number {
@@ -100,6 +143,7 @@ export class Fleet {
   hold(index: number, notBefore: number): void {
     this.#options.authority.grant(index, notBefore)
     this.#receive(index, notBefore)
+    this.#herd.expect(this.#names[index]!, this.#dueByAge(index))
   }
 
   /** Plans all names for the first time. */
@@ -113,17 +157,25 @@ export class Fleet {
   }
 
   /** Lives until then. */
-  live(until: number): void {
+  async live(until: number): Promise<void> {
     for (;;) {
       const now = Math.max(this.#now, this.#next)
       if (now >= until) break
       this.#now = now
+      await this.#probe(now)
       for (let end = this.#endings.first; end !== undefined && end.at <= now; end = this.#endings.first) this.#end(end)
       for (let asked = this.#questions.first; asked !== undefined && asked.at <= now; asked = this.#questions.first)
         this.#ask(asked)
       this.#agenda.begin(now, (name) => this.#begin(name))
+      this.#outages.endUnless((issuer) => this.#agenda.isBusy(issuer))
     }
     this.#now = until
+  }
+
+  async #probe(now: number): Promise<void> {
+    this.#probeAt = this.#outages.probeWhatIsDue(now, this.#running.signal, () => {})
+    await this.#outages.idle()
+    this.#probeAt = this.#outages.probeWhatIsDue(now, this.#running.signal, () => {})
   }
 
   /** The next question about each name, if nothing was asked by itself so far, as the CA's answers are others from now on. */
@@ -166,13 +218,15 @@ export class Fleet {
 
   get #next(): number {
     const ending = this.#endings.first?.at ?? Number.POSITIVE_INFINITY
-    return Math.min(ending, this.#questions.first?.at ?? Number.POSITIVE_INFINITY, this.#agenda.next)
+    const question = this.#questions.first?.at ?? Number.POSITIVE_INFINITY
+    return Math.min(ending, question, this.#agenda.next, this.#probeAt)
   }
 
   #begin(name: Name): void {
     const { index } = name
     const { authority, tally, orderMs } = this.#options
     const now = this.#now
+    this.#outages.admit(ISSUER.name, String(index))
     const order = this.#orderOf(index, now)
     const charge = this.#ledger.charge(order, now)
     const attempt = this.#attempts.get(index)
@@ -180,14 +234,14 @@ export class Fleet {
     const isReplacement = !Number.isNaN(this.#notBefore[index]!)
     // The CA gets it a little later, by a clock of its own.
     const reply = authority.order(index, isReplacement, now + SECOND_MS)
-    if (reply.type === 'unreachable') return this.#endLater({ name, charge, isPlaced: false }, now + SECOND_MS)
+    if (reply.type === 'unreachable') return this.#endLater({ name, charge, met: 'unreachable' }, now + SECOND_MS)
     charge.placing(isReplacement, now)
     tally.ordered(now)
-    if (reply.type !== 'refused') return this.#endLater({ name, charge, isPlaced: true }, now + orderMs())
+    if (reply.type !== 'refused') return this.#endLater({ name, charge, met: 'accepted' }, now + orderMs())
     tally.refused++
     const refusal = readRefusal(reply.detail, reply.retryAfterMs, now)
     charge.refused(refusal!, now)
-    this.#endLater({ name, charge, isPlaced: false }, now + SECOND_MS)
+    this.#endLater({ name, charge, met: 'refused' }, now + SECOND_MS)
   }
 
   #endLater(ending: Omit<Ending, 'place' | 'at'>, at: number): void {
@@ -196,16 +250,28 @@ export class Fleet {
 
   #end(ending: Ending): void {
     this.#endings.remove(ending)
-    const { name, charge, isPlaced } = ending
+    const { name, charge, met } = ending
     const { index } = name
     const { authority, tally } = this.#options
-    const outcome = isPlaced ? authority.finish(index, this.#now) : 'unreachable'
+    const outcome = met === 'accepted' ? authority.finish(index, this.#now) : met
     if (outcome === 'invalid') charge.failed([this.#options.nameOf(index)], this.#now)
     charge.close(outcome === 'issued', this.#now)
+    const id = String(index)
+    const isOutage = outcome !== 'issued' && this.#outages.failed(ISSUER.name, id, failureOf(outcome))
+    if (outcome === 'issued') this.#outages.answered(ISSUER.name, id)
     if (outcome === 'issued') this.#succeed(index)
+    else if (isOutage) this.#forgive(index)
     else this.#fail(index)
-    if (outcome !== 'issued') tally.failedAt(this.#now)
+    if (isOutage) tally.putOff++
+    else if (outcome !== 'issued') tally.failedAt(this.#now)
+    this.#outages.release(id)
     this.#agenda.ended(name)
+  }
+
+  /** It was the CA's outage: nothing is counted against the name. */
+  #forgive(index: number): void {
+    const before = this.#attempts.get(index)
+    if (before !== undefined) this.#attempts.set(index, { ...before, unfinished: 0 })
   }
 
   #succeed(index: number): void {
@@ -219,6 +285,17 @@ export class Fleet {
     this.#attempts.delete(index)
     this.#spreadAt[index] = Number.NaN
     this.#receive(index, this.#now)
+    if (!this.#options.keepsHerds) this.#spreadAt[index] = this.#earlyTime(index) ?? Number.NaN
+  }
+
+  #earlyTime(index: number): number | undefined {
+    const { names: all, random } = this.#options
+    const newcomer = { all, now: this.#now, dueAt: this.#dueByAge(index) }
+    return this.#herd.joined(this.#names[index]!, newcomer, random)
+  }
+
+  #dueByAge(index: number): number {
+    return expectedRenewal({ ...this.#factsOf(index)!, suggestedAt: undefined }, true)
   }
 
   #fail(index: number): void {
@@ -253,6 +330,7 @@ export class Fleet {
     this.#questionOf.delete(index)
     const goodUntil = this.#goodUntil(index)
     if (goodUntil === undefined || goodUntil <= this.#now) return
+    if (this.#outages.isOut(ISSUER.name)) return void this.#putOff.push(name)
     const isOut = this.#options.authority.isOut(this.#now)
     const before = this.#renewAt[index]!
     if (!isOut) this.#takeAnswer(index)
@@ -293,7 +371,10 @@ export class Fleet {
     const nextAt = this.#attempts.get(index)?.nextAt
     const notBefore = nextAt === undefined ? undefined : Math.min(nextAt, latestTryAt(now))
     const limit = () => this.#ledger.wait(this.#orderOf(index, now), now)
-    return planNext({ wanted: this.#wantedOf(index), held: this.#factsOf(index), authorityOf, notBefore, limit }, now)
+    const facts = { wanted: this.#wantedOf(index), held: this.#factsOf(index), authorityOf, notBefore, limit }
+    const step = planNext(facts, now)
+    const outage = this.#outages.holding([ISSUER.name])
+    return outage === undefined ? step : planHeld(step, outage, now)
   }
 
   #orderOf(index: number, now: number): OrderFacts {
@@ -333,6 +414,14 @@ export class Fleet {
 
 function authorityOf(): string {
   return DIRECTORY
+}
+
+function outOfOrder(): Error {
+  return Object.assign(new Error('Nobody answers.'), { concernsCa: true })
+}
+
+function failureOf(outcome: 'unreachable' | 'refused' | 'invalid'): Error {
+  return outcome === 'unreachable' ? outOfOrder() : new Error(`The order was ${outcome}.`)
 }
 
 function known(time: number): number | undefined {

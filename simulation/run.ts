@@ -5,7 +5,7 @@ import { drawChart } from './chart.ts'
 import { run, type Scenario } from './scenario.ts'
 import { hoursUntil, type Tally } from './tally.ts'
 
-// Runs the program's own plan, agenda, ledger, ladder of retries and choice of renewal instants against a model of a CA.
+// Runs the program's own plan, agenda, ledger, ladder of retries, outages and choice of renewal instants against a model of a CA.
 //
 //   npm run simulate -- [SCENARIO …] [--names N] [--days N] [--write]
 //
@@ -26,7 +26,7 @@ const year: Scenario = {
     { day: 290, days: 10 },
   ],
   revocationDay: 200,
-  spreadDay: 206,
+  spreadDay: undefined,
   asksEach: false,
   seed: 1,
 }
@@ -41,7 +41,6 @@ const sixDays: Scenario = {
     { day: 20, days: 1 },
   ],
   revocationDay: 14,
-  spreadDay: undefined,
 }
 
 const bulk: Scenario = {
@@ -51,14 +50,15 @@ const bulk: Scenario = {
   missing: 1,
   outages: [],
   revocationDay: undefined,
-  spreadDay: undefined,
 }
 
 const scenarios = new Map<string, Scenario>([
   ['year', year],
+  ['year-herds', { ...year, keepsHerds: true }],
   ['six-days', sixDays],
   ['bulk-start', bulk],
-  ['bulk-start-spread', { ...bulk, spreadDay: 15 }],
+  ['bulk-start-herds', { ...bulk, keepsHerds: true }],
+  ['bulk-start-spread', { ...bulk, keepsHerds: true, spreadDay: 15 }],
   ['bulk-start-blind', { ...bulk, days: 30, isBlind: true }],
 ])
 
@@ -82,7 +82,7 @@ for (const name of chosen) {
     ...(values.days !== undefined && { days: Number(values.days) }),
   }
   const before = process.cpuUsage()
-  const tally = run(scenario, (day) => {
+  const tally = await run(scenario, (day) => {
     if (process.stderr.isTTY) process.stderr.write(`\r${name}: day ${day + 1} of ${scenario.days}`)
   })
   const { user, system } = process.cpuUsage(before)
@@ -98,16 +98,19 @@ if (
 
 function describe(name: string, scenario: Scenario, tally: Tally, cpuSeconds: number): string {
   const { ordersADay, replacedByHour } = tally
-  const busiest = Math.max(...ordersADay)
   const median = ordersADay.toSorted((a, b) => a - b)[Math.floor(ordersADay.length / 2)]!
   const hours = [0.5, 0.99, 1].map((part) => hoursUntil(replacedByHour, part))
   return [
     '',
     `${name}: ${count(scenario.names)} names, ${scenario.days} days, seed ${scenario.seed}`,
     `  certificates issued                 ${count(tally.issued)}`,
-    `  orders a day: median, most          ${count(median)}, ${count(busiest)}`,
-    `  orders in the busiest minute        ${count(tally.largestMinute)}`,
-    `  tries that failed                   ${count(tally.failed)}`,
+    `  orders a day: median, most          ${count(median)}, ${count(most(ordersADay))}`,
+    `  orders in the busiest minute        ${count(most(tally.minuteADay))}`,
+    ...afterwards(scenario).map(({ what, from, to }) => {
+      const [days, minutes] = [ordersADay, tally.minuteADay].map((counts) => most(counts.slice(from, to)))
+      return `  ${`after ${what}, days ${from}-${to}`.padEnd(36)}${count(days!)} in the busiest day, ${count(minutes!)} in a minute`
+    }),
+    `  tries that failed, or met an outage ${count(tally.failed)}, ${count(tally.putOff)}`,
     `  refused because of a rate limit     ${count(tally.refused)}`,
     `  expired that could have been renewed ${count(tally.expired)}`,
     `  without a certificate at the end    ${count(tally.withoutADay.at(-1)!)}, hopeless names aside`,
@@ -118,6 +121,25 @@ function describe(name: string, scenario: Scenario, tally: Tally, cpuSeconds: nu
     `  memory at most                      ${count(Math.round(tally.peakMemory / 1e6))} MB`,
     `  CPU time                            ${count(Math.round(cpuSeconds))} s`,
   ].join('\n')
+}
+
+/** The days in which what was renewed together would come together again, up to the next event. */
+function afterwards({ days, lifetimeMs, outages, revocationDay, missing }: Scenario) {
+  const events = [
+    ...outages.map((outage) => ({ what: `the outage of day ${outage.day}`, day: outage.day + outage.days })),
+    ...(revocationDay === undefined ? [] : [{ what: 'the revocation', day: revocationDay }]),
+    ...(missing < 1 ? [] : [{ what: 'the start', day: 10 }]),
+  ].sort((a, b) => a.day - b.day)
+  const cycle = Math.ceil(lifetimeMs / DAY_MS / 6)
+  const starts = events.map(({ day }, index) => ({
+    from: Math.ceil(day) + cycle,
+    to: Math.floor(events[index + 1]?.day ?? days),
+  }))
+  return events.map(({ what }, index) => ({ what, ...starts[index]! })).filter(({ from, to }) => from < to)
+}
+
+function most(values: readonly number[]): number {
+  return values.reduce((highest, each) => Math.max(highest, each), 0)
 }
 
 function count(value: number): string {

@@ -25,6 +25,8 @@ export type Scenario = {
   /** The ledger knows no limits before the CA refuses: to see what it is worth. */
   readonly isBlind?: boolean
   readonly asksEach: boolean
+  /** Herds are not spread out by themselves: to see what that is worth. */
+  readonly keepsHerds?: boolean
   readonly seed: number
 }
 
@@ -47,9 +49,10 @@ const LEAST_ORDER_MS = 4000
 const MOST_ORDER_MS = 12_000
 
 /** Runs a scenario to its end. @param onDay called after each day. */
-export function run(scenario: Scenario, onDay: (day: number, tally: Tally) => void = () => {}): Tally {
+export async function run(scenario: Scenario, onDay: (day: number, tally: Tally) => void = () => {}): Promise<Tally> {
   const { names, days, lifetimeMs, hopeless, missing, outages, revocationDay, spreadDay, asksEach, seed, isBlind } =
     scenario
+  const { keepsHerds = false } = scenario
   const random = dice(seed)
   const tally = new Tally(START)
   const isHopeless = (index: number): boolean => (index * 7919) % 1000 < hopeless * 1000
@@ -66,7 +69,8 @@ export function run(scenario: Scenario, onDay: (day: number, tally: Tally) => vo
   })
   const limits = isBlind === true ? {} : limitsKnown(LETSENCRYPT_LIMITS)
   const orderMs = (): number => LEAST_ORDER_MS + random() * (MOST_ORDER_MS - LEAST_ORDER_MS)
-  const fleet = new Fleet({ names, nameOf, authority, lifetimeMs, limits, random, tally, orderMs, asksEach }, START)
+  const behaviour = { asksEach, keepsHerds }
+  const fleet = new Fleet({ names, nameOf, authority, lifetimeMs, limits, random, tally, orderMs, ...behaviour }, START)
   for (let index = 0; index < names; index++) {
     const isMissing = random() < missing || (isHopeless(index) && index % 2 === 0)
     if (!isMissing) fleet.hold(index, START - Math.floor((random() * lifetimeMs * 2) / 3))
@@ -78,7 +82,7 @@ export function run(scenario: Scenario, onDay: (day: number, tally: Tally) => vo
       fleet.revokedAt = revocationAt
       fleet.askAnew()
     }
-    fleet.live(at(day + 1))
+    await fleet.live(at(day + 1))
     tally.withoutADay.push(fleet.countWithout(isHopeless))
     tally.peakMemory = Math.max(tally.peakMemory, process.memoryUsage().rss)
     tally.peakLedger = Math.max(tally.peakLedger, fleet.ledgerSize)

@@ -11,9 +11,12 @@ export class Tally {
   readonly withoutADay: number[] = []
   /** Certificates that were replaced after a mass revocation, by hours since. */
   readonly replacedByHour: number[] = []
-  largestMinute = 0
+  /** By day: the most orders in one minute of it. */
+  readonly minuteADay: number[] = []
   issued = 0
   failed = 0
+  /** Orders that met an outage of the CA, which is no failure. */
+  putOff = 0
   refused = 0
   /** Certificates that expired although their names could have been validated. */
   expired = 0
@@ -35,7 +38,9 @@ export class Tally {
       this.#inMinute = 0
     }
     this.#inMinute++
-    this.largestMinute = Math.max(this.largestMinute, this.#inMinute)
+    const day = this.dayOf(now)
+    for (let next = this.minuteADay.length; next <= day; next++) this.minuteADay.push(0)
+    this.minuteADay[day] = Math.max(this.minuteADay[day]!, this.#inMinute)
   }
 
   failedAt(now: number): void {

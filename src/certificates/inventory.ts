@@ -8,6 +8,7 @@ import type { Log } from '../telemetry/log.ts'
 import { type Entry, newEntry } from './agenda.ts'
 import { Attempts } from './attempts.ts'
 import type { Placed } from './heap.ts'
+import { type HerdMember, UNCOUNTED } from './herd.ts'
 import type { Leaf } from './leaf.ts'
 import { Ledger } from './ledger/ledger.ts'
 import type { Limits } from './ledger/limits.ts'
@@ -24,7 +25,7 @@ import { factsOfStored, loadCertificate, type StoredCertificate } from './record
 import { type CertificateReport, reportOf } from './report.ts'
 import { describePause } from './spoken-pause.ts'
 import { spokenTime } from './spoken-time.ts'
-import { EarlyRenewals } from './spread.ts'
+import { EarlyRenewals, earliest } from './spread.ts'
 import { findStandIns, type StandIn } from './stand-ins.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Suggestions } from './suggestions.ts'
@@ -55,22 +56,23 @@ export type Judges = {
 }
 
 /** One certificate that should exist, and how it stands with it. */
-export type Item = Entry & {
-  readonly wanted: WantedCertificate
-  /** Equal for certificates of the same names. */
-  readonly names: string
-  held: StoredCertificate | undefined
-  /** What serves its names as long as it is not there, or lacks them. */
-  standIns: readonly StandIn[]
-  /** It serves, but could not be stored: when to try again. */
-  saveAgainAt: number | undefined
-  /** Since when it is being ordered. */
-  orderedSince: number | undefined
-  /** When its CA is asked next when to renew it; nowhere while that is being asked. */
-  readonly question: Question
-  /** What an operator has asked for it, until that has come to its end. */
-  wish: Wish | undefined
-}
+export type Item = Entry &
+  HerdMember & {
+    readonly wanted: WantedCertificate
+    /** Equal for certificates of the same names. */
+    readonly names: string
+    held: StoredCertificate | undefined
+    /** What serves its names as long as it is not there, or lacks them. */
+    standIns: readonly StandIn[]
+    /** It serves, but could not be stored: when to try again. */
+    saveAgainAt: number | undefined
+    /** Since when it is being ordered. */
+    orderedSince: number | undefined
+    /** When its CA is asked next when to renew it; nowhere while that is being asked. */
+    readonly question: Question
+    /** What an operator has asked for it, until that has come to its end. */
+    wish: Wish | undefined
+  }
 
 export type Question = Placed & { readonly item: Item; at: number }
 
@@ -240,11 +242,8 @@ export class Inventory {
   factsOf({ wanted: { id }, held }: Item): HeldFacts | undefined {
     if (held === undefined) return undefined
     const { certificate } = held
-    const spreadAt = this.early.of(id, certificate.fingerprint)
-    return {
-      ...factsOfStored(held, this.suggestions.renewAt(id, held), this.#judges.revocationOf(certificate)),
-      spreadAt,
-    }
+    const facts = factsOfStored(held, this.suggestions.renewAt(id, held), this.#judges.revocationOf(certificate))
+    return { ...facts, spreadAt: earliest(facts.spreadAt, this.early.of(id, certificate.fingerprint)) }
   }
 
   /** The others of the same names. */
@@ -374,6 +373,7 @@ function namesLacking({ names }: WantedCertificate, held: StoredCertificate | un
 function itemFor(wanted: WantedCertificate): Item {
   const item: Item = {
     ...newEntry(),
+    span: UNCOUNTED,
     wanted,
     names: sorted(wanted.names),
     held: undefined,

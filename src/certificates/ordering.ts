@@ -1,18 +1,20 @@
 import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
+import type { Random } from '../system/random.ts'
 import type { Attention } from './attention.ts'
 import { isBareLeaf } from './bare-leaf.ts'
 import type { CaWatch } from './ca-watch.ts'
+import { Herd } from './herd.ts'
 import type { Inventory, Item } from './inventory.ts'
 import { IssuanceError, issueFromAny } from './issuance.ts'
 import { openTab, type Tab } from './ledger/tab.ts'
 import type { Outages } from './outages.ts'
 import { unpackChain } from './packed-certificate.ts'
 import type { Placement } from './placement.ts'
-import { type Order, timeOf } from './plan.ts'
+import { expectedRenewal, type Order, renewalTime, timeOf } from './plan.ts'
 import type { Progress } from './progress.ts'
-import type { StoredCertificate } from './record.ts'
+import { factsOfStored, type StoredCertificate } from './record.ts'
 import type { Staples } from './staples.ts'
 import type { Trials } from './trials.ts'
 import type { WantedCertificate } from './wanted.ts'
@@ -24,6 +26,7 @@ type First = { readonly issuer: Issuer; readonly tab: Tab }
 export type OrderingOptions = {
   readonly issuers: ReadonlyMap<string, Issuer>
   readonly clock: Clock
+  readonly random: Random
   readonly inventory: Inventory
   readonly placement: Placement
   readonly progress: Progress
@@ -53,6 +56,8 @@ export class Ordering {
   readonly #options: OrderingOptions
   /** Issuers whose certificates come alone: the operator knows. */
   readonly #saidAlone = new Set<string>()
+  /** Made with the first certificate, which may take a moment where there are very many. */
+  #herd: Herd | undefined
 
   constructor(options: OrderingOptions) {
     this.#options = options
@@ -119,11 +124,30 @@ export class Ordering {
     }
     try {
       const issued = await inventory.leftOut.getMost(wanted, (aim) => this.#issue(item, aim, openTabAt), isNeeded)
-      return issued && { ...issued, replacesRevoked }
+      return issued && { ...issued, replacesRevoked, spreadAt: this.#spreadAt(item, issued) }
     } finally {
       // What is left out of one is left out of those for other keys, too.
       if (inventory.leftOut.of(wanted.id) !== leftOut) for (const each of inventory.siblingsOf(item)) changed(each)
     }
+  }
+
+  #spreadAt(item: Item, issued: StoredCertificate): number | undefined {
+    const { inventory, issuers, clock, random } = this.#options
+    const isSuggesting = issuers.get(issued.issuer)?.renewalInfo !== undefined
+    const dueAt = expectedRenewal(factsOfStored(issued), isSuggesting)
+    const newcomer = { all: inventory.items.length, now: clock.now(), dueAt }
+    this.#herd ??= this.#countAll()
+    return this.#herd.joined(item, newcomer, random)
+  }
+
+  #countAll(): Herd {
+    const { inventory } = this.#options
+    const herd = new Herd()
+    for (const item of inventory.items) {
+      const facts = inventory.factsOf(item)
+      if (facts !== undefined) herd.expect(item, renewalTime(facts))
+    }
+    return herd
   }
 
   #issue({ held }: Item, aim: WantedCertificate, openTabAt: (issuer: Issuer) => Tab): Promise<StoredCertificate> {

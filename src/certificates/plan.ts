@@ -178,11 +178,21 @@ export function renewalTime(held: HeldFacts): number {
   return renewal(held).at
 }
 
+/**
+ * When one is expected to be due that has just been obtained, if its CA suggests such things: as it is not asked before the
+ * certificate is there, by the rule that CAs suggest by.
+ */
+export function expectedRenewal(held: HeldFacts, isSuggesting: boolean): number {
+  return renewalTime(isSuggesting ? { ...held, fingerprint: NO_PHASE } : held)
+}
+
+const NO_PHASE = '00000000'
+
 /** When a certificate is due, and why then: when its CA suggests, which knows what it can bear and what it will revoke. */
 function renewal(held: HeldFacts): { readonly at: number; readonly because: string } {
   const due = held.suggestedAt === undefined ? renewalByAge(held) : renewalBySuggestion(held, held.suggestedAt)
   if (held.spreadAt === undefined || held.spreadAt >= due.at) return due
-  return { at: held.spreadAt, because: 'it was spread out by hand, away from others that are due with it' }
+  return { at: held.spreadAt, because: 'it is spread out, away from others that would be due with it' }
 }
 
 function renewalBySuggestion({ notBefore, notAfter, obtainedAt }: HeldFacts, suggestedAt: number) {

@@ -29,6 +29,8 @@ export type StoredCertificate = {
   readonly keyFault?: string | undefined
   /** When an operator had it revoked and why, as `at …`; undefined unless one has. */
   readonly revokedByHand?: string | undefined
+  /** When it is to be renewed although that is early, as too many others came with it; undefined if they did not. */
+  readonly spreadAt?: number | undefined
   readonly packed: PackedCertificate
   /** Who signed it, as the config calls them. */
   readonly issuer: string
@@ -67,7 +69,7 @@ export function factsOfStored(stored: StoredCertificate, suggestedAt?: number, r
   const { certificate, names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, revokedByHand, keyFault } =
     stored
   const { keyKind, notBefore, notAfter, fingerprint } = certificate
-  const times = { notBefore, notAfter, obtainedAt, suggestedAt }
+  const times = { notBefore, notAfter, obtainedAt, suggestedAt, spreadAt: stored.spreadAt }
   const asset = { names, keyKind, keyFault, mustStaple, fingerprint, issuer, authority }
   return { ...asset, revoked: revokedByHand ?? revoked, replacesRevoked, ...times }
 }
@@ -219,6 +221,11 @@ function pickRecord(record: Record): Record {
   const seal = typeof record.seal === 'string' ? record.seal : undefined
   const [mustStaple, replacesRevoked] = [record.mustStaple === true, record.replacesRevoked === true]
   const revokedByHand = typeof record.revokedByHand === 'string' ? record.revokedByHand : undefined
+  const spreadAt = Number.isFinite(record.spreadAt) ? record.spreadAt : undefined
   const asked = { names, mustStaple, replacesRevoked, issuer, authority, obtainedAt, chain, privateKey, seal }
-  return revokedByHand === undefined ? asked : { ...asked, revokedByHand }
+  return {
+    ...asked,
+    ...(revokedByHand !== undefined && { revokedByHand }),
+    ...(spreadAt !== undefined && { spreadAt }),
+  }
 }

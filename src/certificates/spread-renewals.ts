@@ -36,9 +36,9 @@ export async function spreadRenewals(
   return { renewals: due.length, moved: early.size, days, most, mostBefore: busiestDay(before, now).most }
 }
 
-/** When it is to be renewed because of its age or its CA's word; undefined if it is to be done at once. */
+/** When it would be renewed if nothing were spread out by hand; undefined if it is to be done at once. */
 function renewalTimeOf(inventory: Inventory, item: Item, now: number): number | undefined {
   const facts = inventory.factsOf(item)
   if (facts === undefined || inventory.stepFor(item, now).type !== 'keep') return undefined
-  return renewalTime({ ...facts, spreadAt: undefined })
+  return renewalTime({ ...facts, spreadAt: item.held?.spreadAt })
 }

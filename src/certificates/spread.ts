@@ -63,6 +63,12 @@ export function busiestDay(dueAt: readonly number[], now: number): { readonly mo
   return { most: counts.reduce((most, count) => Math.max(most, count), 0), days: counts.length }
 }
 
+/** The first of those that there are, in ms since 1970; undefined if there is none. */
+export function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
+}
+
 /** When a certificate is renewed early: that one, and not its successor. */
 type Early = { readonly fingerprint: string; readonly renewAt: number }
 

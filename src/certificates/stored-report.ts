@@ -15,7 +15,7 @@ import { OwnCertificates, type OwnFiles } from './own-files.ts'
 import { planNext } from './plan.ts'
 import { factsOfStored, locateCertificate, readCertificate, type StoredCertificate } from './record.ts'
 import { type CertificateReport, reportOf } from './report.ts'
-import { recallEarly } from './spread.ts'
+import { earliest, recallEarly } from './spread.ts'
 import { findStandIns } from './stand-ins.ts'
 import { recallSuggestion } from './suggestions.ts'
 import type { WantedCertificate } from './wanted.ts'
@@ -76,8 +76,8 @@ async function findingsOf(
   const attempt = recalled.type === 'attempt' ? recalled.attempt : undefined
   const known = await recallSuggestion(storage, wanted.id)
   const suggestion = known?.fingerprint === held?.certificate.fingerprint ? known : undefined
-  const spreadAt = held && (await recallEarly(storage, wanted.id, held.certificate.fingerprint))
-  const facts = held && { ...factsOfStored(held, suggestion?.renewAt), spreadAt }
+  const early = held && (await recallEarly(storage, wanted.id, held.certificate.fingerprint))
+  const facts = held && { ...factsOfStored(held, suggestion?.renewAt), spreadAt: earliest(held.spreadAt, early) }
   const now = clock.now()
   const limit = () =>
     waitOfAll(

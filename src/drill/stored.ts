@@ -2,7 +2,7 @@ import { recallAttempt } from '../certificates/attempts.ts'
 import { circumstancesOf } from '../certificates/inventory.ts'
 import { unpackChain } from '../certificates/packed-certificate.ts'
 import { factsOfStored, readCertificate, type StoredCertificate } from '../certificates/record.ts'
-import { recallEarly } from '../certificates/spread.ts'
+import { earliest, recallEarly } from '../certificates/spread.ts'
 import { findStandIns } from '../certificates/stand-ins.ts'
 import { isCurrent, loadAnswer } from '../certificates/staple-answer.ts'
 import { recallSuggestion } from '../certificates/suggestions.ts'
@@ -43,12 +43,15 @@ async function readOne(wanted: WantedCertificate, { storage, issuers, clock }: S
   })
   const suggestion = await recallSuggestion(storage, wanted.id)
   const isItsOwn = suggestion?.fingerprint === stored?.certificate.fingerprint
-  const spreadAt = stored && (await recallEarly(storage, wanted.id, stored.certificate.fingerprint))
+  const early = stored && (await recallEarly(storage, wanted.id, stored.certificate.fingerprint))
   const surroundings = { clock, random: () => 0.5 }
   const recalled = await recallAttempt(storage, wanted.id, circumstancesOf(wanted, issuers), surroundings)
   return {
     wanted,
-    held: stored && { ...factsOfStored(stored, isItsOwn ? suggestion?.renewAt : undefined), spreadAt },
+    held: stored && {
+      ...factsOfStored(stored, isItsOwn ? suggestion?.renewAt : undefined),
+      spreadAt: earliest(stored.spreadAt, early),
+    },
     standInUntil: undefined,
     staple:
       stored?.certificate.mustStaple === true ? { until: await stapleEnd(storage, stored, clock.now()) } : undefined,

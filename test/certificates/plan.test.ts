@@ -222,7 +222,7 @@ test('what was spread out is renewed early, and nothing is renewed late because 
   assert.deepEqual(planStep(wanted!, early, undefined, NOW), {
     type: 'keep',
     renewAt: NOW + 10 * DAY,
-    because: 'it was spread out by hand, away from others that are due with it',
+    because: 'it is spread out, away from others that would be due with it',
   })
   assert.equal(planStep(wanted!, early, undefined, NOW + 11 * DAY).type, 'renew')
   const late = held(90 * DAY, { spreadAt: NOW + 80 * DAY, suggestedAt: NOW + 50 * DAY })

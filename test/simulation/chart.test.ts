@@ -23,7 +23,7 @@ test('a chart has a point for each value, within its frame, and escapes what it 
 test('the busiest minute, the days and the hours of a replacement are counted', () => {
   const tally = new Tally(0)
   for (const now of [0, 59_999, 60_000, 60_001, 60_002, 86_400_000]) tally.ordered(now)
-  assert.equal(tally.largestMinute, 3)
+  assert.deepEqual(tally.minuteADay, [3, 1])
   assert.deepEqual(tally.ordersADay, [5, 1])
   for (const hours of [0.5, 1.5, 1.7, 9.9]) tally.replaced(hours)
   assert.equal(hoursUntil(tally.replacedByHour, 0.5), 2)

@@ -21,8 +21,8 @@ const SMALL: Scenario = {
   seed: 1,
 }
 
-test('2,000 names, most of them new, through 90 days, with outages and a mass revocation: no refusal, and nothing expires', () => {
-  const tally = run(SMALL)
+test('2,000 names, most of them new, through 90 days, with outages and a mass revocation: no refusal, and nothing expires', async () => {
+  const tally = await run(SMALL)
   assert.equal(tally.refused, 0)
   assert.equal(tally.expired, 0)
   assert.equal(tally.withoutADay.at(-1), 0)
@@ -32,7 +32,7 @@ test('2,000 names, most of them new, through 90 days, with outages and a mass re
   assert.ok(hours <= 8, `${hours} hours`)
 })
 
-test('a ledger that knows nothing would be refused: the CA of the simulation can say no', () => {
-  const tally = run({ ...SMALL, days: 3, isBlind: true, outages: [] })
+test('a ledger that knows nothing would be refused: the CA of the simulation can say no', async () => {
+  const tally = await run({ ...SMALL, days: 3, isBlind: true, outages: [] })
   assert.ok(tally.refused > 10, `${tally.refused}`)
 })
