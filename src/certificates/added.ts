@@ -1,3 +1,4 @@
+import type { Learnt } from './dormant.ts'
 import type { Inventory, Item } from './inventory.ts'
 import { servedBy } from './inventory.ts'
 import { timeOf } from './plan.ts'
@@ -14,6 +15,8 @@ export type AddedOptions = {
   readonly plan: (item: Item) => void
   /** It is not to be planned any more. */
   readonly leave: (item: Item) => void
+  /** See Dormant. */
+  readonly askAtRest: (wanted: WantedCertificate, signal: AbortSignal) => Promise<Learnt | undefined>
   /** What is served has changed. */
   readonly onChange: () => void
 }
@@ -68,6 +71,11 @@ export class AddedCertificates {
     inventory.remove(new Set(items))
     onChange()
     return true
+  }
+
+  /** Asks the CA of one that is stored and not looked after now when to renew it: see Dormant. */
+  askAtRest(wanted: WantedCertificate, signal: AbortSignal): Promise<Learnt | undefined> {
+    return this.#options.askAtRest(wanted, signal)
   }
 
   /** What is served of these. */

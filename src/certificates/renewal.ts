@@ -7,6 +7,7 @@ import { agendaRules, ordersAtOnce } from './agenda-rules.ts'
 import { type Attention, noAttention } from './attention.ts'
 import { ByHand } from './by-hand.ts'
 import { CaWatch } from './ca-watch.ts'
+import { Dormant } from './dormant.ts'
 import { Inventory, type InventoryOptions, type Item, type RevocationOf } from './inventory.ts'
 import type { Balance } from './ledger/order-facts.ts'
 import { LimitedRenewals } from './limited-renewals.ts'
@@ -155,7 +156,9 @@ export class Certificates {
         this.#plan(item)
       },
     })
+    const dormant = new Dormant({ ...options, isOut: (issuer) => outages.isOut(issuer) })
     this.added = new AddedCertificates({
+      askAtRest: (wanted, until) => dormant.ask(wanted, until),
       inventory,
       staples,
       now: () => clock.now(),

@@ -112,7 +112,7 @@ export class Suggestions {
   async #remember(id: string, suggestion: Suggestion): Promise<void> {
     const { storage, log } = this.#surroundings
     this.#known.set(id, suggestion)
-    await storage.put(keyOf(id), Buffer.from(`${JSON.stringify(suggestion)}\n`)).catch((error: unknown) => {
+    await storeSuggestion(storage, id, suggestion).catch((error: unknown) => {
       log.debug('renewal-info-not-stored', describeError(error), { certificate: id })
     })
   }
@@ -122,6 +122,11 @@ export class Suggestions {
 export async function recallSuggestion(storage: StorageReader, id: string): Promise<Suggestion | undefined> {
   const value = await storage.get(keyOf(id))
   return value === undefined ? undefined : parse(value)
+}
+
+/** Throws StorageError `storage-unwritable`. */
+export function storeSuggestion(storage: Pick<Storage, 'put'>, id: string, suggestion: Suggestion): Promise<void> {
+  return storage.put(keyOf(id), Buffer.from(`${JSON.stringify(suggestion)}\n`))
 }
 
 function keyOf(id: string): string {

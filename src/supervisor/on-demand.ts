@@ -6,6 +6,7 @@ import type { Site } from '../config/config.ts'
 import { createNameResolver } from '../preflight/name-resolver.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
+import { systemRandom } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { CertificateBoard } from './certificate-board.ts'
 import { onDemandSite } from './site-certificates.ts'
@@ -37,7 +38,7 @@ export function createOnDemand(
     site: onDemandSite(site),
     permission,
     limits: perHour,
-    ...{ waitMs, waiting, refusedForMs, keepForMs, storage, clock, log },
+    ...{ waitMs, waiting, refusedForMs, keepForMs, storage, clock, random: systemRandom, log },
     certificates: certificates.added,
     publish: (held) => pool.changeCertificates(board.put(held)),
   })

@@ -4,18 +4,20 @@ import { type Clock, pause } from '../../system/clock.ts'
 import type { Log } from '../../telemetry/log.ts'
 import { ARCHIVE, placeOf } from '../place.ts'
 import type { WantedCertificate } from '../wanted.ts'
+import type { DailyQuestions, Round } from './daily-questions.ts'
 import type { NamesInUse } from './names-in-use.ts'
 import { type NameRecord, type Registry, shards } from './registry.ts'
 
 export type CaretakerOptions = {
   readonly inUse: Pick<NamesInUse, 'has' | 'take'>
-  readonly registry: Pick<Registry, 'of' | 'delete'>
+  readonly registry: Pick<Registry, 'of' | 'put' | 'delete'>
   readonly wantedOf: (name: string) => readonly WantedCertificate[]
   readonly storage: Storage
   readonly clock: Clock
   readonly log: Log
   /** Names that nobody has come for in so long are not renewed. */
   readonly keepForMs: number
+  readonly questions: DailyQuestions
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -24,7 +26,7 @@ const BITE_MS = DAY_MS / shards.length
 
 /**
  * Looks after the names on demand that are at rest, on the disk: those that are due and were seen lately are taken up to be
- * renewed; those that nobody comes for any more are not, and are archived when their certificates have ended.
+ * renewed, and CAs are asked about the others that were; those that nobody comes for any more are not, and are archived when their certificates have ended.
  */
 export class Caretaker {
   readonly #options: CaretakerOptions
@@ -45,19 +47,21 @@ export class Caretaker {
 
   /** One part of the names. Never rejects. */
   async lookAfter(shard: string, signal: AbortSignal): Promise<void> {
-    const { registry, log } = this.#options
+    const { registry, questions, log } = this.#options
+    const round = questions.begin(shard)
     try {
       for await (const record of registry.of(shard)) {
         if (signal.aborted) return
-        await this.#lookAfter(record)
+        await this.#lookAfter(record, round, signal)
       }
     } catch (error) {
+      if (signal.aborted) return
       const message = `Names on demand could not be looked after, and will be in a day: ${describeError(error)}`
       log.warn('on-demand-unattended', message)
     }
   }
 
-  async #lookAfter(record: NameRecord): Promise<void> {
+  async #lookAfter(record: NameRecord, round: Round, signal: AbortSignal): Promise<void> {
     const { inUse, wantedOf, clock, keepForMs } = this.#options
     const { name, seenAt, dueAt, notAfter, withdrawnAt } = record
     const now = clock.now()
@@ -66,7 +70,21 @@ export class Caretaker {
     const isKept = withdrawnAt === undefined && now - seenAt < keepForMs
     if (!isKept && notAfter <= now) return this.#archive(record)
     // What has ended is ordered anew when a client comes.
-    if (isKept && dueAt <= now && notAfter > now) await inUse.take(record, wantedOf(name))
+    if (!isKept || notAfter <= now) return
+    if (dueAt <= now) return inUse.take(record, wantedOf(name))
+    await this.#ask(record, round, signal)
+  }
+
+  /** It may have been revoked, or its CA wants it to be renewed earlier for another reason. */
+  async #ask(record: NameRecord, round: Round, signal: AbortSignal): Promise<void> {
+    const { inUse, registry, wantedOf, clock } = this.#options
+    const { name } = record
+    const dueAt = await round.dueAt(wantedOf(name), signal)
+    // A client may have come meanwhile: then it is known better.
+    if (dueAt === undefined || dueAt >= record.dueAt || inUse.has(name)) return
+    const news = { ...record, dueAt }
+    await registry.put(news)
+    if (dueAt <= clock.now()) await inUse.take(news, wantedOf(name))
   }
 
   /** Moved away, as a key is never thrown away unasked; the rest is forgotten. */

@@ -3,7 +3,7 @@ import { parse } from 'tldts'
 import type { Clock } from '../../system/clock.ts'
 import { networkOf } from '../ledger/address-network.ts'
 import { registeredDomain } from '../ledger/registered-domain.ts'
-import { HourlyLimit } from './hourly-limit.ts'
+import { type Counted, HourlyLimit } from './hourly-limit.ts'
 
 /** So many an hour: see the config. */
 export type HourlyLimits = {
@@ -15,6 +15,14 @@ export type HourlyLimits = {
 
 /** Which of the limits is reached, and for how long. */
 export type Closed = { readonly by: keyof HourlyLimits; readonly forMs: number }
+
+/** What was counted in the last hour, to the minute: plain JSON. */
+export type GateRecord = {
+  readonly names: readonly Counted[]
+  readonly questions: readonly Counted[]
+  readonly domains: Readonly<Record<string, readonly Counted[]>>
+  readonly addresses: Readonly<Record<string, readonly Counted[]>>
+}
 
 /** Domains and addresses that are counted: whoever has more addresses than this meets the limit for all. */
 const MAX_COUNTED = 10_000
@@ -63,6 +71,27 @@ export class Gate {
     return undefined
   }
 
+  record(): GateRecord {
+    const now = this.#clock.now()
+    return {
+      names: this.#names.counts(now),
+      questions: this.#questions.counts(now),
+      domains: countsOf(this.#byDomain, now),
+      addresses: countsOf(this.#byAddress, now),
+    }
+  }
+
+  /** Takes up what was counted before. To be called before anything is counted here. */
+  restore({ names, questions, domains, addresses }: GateRecord): void {
+    const { namesPerDomain, namesPerAddress } = this.#limits
+    this.#names.restore(names)
+    this.#questions.restore(questions)
+    for (const [domain, counts] of Object.entries(domains))
+      limitOf(this.#byDomain, domain, namesPerDomain).restore(counts)
+    for (const [address, counts] of Object.entries(addresses))
+      limitOf(this.#byAddress, address, namesPerAddress).restore(counts)
+  }
+
   #ofDomain(name: string): HourlyLimit {
     return limitOf(this.#byDomain, registeredDomain(name), this.#limits.namesPerDomain)
   }
@@ -72,6 +101,11 @@ export class Gate {
 export function isPublicSuffix(name: string): boolean {
   const { publicSuffix, isIcann } = parse(name, { validateHostname: false })
   return isIcann === true && publicSuffix === name
+}
+
+function countsOf(limits: LRUCache<string, HourlyLimit>, now: number): GateRecord['domains'] {
+  const counts = [...limits.entries()].reverse().map(([key, limit]) => [key, limit.counts(now)] as const)
+  return Object.fromEntries(counts.filter(([, counted]) => counted.length > 0))
 }
 
 function limitOf(limits: LRUCache<string, HourlyLimit>, key: string, most: number): HourlyLimit {

@@ -1,4 +1,8 @@
-const HOUR_MS = 60 * 60 * 1000
+const MINUTE_MS = 60 * 1000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** A minute since 1970, and how many there were in it. */
+export type Counted = readonly [minute: number, count: number]
 
 /** So many things within any hour. */
 export class HourlyLimit {
@@ -18,6 +22,25 @@ export class HourlyLimit {
 
   take(now: number): void {
     this.#times.push(now)
+  }
+
+  /** What counts now, to the minute; empty if nothing does. */
+  counts(now: number): Counted[] {
+    this.#forget(now)
+    const counts = new Map<number, number>()
+    for (const time of this.#times) {
+      const minute = Math.floor(time / MINUTE_MS)
+      counts.set(minute, (counts.get(minute) ?? 0) + 1)
+    }
+    return [...counts]
+  }
+
+  /** Takes up what was counted before: of what is beyond the limit, the latest. */
+  restore(counts: readonly Counted[]): void {
+    const times = counts.flatMap(([minute, count]) =>
+      Array<number>(Math.min(count, this.#most)).fill(minute * MINUTE_MS),
+    )
+    this.#times = times.sort((a, b) => a - b).slice(-this.#most)
   }
 
   #forget(now: number): void {

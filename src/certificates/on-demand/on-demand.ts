@@ -3,6 +3,7 @@ import { isHostName } from '../../config/site-name.ts'
 import { CastellanError, describeError } from '../../errors.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Clock, pause } from '../../system/clock.ts'
+import type { Random } from '../../system/random.ts'
 import type { Log } from '../../telemetry/log.ts'
 import type { AddedCertificates } from '../added.ts'
 import { isOnDemandId } from '../place.ts'
@@ -11,7 +12,9 @@ import type { HeldCertificate } from '../state.ts'
 import type { WantedCertificate } from '../wanted.ts'
 import type { Outcome } from '../wish.ts'
 import { Caretaker } from './caretaker.ts'
+import { DailyQuestions } from './daily-questions.ts'
 import { type Closed, Gate, type HourlyLimits, isPublicSuffix } from './gate.ts'
+import { GateMemory } from './gate-memory.ts'
 import { NamesInUse } from './names-in-use.ts'
 import type { Permission, Verdict } from './permission.ts'
 import { type NameRecord, Registry } from './registry.ts'
@@ -44,6 +47,8 @@ export type OnDemandOptions = {
   readonly publish: (held: readonly HeldCertificate[]) => void
   readonly storage: Storage
   readonly clock: Clock
+  /** Chooses which names at rest CAs are asked about, where there are too many for all. */
+  readonly random: Random
   readonly log: Log
 }
 
@@ -74,6 +79,7 @@ export class OnDemand {
   readonly #options: OnDemandOptions
   readonly #registry: Registry
   readonly #gate: Gate
+  readonly #gateMemory: GateMemory
   readonly #inUse: NamesInUse
   readonly #caretaker: Caretaker
   readonly #sparseLog: SparseLog
@@ -86,11 +92,12 @@ export class OnDemand {
   #running: Promise<unknown> = Promise.resolve()
 
   constructor(options: OnDemandOptions) {
-    const { storage, clock, log, limits, certificates, keepForMs } = options
+    const { storage, clock, log, limits, certificates, keepForMs, random } = options
     this.#options = options
     this.#registry = new Registry(storage)
     this.#gate = new Gate(limits, clock)
     this.#sparseLog = new SparseLog(log, clock)
+    this.#gateMemory = new GateMemory({ gate: this.#gate, storage, clock, log: this.#sparseLog })
     this.#inUse = new NamesInUse({ certificates, registry: this.#registry, clock, log: this.#sparseLog })
     const wantedOf = (name: string): readonly WantedCertificate[] => wantedOnDemand(name, options.site)
     this.#caretaker = new Caretaker({
@@ -101,6 +108,7 @@ export class OnDemand {
       clock,
       log,
       keepForMs,
+      questions: new DailyQuestions({ ask: (wanted, signal) => certificates.askAtRest(wanted, signal), clock, random }),
     })
   }
 
@@ -111,7 +119,11 @@ export class OnDemand {
 
   start(): void {
     const { signal } = this.#stopping
-    this.#running = Promise.all([this.#sweepNowAndThen(signal), this.#caretaker.run(signal)])
+    this.#running = Promise.all([
+      this.#sweepNowAndThen(signal),
+      this.#caretaker.run(signal),
+      this.#gateMemory.run(signal),
+    ])
   }
 
   /** Gives up what is under way. To be called when the certificates have stopped. */
@@ -203,12 +215,15 @@ export class OnDemand {
     if (wantedOnDemand(name, site).length === 0 || isPublicSuffix(name))
       return this.#refuse(name, denied('no CA of this config certifies such a name', refusedForMs))
     if (this.#ordering >= waiting) return unavailable('too many names are being ordered', SOON_MS)
+    await this.#gateMemory.loaded()
     const closed = this.#gate.enter(name, address, permission.asksFor(name))
+    this.#gateMemory.noted()
     if (closed !== undefined) return this.#closed(name, address, closed)
     const verdict = await permission.of(name, address, this.#stopping.signal)
     if (verdict.type !== 'yes') return this.#refuse(name, this.#answerTo(name, verdict))
     const full = this.#gate.admit(name)
     if (full !== undefined) return this.#closed(name, address, full)
+    this.#gateMemory.noted()
     const now = clock.now()
     this.#permittedAt.set(name, now)
     const message = `A client at ${address || 'a Unix socket'} is the first to come for ${name}, which may have a certificate: ${verdict.because}.`

@@ -72,7 +72,7 @@ export class Premises {
       ...{ waitMs: 20_000, waiting: 100, refusedForMs: 10 * MINUTE, keepForMs: 30 * DAY, ...times },
       certificates: this.#certificates.added,
       publish: (held) => this.published.push(...held.flatMap(({ names }) => names)),
-      ...{ clock, storage, log: this.log },
+      ...{ clock, storage, random: () => 0.5, log: this.log },
     })
     this.#onDemand.start()
   }
