@@ -72,6 +72,14 @@ test('an error shows the page to visit and the new terms of userActionRequired (
   assert.equal(error.transient, false)
 })
 
+test('a 500 at newOrder, with the Retry-After that Boulder gives it, is about the CA and waited for', () => {
+  const context = { what: 'an order', server: 'ca.test', httpStatus: 500, retryAfterMs: 60_000 }
+  const problem = parseProblem({ type: 'urn:ietf:params:acme:error:serverInternal', detail: 'Service busy' })
+  const general = new AcmeProblemError(problem, { ...context, isGeneral: true })
+  assert.deepEqual([general.concernsCa, general.retryAfterMs, general.transient], [true, 60_000, true])
+  assert.equal(new AcmeProblemError(problem, context).concernsCa, false, 'a single order may be what it breaks down over')
+})
+
 const paused = (detail: string, fields: Record<string, unknown> = {}, retryAfterMs?: number) =>
   new AcmeProblemError(parseProblem({ type: 'urn:ietf:params:acme:error:rateLimited', detail, ...fields }), {
     ...{ what: 'newOrder', server: 'ca.test', httpStatus: 429, retryAfterMs },

@@ -53,6 +53,16 @@ describe('when to renew', () => {
     assert.deepEqual([life.ca.certificates.all.length, await life.attempt()], [2, undefined])
   })
 
+  test('of two kinds of keys only the one is ordered that is due: a pair takes two of five certificates in a week', async () => {
+    await life.start({ sites: [{ names: ['a.test'], keys: ['ecdsa-p256', 'ecdsa-p384'] }] })
+    await life.live(HOUR)
+    const [first, second, ...others] = life.ca.certificates.all
+    assert.deepEqual(others, [])
+    life.ca.certificates.revoke(first!)
+    await life.live(7 * HOUR)
+    assert.deepEqual([life.ca.certificates.all.length, first!.isReplaced, second!.isReplaced], [3, true, false])
+  })
+
   test('a revoked certificate is known by its window, and replaced at once with a new key', async () => {
     await life.start()
     const [first] = life.ca.certificates.all

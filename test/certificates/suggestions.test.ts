@@ -177,6 +177,25 @@ test('nothing is asked for an expired certificate, nor of a CA that is another o
   await machine.certificates.stop()
 })
 
+test('nothing is asked any more for a certificate that was replaced', async () => {
+  const machine = new Machine()
+  const asked: string[] = []
+  machine.ca.renewalInfo = async ({ fingerprint, notBefore }: Certificate) => {
+    asked.push(fingerprint)
+    const [windowStart, windowEnd] = [notBefore + 20 * DAY, notBefore + 21 * DAY]
+    return { windowStart, windowEnd, explanationUrl: undefined, retryAfterMs: undefined }
+  }
+  await machine.start()
+  await machine.untilLogged('renewal-suggested')
+  await machine.live(22 * DAY)
+  assert.equal(renewals(machine), 1)
+  const former = asked[0]!
+  asked.length = 0
+  await machine.live(5 * DAY)
+  assert.ok(asked.length >= 15 && !asked.includes(former), `${asked.length}`)
+  await machine.certificates.stop()
+})
+
 test('a damaged memory of it is asked anew, and one that cannot be stored is no trouble', async () => {
   const { machine, asked } = suggesting(20, 30)
   await machine.start()
