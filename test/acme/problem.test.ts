@@ -77,7 +77,11 @@ test('a 500 at newOrder, with the Retry-After that Boulder gives it, is about th
   const problem = parseProblem({ type: 'urn:ietf:params:acme:error:serverInternal', detail: 'Service busy' })
   const general = new AcmeProblemError(problem, { ...context, isGeneral: true })
   assert.deepEqual([general.concernsCa, general.retryAfterMs, general.transient], [true, 60_000, true])
-  assert.equal(new AcmeProblemError(problem, context).concernsCa, false, 'a single order may be what it breaks down over')
+  assert.equal(
+    new AcmeProblemError(problem, context).concernsCa,
+    false,
+    'a single order may be what it breaks down over',
+  )
 })
 
 const paused = (detail: string, fields: Record<string, unknown> = {}, retryAfterMs?: number) =>
