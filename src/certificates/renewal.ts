@@ -23,7 +23,7 @@ import { Questions } from './questions.ts'
 import type { CertificateReport } from './report.ts'
 import type { AskResponder } from './responder.ts'
 import { type Spread, spreadRenewals } from './spread-renewals.ts'
-import { heldBackBy, standingOf } from './standing.ts'
+import { heldBackBy, nextEndAt, standingOf } from './standing.ts'
 import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Trials, trialOf } from './trials.ts'
@@ -101,6 +101,7 @@ export class Certificates {
     const outages = new Outages({
       ...options,
       onOpen: () => this.#reopen(),
+      nextEnd: (issuer) => nextEndAt(issuer, this.#inventory, clock.now()),
       heldBack: (outage) => heldBackBy(outage, this.#inventory, clock.now()),
     })
     this.#outages = outages
@@ -132,7 +133,7 @@ export class Certificates {
       ...parts,
       prove: options.prove,
       tell: async () => this.#tell(),
-      keepStaples: () => staples.keepOnly(this.#servable()),
+      keepStaples: () => this.#keepStaples(),
     })
     this.#placement = placement
     this.#work = new Ordering({
@@ -141,6 +142,7 @@ export class Certificates {
       watch: new CaWatch(options, (issuer, changes) => trials.begin(issuer, changes, this.#agenda.dueAt(issuer))),
       changed: (item) => this.#agenda.changed(item),
       answered: (item) => this.#leaveDesk(item),
+      putAside: (item) => this.#putAside(item),
       onChange: () => this.#tell(),
     })
     this.#byHand = new ByHand({
@@ -229,7 +231,12 @@ export class Certificates {
     const { ownFiles, clock } = this.#options
     this.#attention.began(() => standingOf(this.#inventory, this.#own, ownFiles, clock.now()))
     await this.#staples.add(this.#servable())
-    await this.#staples.keepOnly(this.#servable())
+    await this.#keepStaples()
+  }
+
+  /** Also of what is about to serve, which may be waiting for its first. */
+  #keepStaples(): Promise<void> {
+    return this.#staples.keepOnly([...this.#servable(), ...this.#placement.coming])
   }
 
   #servable(): ServableCertificate[] {
@@ -274,7 +281,7 @@ export class Certificates {
       if (this.#stopping.signal.aborted) return
       if (!(await this.#own.refresh())) continue
       await this.#staples.add(this.#own.held)
-      await this.#staples.keepOnly(this.#servable())
+      await this.#keepStaples()
       this.#tell()
     }
   }
@@ -336,6 +343,11 @@ export class Certificates {
   /** Its CA can be asked for another while it is proven: the workers may be told of it only later, with many others. */
   #leaveDesk(item: Item): void {
     this.#agenda.answered(item)
+    this.#wake.abort()
+  }
+
+  #putAside(item: Item): void {
+    this.#agenda.putAside(item)
     this.#wake.abort()
   }
 
