@@ -22,7 +22,7 @@ export type LeapingClockOptions = {
  * it does for those who answer; while it waits for its calendar alone, time leaps, and never over an alarm.
  */
 export class LeapingClock implements Clock {
-  /** Whoever is waited for will never answer: deadlines are alarms like others. */
+  /** Whoever is waited for will never answer, and time leaps all the same. */
   isHurried = false
   readonly #isBusy: () => boolean
   #now: number
@@ -61,8 +61,7 @@ export class LeapingClock implements Clock {
     this.#steppedAt += realMs
     const pauses = this.#alarms(({ ms }) => ms <= LONGEST_PAUSE)
     if (pauses.length > 0) return this.#moveTo(Math.min(...pauses))
-    if (this.isHurried) return this.#moveTo(Math.min(this.#now + LEAP, ...this.#alarms(() => true)))
-    if (this.#isAwaited()) return this.#moveTo(this.#now + realMs)
+    if (!this.isHurried && this.#isAwaited()) return this.#moveTo(this.#now + realMs)
     this.#moveTo(Math.min(this.#now + LEAP, ...this.#alarms((sleeper) => !isDeadline(sleeper))))
   }
 
