@@ -1,3 +1,4 @@
+import type { Guards } from '../guards.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
@@ -203,6 +204,8 @@ export type Policy = {
   readonly headers:
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
+  /** undefined where anybody is served. */
+  readonly guards: Guards | undefined
 }
 
 /** Names, and names and values in turn. */

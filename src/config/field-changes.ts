@@ -23,7 +23,7 @@ const FORWARDING_FIELD = /^(?:forwarded|via|x[-_.]real[-_.]ip|x[-_.]request[-_.]
 
 const NAME_ALLOWED = 'allowed: the name of a field, such as X-Frame-Options'
 
-const fieldNameFormat: TextFormat<string> = {
+export const fieldNameFormat: TextFormat<string> = {
   allowed: NAME_ALLOWED,
   schema: { pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", examples: ['X-Frame-Options'] },
   read: (written) => (TOKEN.test(written) ? written : new Refusal(NAME_ALLOWED)),

@@ -11,7 +11,7 @@ import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { resolveAction } from './resolve-action.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
 import { resolveOnDemand } from './resolve-on-demand.ts'
-import { resolvePolicy } from './resolve-policy.ts'
+import { type PolicyLayer, policyLayer, resolvePolicy } from './resolve-policy.ts'
 import { resolveRoutes } from './resolve-routes.ts'
 import type { ConfigSettings, SiteSettings } from './schema.ts'
 import { SharedParts } from './shared-parts.ts'
@@ -21,12 +21,14 @@ import { ANY_NAME } from './site-name.ts'
 /** What sites start from and are checked against. */
 export type SiteSurroundings = {
   readonly defaults: ConfigSettings['defaults']
+  /** Where those stand. */
+  readonly defaultsSpot: Spot
   readonly knownIssuers: ReadonlySet<string>
   readonly listen: ConfigSettings['listen']
   readonly findings: Findings
 }
 
-type Surroundings = SiteSurroundings & { readonly claims: SiteClaims }
+type Surroundings = SiteSurroundings & { readonly claims: SiteClaims; readonly defaultLayer: PolicyLayer }
 
 /** Makes sites ready, in their order. The claims get all of their names; sites with problems are left out. */
 export async function resolveSites(
@@ -35,7 +37,10 @@ export async function resolveSites(
   surroundings: SiteSurroundings,
 ): Promise<Site[]> {
   const claimed = entries.map((entry) => ({ entry, own: claims.add(entry) }))
-  const sites = await Promise.all(claimed.map(({ entry, own }) => resolveSite(entry, own, { ...surroundings, claims })))
+  const { defaults, defaultsSpot, findings } = surroundings
+  const defaultLayer = await policyLayer(defaults, 'site', defaultsSpot, findings)
+  const around = { ...surroundings, claims, defaultLayer }
+  const sites = await Promise.all(claimed.map(({ entry, own }) => resolveSite(entry, own, around)))
   const shared = new SharedParts()
   return sites.filter((site) => site !== undefined).map((site) => shared.site(site))
 }
@@ -43,9 +48,9 @@ export async function resolveSites(
 async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surroundings): Promise<Site | undefined> {
   const { settings, spot } = entry
   if (settings === undefined) return undefined
-  const { defaults, findings } = around
+  const { defaults, defaultLayer, findings } = around
   const action = await resolveSiteAction(settings, own, spot, around)
-  const layers = [settings, defaults]
+  const layers = [await policyLayer(settings, 'site', spot, findings), defaultLayer]
   const routes = await resolveRoutes(settings.routes ?? [], layers, own, spot.at('routes'), around)
   const issuers = settings.issuer ?? defaults.issuer
   const names = own.map((claim) => claim.name)

@@ -44,7 +44,13 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   const entries = siteEntries(parts)
   const noneNamed = document.spot('sites').value === undefined || settings.sites !== undefined
   if (entries.length === 0 && noneNamed && parts.complete) findings.refuse(document.spot('sites'), noSites)
-  const sites = await resolveSites(entries, claims, { defaults, listen: settings.listen, knownIssuers, findings })
+  const sites = await resolveSites(entries, claims, {
+    defaults,
+    defaultsSpot: document.spot('defaults'),
+    listen: settings.listen,
+    knownIssuers,
+    findings,
+  })
   checkAccounts(sites, settings, document, findings)
   warnOfAddresses(sites, settings.issuers, document, findings)
   checkRedirected(sites, settings, document, findings)

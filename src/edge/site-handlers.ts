@@ -8,7 +8,8 @@ import type { HttpDate } from './http-date.ts'
 import { canonical } from './middleware/canonical.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
-import { middlewares } from './middleware/policy.ts'
+import { middlewares, type PolicyPlace } from './middleware/policy.ts'
+import { RateCounts, type RateCountsOptions } from './middleware/rate-counts.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
@@ -21,6 +22,7 @@ export type SiteHandlersOptions = {
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
   readonly refuse: Refuse
+  readonly tellRates?: RateCountsOptions['tell'] | undefined
 }
 
 /**
@@ -30,9 +32,12 @@ export type SiteHandlersOptions = {
 export class SiteHandlers {
   readonly #options: SiteHandlersOptions
   readonly #bySite = new Map<SiteSnapshot, Handler>()
+  /** What clients have used of their limits. */
+  readonly rates: RateCounts
 
   constructor(options: SiteHandlersOptions) {
     this.#options = options
+    this.rates = new RateCounts({ tell: options.tellRates })
   }
 
   of(site: SiteSnapshot): Handler {
@@ -40,7 +45,7 @@ export class SiteHandlers {
   }
 
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site.action, site.policy)
+    const otherwise = this.#handler(site.action, site.policy, { site: site.name, route: undefined })
     const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
     const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
     const handler = chain(outer, inner)
@@ -48,8 +53,8 @@ export class SiteHandlers {
     return handler
   }
 
-  #handler(action: SiteAction, policy: PolicySnapshot): Handler {
-    return chain(middlewares(policy, this.#options), this.#last(action))
+  #handler(action: SiteAction, policy: PolicySnapshot, place: PolicyPlace): Handler {
+    return chain(middlewares(policy, { ...this.#options, rates: this.rates }, place), this.#last(action))
   }
 
   /** What finally answers. */
@@ -89,7 +94,11 @@ export class SiteHandlers {
   #routed(site: SiteSnapshot, otherwise: Handler): Handler {
     const table = new RouteTable(site.routes)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
-    for (const route of site.routes) handlers.set(route, this.#handler(route.action, route.policy))
+    for (const route of site.routes) {
+      const { action, policy, path, methods, headers } = route
+      const place = { site: site.name, route: JSON.stringify([path, methods, headers]) }
+      handlers.set(route, this.#handler(action, policy, place))
+    }
     const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange

@@ -1,3 +1,5 @@
+import type { Guards } from '../guards.ts'
+
 /**
  * Everything the data plane knows, as plain data: it arrives over a process boundary. There are two things that it asks
  * whoever made it: what it takes to show a certificate, and, where there is a site `*`, whether a name is one of its.
@@ -119,6 +121,8 @@ export type PolicySnapshot = {
   readonly headers:
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
+  /** undefined where anybody is served. */
+  readonly guards: Guards | undefined
 }
 
 /** Names, and names and values in turn, as they are to be written. */

@@ -207,6 +207,9 @@ export class WorkerPool implements ChallengePublisher {
       }
       case 'names-seen':
         return this.#options.namesSeen(message.names)
+      case 'rates-used':
+        for (const other of this.#workers) if (other !== worker) other.send({ type: 'rates-used', uses: message.uses })
+        return
       case 'draining':
         return void this.#succeed(worker)
       case 'done':

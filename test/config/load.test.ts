@@ -83,7 +83,7 @@ test('two lines are a config: everything else has a default', async () => {
         action: proxyTo(APP),
         redirectToHttps: true,
         hsts: undefined,
-        policy: { maxBodyBytes: undefined, headers: undefined },
+        policy: { maxBodyBytes: undefined, headers: undefined, guards: undefined },
         routes: [],
         isCanonical: false,
         forwarded: false,
