@@ -5,6 +5,8 @@
 export type Guards = {
   readonly addresses: AddressRules | undefined
   readonly rateLimit: RateLimit | undefined
+  readonly cors: Cors | undefined
+  readonly auth: Auth | undefined
 }
 
 /** Which client addresses are served: networks, addresses, and `unix` for peers on Unix sockets. */
@@ -31,3 +33,50 @@ export type RateKey =
   /** A field of this name, in lower case. */
   | { readonly type: 'header'; readonly name: string }
   | { readonly type: 'cookie'; readonly name: string }
+
+/** Which pages of other origins may use a site (https://fetch.spec.whatwg.org/#http-cors-protocol). */
+export type Cors = {
+  /** As browsers write them; `*` in front of a dot stands for one label. */
+  readonly origins: '*' | readonly string[]
+  readonly methods: readonly string[]
+  /** undefined: whatever is asked for. */
+  readonly headers: readonly string[] | undefined
+  readonly exposeHeaders: readonly string[]
+  readonly credentials: boolean
+  readonly maxAgeSeconds: number
+}
+
+/** Who is let in. */
+export type Auth = BasicAuth | ForwardAuth
+
+/** By name and password (RFC 7617). */
+export type BasicAuth = {
+  readonly type: 'basic'
+  /** Names, and the hashes of their passwords as `password/` reads them. At least one. */
+  readonly users: readonly (readonly [name: string, hash: string])[]
+  readonly realm: string
+  /** The app gets Authorization as it came. */
+  readonly passAuthorization: boolean
+}
+
+/** As a service says that is asked about each request. */
+export type ForwardAuth = {
+  readonly type: 'forward'
+  readonly service: AuthService
+  /** Path and query that it is asked for. */
+  readonly target: string
+  /** Names of fields of its answer that the app gets. */
+  readonly copy: readonly string[]
+}
+
+/** Where it answers, and how it is spoken to: what the data plane calls an upstream. */
+export type AuthService = {
+  readonly address: { readonly scheme: 'http' | 'https' | 'h2' | 'h2c'; readonly host: string; readonly port: number }
+  readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number }
+  readonly tls: {
+    readonly trust: string | undefined
+    readonly serverName: string | undefined
+    readonly verify: boolean
+  }
+  readonly proxyProtocol: undefined
+}

@@ -25,6 +25,7 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan account show [ISSUER]
                                 the accounts at CAs; "rollover" gives them new keys, and
                                 "deactivate ISSUER" ends one for good
+  castellan hash-password       the hash of a password, for auth.basic: typed unseen, or from standard input
   castellan version             print the version
   castellan help                print this
 

@@ -59,7 +59,8 @@ function fields(of: 'requests' | 'responses') {
     .transform((values): string[] => Object.entries(values).flat())
 }
 
-function nameFault(name: string, of: 'requests' | 'responses'): Refusal | undefined {
+/** Why a field may not be set on requests or responses: its name is none, or it is set by ourselves. */
+export function nameFault(name: string, of: 'requests' | 'responses'): Refusal | undefined {
   const folded = name.toLowerCase()
   if (!TOKEN.test(name)) return new Refusal(NAME_ALLOWED, { found: `${JSON.stringify(name)} is no name of a field` })
   if (CONNECTION_FIELDS.has(folded))

@@ -1,21 +1,13 @@
 import { z } from 'zod'
+import { auth } from './auth-schema.ts'
+import { cors } from './cors-schema.ts'
 import { durationFormat } from './duration.ts'
 import { fieldNameFormat } from './field-changes.ts'
 import { clientNetworkFormat } from './network.ts'
+import { off } from './off.ts'
 import { Refusal } from './problem.ts'
 import { count, list, mapping, text } from './schema-elements.ts'
 import { choiceFormat, type TextFormat } from './text-format.ts'
-
-/** `off` after everything else that a key may be, for whoever does not want what the place around it has. */
-export function off(otherwise: string) {
-  const allowed = `allowed: off, or ${otherwise}`
-  const format: TextFormat<false> = {
-    allowed,
-    schema: { enum: ['off'] },
-    read: (written) => (written === 'off' ? false : new Refusal(allowed)),
-  }
-  return [text(format), z.literal(false, { error: () => allowed })] as const
-}
 
 const networks = list(clientNetworkFormat, { atLeast: 0 })
 const addresses = z.union([networks, ...off('a list of networks')], { error: () => clientNetworkFormat.allowed })
@@ -60,6 +52,8 @@ export const guardKeys = {
   allow: addresses.optional().describe('The only client addresses that are served; 403 to all others.'),
   deny: addresses.optional().describe('Client addresses that are not served, even if allowed: 403.'),
   rateLimit: rateLimit.optional().describe('How many requests a client may make; 429 beyond.'),
+  cors: cors.optional(),
+  auth: auth.optional(),
 }
 
 /** As they stand in the file. */

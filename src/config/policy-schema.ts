@@ -25,7 +25,7 @@ export const policyKeys = {
 }
 
 /** Settings of a policy that are still to come. */
-export const POLICY_KEYS_LATER = ['compress', 'auth']
+export const POLICY_KEYS_LATER = ['compress']
 
 /** As they stand in the file. */
 export type PolicySettings = { readonly [Key in keyof typeof policyKeys]?: z.output<(typeof policyKeys)[Key]> }

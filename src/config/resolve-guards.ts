@@ -1,19 +1,22 @@
-import type { Guards, RateKey, RateLimit } from '../guards.ts'
+import type { Auth, Cors, Guards, RateKey, RateLimit } from '../guards.ts'
 import type { Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import type { GuardSettings, RateLimitSettings } from './guard-schema.ts'
 import { Refusal } from './problem.ts'
+import { resolveAuth } from './resolve-auth.ts'
 
 /** What one place says of its guards. False turns off what a place around it says. */
 export type GuardLayer = {
   readonly allow: readonly string[] | false | undefined
   readonly deny: readonly string[] | false | undefined
   readonly rateLimit: RateLimit | false | undefined
+  readonly cors: Cors | false | undefined
+  readonly auth: Auth | false | undefined
 }
 
 /** Makes ready what one place says. */
 export async function settleGuards(
-  { allow, deny, rateLimit }: GuardSettings,
+  { allow, deny, rateLimit, cors, auth }: GuardSettings,
   scope: 'site' | 'route',
   spot: Spot,
   findings: Findings,
@@ -22,6 +25,8 @@ export async function settleGuards(
     allow,
     deny,
     rateLimit: rateLimit && settleRateLimit(rateLimit, scope, spot.at('rateLimit'), findings),
+    cors,
+    auth: auth && (await resolveAuth(auth, spot.at('auth'), findings)),
   }
 }
 
@@ -35,6 +40,8 @@ export function guardsOf(layers: readonly GuardLayer[]): Guards | undefined {
     addresses:
       allow.length === 0 && deny.length === 0 ? undefined : { allow: allow.length === 0 ? undefined : allow, deny },
     rateLimit: said('rateLimit') || undefined,
+    cors: said('cors') || undefined,
+    auth: said('auth') || undefined,
   }
   return Object.values(guards).every((guard) => guard === undefined) ? undefined : guards
 }

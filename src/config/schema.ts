@@ -30,10 +30,10 @@ import { upstream, upstreamUrl } from './upstream-schema.ts'
 import { upstreamFormat } from './upstream-url.ts'
 
 /** Keys whose values are secrets: no problem repeats them. */
-export const secretKeys: ReadonlySet<string> = new Set(['hmacKey', 'webhook', 'secret', 'password'])
+export const secretKeys: ReadonlySet<string> = new Set(['hmacKey', 'webhook', 'secret', 'password', 'basic'])
 
 /** Mappings with a secret in them, and lists of such: text in the place of one may be that secret. */
-export const secretHolders: ReadonlySet<string> = new Set(['externalAccount', 'notify'])
+export const secretHolders: ReadonlySet<string> = new Set(['externalAccount', 'notify', 'auth'])
 
 /** HSTS without a max-age of its own: what the Integration Guide of Let's Encrypt recommends. */
 const HSTS_DEFAULT_MAX_AGE = '60d'

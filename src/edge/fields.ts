@@ -88,10 +88,11 @@ function learnRole(name: string): FieldRole {
 /** CGI-like applications fold the spellings of a name into the same variable. */
 function foldedRole(name: string): FieldRole {
   if (isForwardingField(name)) return 'forwarding'
-  return fold(name) === 'x-request-id' ? 'request-id' : 'end-to-end'
+  return foldedName(name) === 'x-request-id' ? 'request-id' : 'end-to-end'
 }
 
-function fold(name: string): string {
+/** As CGI-like applications fold the spellings of a name into the same variable. */
+export function foldedName(name: string): string {
   return name.toLowerCase().replaceAll(/[_.]/g, '-')
 }
 
@@ -105,7 +106,7 @@ export function ownCopy(text: string): string {
  * spellings that CGI-like applications fold into the same variable (`X_Forwarded_For`, `X.Forwarded.For`).
  */
 export function isForwardingField(name: string): boolean {
-  const folded = fold(name)
+  const folded = foldedName(name)
   return folded === 'forwarded' || folded === 'x-real-ip' || folded.startsWith('x-forwarded-')
 }
 
@@ -121,6 +122,13 @@ export function isBelievedOfProxy(name: string): boolean {
 export function fieldValue(fields: Fields, name: string): string | undefined {
   for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) return fields[at + 1]
   return undefined
+}
+
+/** The values of all fields of this name, which is in lower case. */
+export function fieldValues(fields: Fields, name: string): string[] {
+  const values: string[] = []
+  for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) values.push(fields[at + 1]!)
+  return values
 }
 
 /** Whether there is a field of this name, which is in lower case. Looks at lengths first, for the codecs ask it of every message. */

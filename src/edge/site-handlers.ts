@@ -6,9 +6,11 @@ import { fieldValue } from './fields.ts'
 import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
 import { canonical } from './middleware/canonical.ts'
+import { identityNames } from './middleware/identity-fields.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
-import { middlewares, type PolicyPlace } from './middleware/policy.ts'
+import { PasswordChecks } from './middleware/password-checks.ts'
+import { middlewares, type PolicyPlace, type PolicyTools } from './middleware/policy.ts'
 import { RateCounts, type RateCountsOptions } from './middleware/rate-counts.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
@@ -34,10 +36,12 @@ export class SiteHandlers {
   readonly #bySite = new Map<SiteSnapshot, Handler>()
   /** What clients have used of their limits. */
   readonly rates: RateCounts
+  readonly #tools: PolicyTools
 
   constructor(options: SiteHandlersOptions) {
     this.#options = options
     this.rates = new RateCounts({ tell: options.tellRates })
+    this.#tools = { ...options, rates: this.rates, passwords: new PasswordChecks(options) }
   }
 
   of(site: SiteSnapshot): Handler {
@@ -45,7 +49,11 @@ export class SiteHandlers {
   }
 
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site.action, site.policy, { site: site.name, route: undefined })
+    const otherwise = this.#handler(site.action, site.policy, {
+      site: site.name,
+      route: undefined,
+      identity: identityNames(site),
+    })
     const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
     const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
     const handler = chain(outer, inner)
@@ -54,7 +62,7 @@ export class SiteHandlers {
   }
 
   #handler(action: SiteAction, policy: PolicySnapshot, place: PolicyPlace): Handler {
-    return chain(middlewares(policy, { ...this.#options, rates: this.rates }, place), this.#last(action))
+    return chain(middlewares(policy, this.#tools, place), this.#last(action))
   }
 
   /** What finally answers. */
@@ -94,9 +102,10 @@ export class SiteHandlers {
   #routed(site: SiteSnapshot, otherwise: Handler): Handler {
     const table = new RouteTable(site.routes)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
+    const identity = identityNames(site)
     for (const route of site.routes) {
       const { action, policy, path, methods, headers } = route
-      const place = { site: site.name, route: JSON.stringify([path, methods, headers]) }
+      const place = { site: site.name, route: JSON.stringify([path, methods, headers]), identity }
       handlers.set(route, this.#handler(action, policy, place))
     }
     const { refuse } = this.#options

@@ -63,6 +63,67 @@ test('a rate limit that a route says itself is its own, and one that it inherits
   )
 })
 
+const HASH = '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'
+
+test('CORS: origins are read as browsers write them', async () => {
+  const [guards] = await guardsOf(
+    `${APP}cors: { origins: ["HTTPS://App.example.com:443/", "https://*.bücher.example", "http://h:80"], maxAge: 90s }`,
+  )
+  assert.deepEqual(guards?.cors, {
+    origins: ['https://app.example.com', 'https://*.xn--bcher-kva.example', 'http://h'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    headers: undefined,
+    exposeHeaders: [],
+    credentials: false,
+    maxAgeSeconds: 90,
+  })
+  const [any] = await guardsOf(`${APP}cors: { origins: "*", headers: "*" }`)
+  assert.deepEqual([any?.cors?.origins, any?.cors?.headers], ['*', undefined])
+  assert.deepEqual(await guardsOf(`${APP}cors: off`, '{ cors: { origins: "*" } }'), [undefined])
+})
+
+test('users may stand in the config, in the environment and in a file of lines', async () => {
+  const [guards] = await guardsOf(`${APP}auth: { basic: { alice: "${HASH}", bob: file:bob }, realm: R }`, '{}', {
+    bob: `${HASH}\n`,
+  })
+  assert.deepEqual(guards?.auth, {
+    type: 'basic',
+    users: [
+      ['alice', HASH],
+      ['bob', HASH],
+    ],
+    realm: 'R',
+    passAuthorization: false,
+  })
+  const [fromFile] = await guardsOf(`${APP}auth: { basic: file:users }`, '{}', {
+    users: `# people\nalice:${HASH}\r\n\nbob:${HASH}`,
+  })
+  assert.deepEqual(fromFile?.auth?.type === 'basic' && fromFile.auth.users.map(([name]) => name), ['alice', 'bob'])
+})
+
+test('an auth service is a URL, or a mapping', async () => {
+  const [plain] = await guardsOf(`${APP}auth: { forward: "http://auth:9000/verify?a=b" }`)
+  assert.deepEqual(plain?.auth, {
+    type: 'forward',
+    service: {
+      address: { scheme: 'http', host: 'auth', port: 9000 },
+      timeouts: { connectMs: 5_000, firstByteMs: 10_000, idleMs: 10_000 },
+      tls: { trust: undefined, serverName: undefined, verify: true },
+      proxyProtocol: undefined,
+    },
+    target: '/verify?a=b',
+    copy: [],
+  })
+  const [full] = await guardsOf(
+    `${APP}auth: { forward: { to: "https://auth", copy: [X-User], timeout: 1s, tls: { serverName: a.b } } }`,
+  )
+  assert.deepEqual(
+    full?.auth?.type === 'forward' && [full.auth.target, full.auth.copy, full.auth.service.tls.serverName],
+    ['/', ['X-User'], 'a.b'],
+  )
+  assert.deepEqual(await guardsOf(`${APP}auth: off`, '{ auth: { forward: "http://auth" } }'), [undefined])
+})
+
 const wrong: readonly [string, RegExp][] = [
   ['allow: 10.0.0.0/33', /^allow: found "10.0.0.0\/33", whose length is above 32; allowed: a network/],
   ['allow: [0.0.0.0/0]', /^allow\[0\]: found "0.0.0.0\/0", which is everybody: say off instead; /],
@@ -73,6 +134,25 @@ const wrong: readonly [string, RegExp][] = [
   ['rateLimit: { requests: 1, per: 1s, by: address }', /^rateLimit\.by: found "address"; .*allowed: clientAddress/],
   ['rateLimit: { requests: 1, per: 1s, by: {} }', /^rateLimit\.by: found a mapping; allowed: clientAddress/],
   ['rateLimit: { requests: 1, per: 1s, by: { header: "a b" } }', /^rateLimit\.by\.header: found "a b"; /],
+  ['cors: { origins: "*", credentials: on }', /^cors\.credentials: every page of the web could act as your visitors; /],
+  ['cors: { origins: "null" }', /^cors\.origins: found "null", which anybody can be/],
+  ['cors: { origins: [https://a/path] }', /^cors\.origins\[0\]: found "https:\/\/a\/path"; allowed: "\*"/],
+  ['cors: { origins: ["https://a*.b"] }', /^cors\.origins\[0\]: /],
+  ['cors: "*"', /^cors: found "\*"; allowed: off, or a mapping with origins/],
+  ['auth: on', /^auth: found a value; allowed: off, or a mapping with basic or forward$/],
+  ['auth: {}', /^auth: found neither basic nor forward; /],
+  ['auth: { basic: {} }', /^auth\.basic: found nobody; /],
+  ['auth: { basic: { alice: hunter2 } }', /^auth\.basic\.alice: found a value, which is no hash of a password; /],
+  ['auth: { basic: { "a:b": env:HASH } }', /^auth\.basic\."a:b": a name of a user has no colon/],
+  ['auth: { basic: "alice:hunter2" }', /^auth\.basic: found a value, in whose line 1 is a hash which is no hash/],
+  ['auth: { basic: { a: "$2b$17$x" }, forward: "http://a" }', /^auth: found basic and forward together; /],
+  [
+    'auth: { forward: { to: "http://a", copy: [X-Forwarded-For] } }',
+    /^auth\.forward\.copy\[0\]: Castellan itself sets it/,
+  ],
+  ['auth: { forward: auth:9000 }', /^auth\.forward: found "auth:9000"; allowed: the URL of the auth service/],
+  ['auth: { forward: "http://auth", realm: x }', /^auth\.realm: it is of use with basic alone; remove it$/],
+  ['auth: { forward: { to: "http://auth", tls: { verify: off } } }', /^auth\.forward\.tls: found a mapping, but http/],
 ]
 
 for (const [written, problem] of wrong)

@@ -37,7 +37,7 @@ export type Served = {
 }
 
 /** Asks nothing of anybody. */
-export const plainGuards: Guards = { addresses: undefined, rateLimit: undefined }
+export const plainGuards: Guards = { addresses: undefined, rateLimit: undefined, cors: undefined, auth: undefined }
 
 /** Nothing besides. */
 export const plainPolicy: PolicySnapshot = { maxBodyBytes: undefined, headers: undefined, guards: undefined }

@@ -1,9 +1,15 @@
 import type { HttpDate } from '../http-date.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import type { UpstreamConnections } from '../upstream/connections.ts'
+import { basicAuth } from './basic-auth.ts'
 import { clientAddresses } from './client-addresses.ts'
 import { contentLimit } from './content-limit.ts'
+import { cors } from './cors.ts'
+import { forwardAuth } from './forward-auth.ts'
 import { headers } from './headers.ts'
+import { withoutIdentity } from './identity-fields.ts'
 import type { Middleware, Refuse } from './middleware.ts'
+import type { PasswordChecks } from './password-checks.ts'
 import type { RateCounts } from './rate-counts.ts'
 import { rateLimit } from './rate-limit.ts'
 
@@ -12,19 +18,33 @@ export type PolicyTools = {
   readonly date: HttpDate
   readonly refuse: Refuse
   readonly rates: RateCounts
+  readonly passwords: PasswordChecks
+  readonly connections: UpstreamConnections
 }
 
-/** Where a policy holds: the name of its site, and what tells a route from the others of that site. */
-export type PolicyPlace = { readonly site: string; readonly route: string | undefined }
+/** Where a policy holds. */
+export type PolicyPlace = {
+  /** The name of its site. */
+  readonly site: string
+  /** What tells a route from the others of that site. */
+  readonly route: string | undefined
+  /** Names of fields that are not to come from clients, folded. */
+  readonly identity: ReadonlySet<string>
+}
 
 /** The middlewares that a policy asks for, from the client inwards. None for what it does not say. */
 export function middlewares(policy: PolicySnapshot, tools: PolicyTools, place: PolicyPlace): Middleware[] {
   const { date, refuse } = tools
-  const { addresses, rateLimit: limit } = policy.guards ?? {}
+  const { addresses, rateLimit: limit, cors: shared, auth } = policy.guards ?? {}
+  const { identity } = place
   const chosen: Middleware[] = []
   if (policy.headers !== undefined) chosen.push(headers(policy.headers))
   if (addresses !== undefined) chosen.push(clientAddresses(addresses, refuse))
   if (limit !== undefined) chosen.push(rateLimit(limit, tools, place))
+  if (shared !== undefined) chosen.push(cors(shared, date, refuse))
+  if (auth?.type === 'basic') chosen.push(basicAuth(auth, { ...tools, identity }))
+  if (auth?.type === 'forward') chosen.push(forwardAuth(auth, { ...tools, identity }))
+  if (auth === undefined && identity.size > 0) chosen.push(withoutIdentity(identity))
   if (policy.maxBodyBytes !== undefined) chosen.push(contentLimit(policy.maxBodyBytes, date, refuse))
   return chosen
 }
