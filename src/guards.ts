@@ -80,3 +80,18 @@ export type AuthService = {
   }
   readonly proxyProtocol: undefined
 }
+
+/** TLS with the clients of a site, where it is other than usual. */
+export type ClientTls = {
+  readonly minVersion: '1.2' | '1.3'
+  /** undefined: clients are not asked for a certificate. */
+  readonly clientAuth: ClientAuth | undefined
+}
+
+export type ClientAuth = {
+  /** PEM: what may have signed the certificates of clients, and nothing else. */
+  readonly trust: string
+  readonly mode: 'require' | 'request'
+  /** The app gets Client-Cert-Chain besides Client-Cert (RFC 9440). */
+  readonly sendsChain: boolean
+}

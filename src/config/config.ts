@@ -1,4 +1,4 @@
-import type { Guards } from '../guards.ts'
+import type { ClientTls, Guards } from '../guards.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
@@ -141,6 +141,8 @@ export type Site = {
   readonly forwarded: boolean
   /** RFC 9110 §7.6.3. */
   readonly via: boolean
+  /** TLS with clients; undefined where it is as usual. */
+  readonly tls: ClientTls | undefined
   /** A certificate of each kind. */
   readonly keys: readonly KeyKind[]
   readonly grouping: 'perSite' | 'perName'

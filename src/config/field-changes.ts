@@ -19,7 +19,8 @@ const CONNECTION_FIELDS = new Set([
 ])
 
 /** What applications believe of the proxy in front of them; `listen.trustedProxies` says whom we believe. */
-const FORWARDING_FIELD = /^(?:forwarded|via|x[-_.]real[-_.]ip|x[-_.]request[-_.]id|x[-_.]forwarded[-_.].*)$/
+const FORWARDING_FIELD =
+  /^(?:forwarded|via|client[-_.]cert(?:[-_.]chain)?|x[-_.]real[-_.]ip|x[-_.]request[-_.]id|x[-_.]forwarded[-_.].*)$/
 
 const NAME_ALLOWED = 'allowed: the name of a field, such as X-Frame-Options'
 

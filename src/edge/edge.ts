@@ -114,6 +114,7 @@ export class Edge {
       fallback: snapshot.fallback,
       onDemand: this.#onDemandNames(options, router),
       ticketSecrets,
+      tlsOf: (name) => router.site(name)?.tls,
       counters: this.#counters,
       helloTimeoutMs: timeouts.helloMs,
       handshakeTimeoutMs: timeouts.handshakeMs,
@@ -223,6 +224,7 @@ function clientFacts(endpoints: Endpoints, tls: TlsConnection | undefined, facts
       return endpoints.localPort
     },
     certificateNames: tls?.certificate.names,
+    proof: tls?.proof,
     usesFallback: tls !== undefined && tls.serverName === undefined,
     tls: facts,
   }

@@ -6,6 +6,7 @@ import { fieldValue } from './fields.ts'
 import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
 import { canonical } from './middleware/canonical.ts'
+import { certificateFields } from './middleware/client-certificate.ts'
 import { identityNames } from './middleware/identity-fields.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
@@ -53,6 +54,7 @@ export class SiteHandlers {
       site: site.name,
       route: undefined,
       identity: identityNames(site),
+      tls: site.tls,
     })
     const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
     const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
@@ -93,7 +95,8 @@ export class SiteHandlers {
       if (forwardsLeft(request) === 0) return answer(exchange, lastAnswer(request.method, date.now()), record)
       const { forwarded, via } = site
       const prefix = prefixOf(request, origin, route)
-      const told = { origin, requestId, forwarded, via, prefix }
+      const certificate = certificateFields(exchange, site)
+      const told = { origin, requestId, forwarded, via, prefix, certificate }
       record.upstream = upstream.address
       forward(exchange, upstream, { told, connections, date, randomBytes, record })
     }
@@ -105,7 +108,7 @@ export class SiteHandlers {
     const identity = identityNames(site)
     for (const route of site.routes) {
       const { action, policy, path, methods, headers } = route
-      const place = { site: site.name, route: JSON.stringify([path, methods, headers]), identity }
+      const place = { site: site.name, route: JSON.stringify([path, methods, headers]), identity, tls: site.tls }
       handlers.set(route, this.#handler(action, policy, place))
     }
     const { refuse } = this.#options

@@ -1,4 +1,4 @@
-import type { Guards } from '../guards.ts'
+import type { ClientTls, Guards } from '../guards.ts'
 
 /**
  * Everything the data plane knows, as plain data: it arrives over a process boundary. There are two things that it asks
@@ -84,6 +84,8 @@ export type SiteSnapshot = {
   readonly forwarded: boolean
   /** Via is sent both ways (RFC 9110 §7.6.3). */
   readonly via: boolean
+  /** TLS with clients; undefined where it is as usual. */
+  readonly tls: ClientTls | undefined
 }
 
 /** What a site, by the first of its names, sends from now on as Strict-Transport-Security. */

@@ -28,7 +28,7 @@ import type { Log, LogFormat } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
 import { openAttention, tellOfStorage } from './attention.ts'
 import { CertificateBoard } from './certificate-board.ts'
-import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot } from './edge-config.ts'
+import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot, takesTls12 } from './edge-config.ts'
 import { createIssuers, createProbe, limitsOf } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { changeInParts, inParts } from './message-parts.ts'
@@ -120,6 +120,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
       targets: sockets.slice(0, config.listen.https.length).flatMap(({ reachedAt }) => reachedAt),
       proxyProtocolFrom: config.listen.proxyProtocolFrom,
       ready: () => pool.accepting,
+      takesTls12: takesTls12(config.sites),
       clock,
     }),
     storage,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Guards } from '../../src/guards.ts'
+import { rootPem } from '../edge/tls/served.ts'
 import { loadGood, problemsOf } from './config-folder.ts'
 
 /** Of the site, then of its routes. */
@@ -158,4 +159,44 @@ const wrong: readonly [string, RegExp][] = [
 for (const [written, problem] of wrong)
   test(`a mistake is named: ${written}`, async () => {
     assert.match(await problemOf(written), problem)
+  })
+
+test('TLS with clients: of the defaults and of a site, key by key', async () => {
+  const trust = await rootPem()
+  const { config } = await loadGood({
+    'castellan.yaml': `acceptTerms: true
+defaults: { tls: { minVersion: 1.3, clientAuth: { trust: clients.pem } } }
+sites:
+  a.example: http://h
+  b.example: { upstream: http://h, tls: { clientAuth: { trust: clients.pem, mode: request, chain: on }, minVersion: "1.2" } }
+  c.example: { upstream: http://h, tls: { clientAuth: off } }
+  d.example: { upstream: http://h, tls: { clientAuth: off, minVersion: "1.2" } }
+`,
+    'clients.pem': trust,
+  })
+  assert.deepEqual(
+    config.sites.map(({ tls }) => tls),
+    [
+      { minVersion: '1.3', clientAuth: { trust, mode: 'require', sendsChain: false } },
+      { minVersion: '1.2', clientAuth: { trust, mode: 'request', sendsChain: true } },
+      { minVersion: '1.3', clientAuth: undefined },
+      undefined,
+    ],
+  )
+})
+
+const wrongTls: readonly [string, RegExp][] = [
+  ['{ minVersion: "1.1" }', /^tls\.minVersion: found "1.1"; .*allowed: 1.2, 1.3$/],
+  ['{ clientAuth: on }', /^tls\.clientAuth: found "on"; allowed: off, or a mapping with trust, mode, chain$/],
+  ['{ clientAuth: {} }', /^tls\.clientAuth\.trust: found nothing; /],
+  ['{ clientAuth: { trust: none.pem } }', /^tls\.clientAuth\.trust: found "none.pem", but .* cannot be read: /],
+  [
+    '{ clientAuth: { trust: none.pem, mode: demand } }',
+    /^tls\.clientAuth\.mode: found "demand"; allowed: require, request$/,
+  ],
+]
+
+for (const [written, problem] of wrongTls)
+  test(`a mistake is named: tls: ${written}`, async () => {
+    assert.match(await problemOf(`tls: ${written}`), problem)
   })

@@ -88,6 +88,7 @@ test('two lines are a config: everything else has a default', async () => {
         isCanonical: false,
         forwarded: false,
         via: false,
+        tls: undefined,
         keys: ['ecdsa-p256', 'rsa-2048'],
         grouping: 'perSite',
         mustStaple: false,

@@ -218,6 +218,7 @@ export function siteOf(
     isCanonical: false,
     forwarded: false,
     via: false,
+    tls: undefined,
     ...overrides,
   }
 }

@@ -8,6 +8,7 @@ import type { UpstreamConnections } from '../upstream/connections.ts'
 import { askUpstream, type QuestionOptions, type Reply } from '../upstream/question.ts'
 import { requestFields } from '../upstream/request-fields.ts'
 import { isDated, responseFields } from '../upstream/response-fields.ts'
+import { certificateFields } from './client-certificate.ts'
 import { withFields, withoutFolded } from './identity-fields.ts'
 import type { Middleware, Refuse, RequestFacts } from './middleware.ts'
 import { originAt } from './redirect.ts'
@@ -84,9 +85,10 @@ function questionOf({ service, target }: ForwardAuth, { identity }: ForwardAuthT
 }
 
 function askedFields(exchange: Exchange, facts: RequestFacts, identity: ReadonlySet<string>): Fields {
-  const { origin, requestId, route } = facts
+  const { origin, requestId, route, site } = facts
+  const certificate = certificateFields(exchange, site)
   const { method, target } = exchange.request
-  const told = { origin, requestId, forwarded: false, via: false, prefix: undefined }
+  const told = { origin, requestId, forwarded: false, via: false, prefix: undefined, certificate }
   const fields = withoutFolded(requestFields(exchange, told), new Set([...identity, ...NOT_ASKED]))
   // What a route has taken off the front of the path is part of what the client asked for.
   fields.push('X-Forwarded-Method', method, 'X-Forwarded-Uri', (route?.stripPrefix ?? '') + target)
