@@ -1,5 +1,5 @@
 import { AddressSet } from '../../edge/address-set.ts'
-import type { Auth, Cors, Guards, RateKey } from '../../guards.ts'
+import type { Auth, ClientTls, Cors, Guards, RateKey } from '../../guards.ts'
 import type { AskedRequest } from './asked-request.ts'
 import type { PolicyStep } from './policy-words.ts'
 
@@ -35,4 +35,10 @@ function whoIsAsked(auth: Auth): string {
   if (auth.type === 'basic') return `a name and a password, of ${auth.users.length}`
   const { scheme, host, port } = auth.service.address
   return `${scheme}://${host}:${port}${auth.target} is asked`
+}
+
+/** What a site asks of clients in TLS. */
+export function tlsWords({ minVersion, clientAuth }: ClientTls): string {
+  const certificate = { require: 'a certificate is required', request: 'a certificate is asked for' }
+  return [`TLS ${minVersion} or newer`, ...(clientAuth ? [certificate[clientAuth.mode]] : [])].join('; ')
 }

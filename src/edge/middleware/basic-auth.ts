@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { BasicAuth } from '../../guards.ts'
 import type { PasswordHash } from '../../password/password-hash.ts'
 import { readPasswordHash } from '../../password/password-hash.ts'
@@ -19,9 +19,6 @@ export type BasicAuthTools = {
 }
 
 const BUSY: OwnRefusal = { status: 503, why: 'auth-busy', fields: ['Retry-After', '1'] }
-
-/** So that to a name that is not there belongs the same decoy each time, which nobody can foretell. */
-const decoyKey = randomBytes(32)
 
 /**
  * Asks for a name and a password (RFC 7617). A password that was lately right is let through at once; others are verified,
@@ -60,17 +57,20 @@ export function basicAuth(settings: BasicAuth, tools: BasicAuthTools): Middlewar
 class Users {
   readonly #byName: ReadonlyMap<string, PasswordHash>
   readonly #hashes: readonly PasswordHash[]
+  /** To a name that is not there belongs the same decoy each time, with all workers, and nobody can foretell which. */
+  readonly #decoyKey: Buffer
 
   constructor(users: BasicAuth['users']) {
     // Whoever made the config has seen to it that each can be read.
     this.#byName = new Map(users.map(([name, hash]) => [name, readPasswordHash(hash) as PasswordHash]))
     this.#hashes = [...this.#byName.values()]
+    this.#decoyKey = createHash('sha256').update(JSON.stringify(users)).digest()
   }
 
   hashOf(name: string): { readonly hash: PasswordHash; readonly isKnown: boolean } {
     const hash = this.#byName.get(name)
     if (hash !== undefined) return { hash, isKnown: true }
-    const at = createHmac('sha256', decoyKey).update(name).digest().readUInt32BE() % this.#hashes.length
+    const at = createHmac('sha256', this.#decoyKey).update(name).digest().readUInt32BE() % this.#hashes.length
     return { hash: this.#hashes[at]!, isKnown: false }
   }
 }

@@ -105,13 +105,14 @@ export class PasswordChecks {
   }
 
   async #carryOut({ hash, password, key, listeners }: Check): Promise<void> {
-    const isRight = await this.#verify(hash, password)
+    // Where there is no memory for it, nobody is let in, and others are served.
+    const isRight = await this.#verify(hash, password).catch(() => undefined)
     if (isRight) this.#right.set(key, true)
     this.#checks.delete(key)
     this.#underWay--
     this.#forgetUnwanted()
     this.#next()
-    for (const tell of listeners) tell(isRight ? 'right' : 'wrong')
+    for (const tell of listeners) tell(isRight === undefined ? 'busy' : isRight ? 'right' : 'wrong')
   }
 
   #key(hash: PasswordHash, password: Buffer): string {

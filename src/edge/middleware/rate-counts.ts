@@ -11,7 +11,7 @@ export type RateUse = readonly [client: string, ms: number]
 const TELLING_MS = 50
 /** One message should not keep anybody for long. */
 const MAX_TOLD = 1000
-/** Of what may come at once: less than this part is not worth telling, as nearly all clients never use more. */
+/** Of what may come at once: less than this part is not worth telling, unless half of it is used, as most clients never do. */
 const UNTOLD_PART = 32
 
 export type RateCountsOptions = {
@@ -36,7 +36,7 @@ export class RateCounts {
   readonly #maxClients: number
   /** Made when the first limit is met: it has room for all from the start. */
   #backAt: LRUCache<string, number> | undefined
-  #untold = new Map<string, { ms: number; readonly worthMs: number }>()
+  #untold = new Map<string, { ms: number; worthMs: number }>()
   #timer: NodeJS.Timeout | undefined
 
   constructor({ clock = () => performance.now(), maxClients = MAX_CLIENTS, tell }: RateCountsOptions = {}) {
@@ -57,7 +57,7 @@ export class RateCounts {
     const toleranceMs = intervalMs * burst
     const backAt = this.#advance(client, intervalMs, now, toleranceMs)
     if (backAt > now + toleranceMs) return backAt - now - toleranceMs
-    this.#note(client, intervalMs, toleranceMs / UNTOLD_PART)
+    this.#note(client, intervalMs, backAt - now > toleranceMs / 2 ? 0 : toleranceMs / UNTOLD_PART)
     return 0
   }
 
@@ -79,8 +79,10 @@ export class RateCounts {
   #note(client: string, ms: number, worthMs: number): void {
     if (this.#tell === undefined) return
     const noted = this.#untold.get(client)
-    if (noted !== undefined) noted.ms += ms
-    else {
+    if (noted !== undefined) {
+      noted.ms += ms
+      noted.worthMs = worthMs
+    } else {
       // Those that used too little to be told of would stay for ever.
       if (this.#untold.size >= this.#maxClients) this.#untold.clear()
       this.#untold.set(client, { ms, worthMs })
