@@ -39,7 +39,7 @@ async function scene(t: TestContext, overrides: Partial<BasicAuth> = {}, protoco
     await proxy.close()
     await upstream.close()
   })
-  return { proxy, seen }
+  return { proxy, seen, upstream }
 }
 
 const basic = (text: string): string => `Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`
@@ -140,4 +140,20 @@ test('in HTTP/2 content waits for the verification and then arrives', async (t) 
   stream.end('x'.repeat(200_000))
   const headers = await new Promise<Record<string, unknown>>((resolve) => stream.once('response', resolve))
   assert.deepEqual([headers[':status'], seen[0]!.body.length], [200, 200_000])
+})
+
+test('a tunnel is opened once the password was verified, and what came before goes through it', async (t) => {
+  const { proxy, upstream } = await scene(t)
+  upstream.server.on('upgrade', (request, socket) => {
+    socket.on('error', () => {})
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
+    socket.end(`user ${request.headers['x-remote-user']}`)
+  })
+  const fields = `Connection: Upgrade\r\nUpgrade: echo\r\n${basic('alice:U*U')}`
+  const socket = connect({ port: proxy.port, host: '127.0.0.1' }, () =>
+    socket.end(`GET / HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`),
+  )
+  let answer = ''
+  for await (const piece of socket) answer += piece
+  assert.match(answer, /^HTTP\/1\.1 101 [\s\S]*\r\n\r\nuser alice$/)
 })
