@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { startOwnProcess } from '../system/own-process.ts'
 import type { LoadedConfig } from './load.ts'
 import { ConfigError, type ConfigProblem } from './problem.ts'
 
@@ -17,10 +17,8 @@ const V8_FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64']
  * @param program the path of the script that starts this program, with `load-config` as its command.
  */
 export function loadConfigApart(program: string, file: string): Promise<LoadedConfig> {
-  const execArgv = [...process.execArgv, ...V8_FLAGS]
-  const child = fork(program, ['load-config', file], {
-    execArgv,
-    serialization: 'advanced',
+  const child = startOwnProcess(program, ['load-config', file], {
+    flags: V8_FLAGS,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   return new Promise((resolve, reject) => {
