@@ -9,11 +9,15 @@ const version = async (): Promise<number> => (await import('./cli/version.ts')).
 /** Each loads what it needs: a worker has no use for what reads a config or speaks ACME, which would cost it 40 MB. */
 const commands = new Map<string, Command>([
   ['run', async (args) => (await import('./cli/run.ts')).run(args)],
+  ['proxy', async (args) => (await import('./cli/proxy.ts')).proxy(args)],
   ['validate', async (args) => (await import('./cli/validate.ts')).validate(args)],
   ['certs', async (args) => (await import('./cli/certs.ts')).certs(args)],
   ['limits', async (args) => (await import('./cli/limits.ts')).limits(args)],
   ['audit', async (args) => (await import('./cli/audit.ts')).auditInstallation(args)],
   ['drill', async (args) => (await import('./cli/drill.ts')).drill(args)],
+  ['health', async (args) => (await import('./cli/health.ts')).health(args)],
+  ['schema', async () => (await import('./cli/schema.ts')).schema()],
+  ['variables', async () => (await import('./cli/variables.ts')).variables()],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
   ['explain', async (args) => (await import('./cli/explain.ts')).explainRequest(args)],
   ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],

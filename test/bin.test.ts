@@ -48,7 +48,7 @@ test('--version prints the version', () => {
 
 test('--help names every command', () => {
   const { stdout, status } = castellan('--help')
-  for (const command of ['run', 'validate', 'certs', 'version', 'help'])
+  for (const command of ['run', 'proxy', 'validate', 'certs', 'health', 'variables', 'schema', 'version', 'help'])
     assert.match(stdout, new RegExp(`castellan ${command}`))
   assert.equal(status, 0)
 })

@@ -5,7 +5,7 @@ import type { Issuer } from '../issuers/issuer.ts'
 import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { ControlReply, ControlRequest } from './protocol.ts'
+import type { ControlReply, ControlRequest, Health } from './protocol.ts'
 
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
@@ -16,13 +16,14 @@ export type Answering = {
   readonly issuers: ReadonlyMap<string, Pick<Issuer, 'name' | 'accounts'>>
   readonly probe: AskProbe
   readonly notices: Pick<Notices, 'test'>
+  readonly health: () => Health
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly log: Log
 }
 
 /** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
-export function operatorAnswers({ certificates, issuers, probe, notices, signal, log }: Answering): Answer {
+export function operatorAnswers({ certificates, issuers, probe, notices, health, signal, log }: Answering): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -51,6 +52,9 @@ export function operatorAnswers({ certificates, issuers, probe, notices, signal,
         return
       case 'probe':
         yield { type: 'probe', answers: await probe(request.name, request.addresses, 'http-01') }
+        return
+      case 'health':
+        yield { type: 'health', health: health() }
         return
       case 'notify-test':
         log.info('asked-by-hand', 'Asked by hand to send a test notice.')

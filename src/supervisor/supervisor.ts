@@ -143,6 +143,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
       issuers,
       probe: createProbe({ publisher: pool, clock }),
       notices,
+      health: () => pool.health,
       signal: stopping.signal,
       log,
     }),

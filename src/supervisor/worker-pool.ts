@@ -110,6 +110,11 @@ export class WorkerPool implements ChallengePublisher {
     return this.#ready.promise
   }
 
+  /** How many workers accept connections, of how many. */
+  get health(): { readonly accepting: number; readonly workers: number } {
+    return { accepting: this.#accepting.size, workers: this.#options.count }
+  }
+
   /** Tells all workers which certificates have changed. */
   changeCertificates(change: CertificateChange): void {
     for (const part of changeInParts(change))
