@@ -36,7 +36,7 @@ test('the sockets that systemd passes are served, from the connection on that st
   skip: missing('systemd-socket-activate') || missing('curl'),
 }, async (t) => {
   const place = await makePlace()
-  const config = await readFile(join(UNITS, 'castellan.yaml'), 'utf8')
+  const config = await readFile(join(ROOT, 'examples/systemd/castellan.yaml'), 'utf8')
   await writeFile(
     join(place.folder, 'castellan.yaml'),
     config
