@@ -38,7 +38,8 @@ function readOptions(args: readonly string[]): ReadonlyMap<string, string> | str
   }
   const to = options.get('--to')
   if (to !== undefined) options.set('--to', asUrl(to))
-  const isSomewhere = to !== undefined || options.has('--redirect-to') || process.env.CASTELLAN_UPSTREAM !== undefined
+  const answers = [...options.keys()].some((option) => /^--(to|redirect-to|respond.*)$/.test(option))
+  const isSomewhere = answers || process.env.CASTELLAN_UPSTREAM !== undefined
   return isSomewhere ? options : '--to is needed: where the app answers'
 }
 

@@ -48,19 +48,21 @@ function properties(schema: Schema): Readonly<Record<string, Schema>> {
   >
 }
 
+/** What it may be. A mapping's own choices say which of its keys go together. */
 function branchesOf(schema: Schema): Schema[] {
-  return schema.anyOf === undefined ? [schema] : (schema.anyOf as Schema[]).flatMap(branchesOf)
+  if (schema.anyOf === undefined || schema.properties !== undefined) return [schema]
+  return (schema.anyOf as Schema[]).flatMap(branchesOf)
 }
 
 function collect(schema: Schema, path: Path, name: string, keys: Map<string, EnvironmentKey>): void {
   const branches = branchesOf(schema)
   const items = branches.flatMap((branch) => (branch.type === 'array' ? branchesOf(branch.items as Schema) : []))
-  const mappings = [...branches, ...items].filter((branch) => branch.properties !== undefined)
+  const holder = branches.find((branch) => branch.properties !== undefined)
   const isList = items.some(isPlain)
   if (name !== '' && (isList || branches.some(isPlain)))
     addKey(name, { path, takes: isList ? 'list' : 'text', isFile: false, about: aboutOf(schema) }, keys)
-  // A list of mappings has one of them here, which may stand without its brackets.
-  for (const [key, value] of Object.entries(mappings[0]?.properties ?? {}))
+  // Of a list of mappings there is one, if it may stand without its brackets.
+  for (const [key, value] of Object.entries(holder?.properties ?? {}))
     collect(value as Schema, [...path, key], joined(name, nameOf(key)), keys)
   const record = branches.find((branch) => typeof branch.additionalProperties === 'object')
   // Of all that has names of its own, an issuer alone is something that a single site needs.
