@@ -23,8 +23,18 @@ export function startOwnProcess(
 ): ChildProcess {
   const execArgv = [...process.execArgv, ...flags]
   const options = { serialization: 'advanced', stdio, ...(env && { env }) } as const
-  if (isSea()) return spawn(process.execPath, [`--node-options=${execArgv.map(quote).join(' ')}`, ...args], options)
-  return fork(program, args, { ...options, execArgv })
+  if (!isSea()) return fork(program, args, { ...options, execArgv })
+  if (isOfPkg) return spawn(process.execPath, args, { ...options, env: withFlags(env ?? process.env, flags) })
+  return spawn(process.execPath, [`--node-options=${execArgv.map(quote).join(' ')}`, ...args], options)
+}
+
+/** Made by `pkg`, whose executables take flags from the environment alone, as a single executable does unless told otherwise. */
+const isOfPkg = 'pkg' in process
+
+/** Those flags that the environment may hold: without the others a worker costs somewhat more CPU time. */
+function withFlags(env: NodeJS.ProcessEnv, flags: readonly string[]): NodeJS.ProcessEnv {
+  const allowed = flags.filter((flag) => process.allowedNodeEnvironmentFlags.has(flag))
+  return { ...env, NODE_OPTIONS: [env.NODE_OPTIONS, ...allowed.map(quote)].join(' ') }
 }
 
 /** One option of a list that Node splits at spaces, as it splits NODE_OPTIONS. */
