@@ -7,7 +7,7 @@ const required = Number.parseInt(dependencies.node, 10)
 if (Number.parseInt(process.versions.node, 10) < required) {
   process.stderr.write(
     `castellan: this is Node ${process.versions.node}, and Castellan needs Node ${required} or newer; ` +
-      'in a checkout, "npx castellan" and "npm start" use the one that "npm ci" brings.\n',
+      '"npx castellan" uses the one that npm has installed beside it, and in a checkout so does "npm start".\n',
   )
   process.exitCode = 1
 } else {
