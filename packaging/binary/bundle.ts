@@ -15,6 +15,8 @@ export async function bundle(outfile: string): Promise<void> {
     platform: 'node',
     format: 'cjs',
     target: `node${process.versions.node}`,
+    // Every process holds the text: half of it is spaces and comments.
+    minifyWhitespace: true,
     legalComments: 'inline',
     logLevel: 'warning',
   })
