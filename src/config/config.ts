@@ -55,6 +55,8 @@ export type Config = {
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */
   readonly sites: readonly Site[]
+  /** The texts of error pages, by their absolute paths. */
+  readonly pages: ReadonlyMap<string, string>
   /** Where notices go, besides the log. */
   readonly notify: readonly NotifyTarget[]
   readonly log: {
@@ -203,6 +205,14 @@ export type Policy = {
   readonly headers:
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
+  readonly errors?: ErrorsPolicy | undefined
+}
+
+/** Pages for errors, by the keys of `Config.pages`. */
+export type ErrorsPolicy = {
+  readonly byStatus: readonly { readonly status: number; readonly page: string }[]
+  readonly otherwise: string | undefined
+  readonly intercept: readonly number[]
 }
 
 /** Names, and names and values in turn. */

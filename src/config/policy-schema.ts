@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { errors } from './errors-schema.ts'
 import { headers } from './field-changes.ts'
 import { mapping, onOff, text } from './schema-elements.ts'
 import { sizeFormat } from './size.ts'
@@ -20,6 +21,7 @@ const limits = mapping(
 export const policyKeys = {
   headers: headers.optional(),
   limits: limits.optional(),
+  errors: errors.optional(),
 }
 
 /** Settings of a policy that are still to come. */

@@ -4,12 +4,14 @@ import type { PolicySettings } from './policy-schema.ts'
 /** Makes a policy ready: of each key, what the first of these says about it, from the innermost outwards. */
 export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
   const headers = first(layers, 'headers')
+  const errors = first(layers, 'errors')
   return {
     maxBodyBytes: first(
       layers.map(({ limits = {} }) => limits),
       'body',
     ),
     headers: headers && { request: headers.request, response: headers.response },
+    ...(errors && { errors }),
   }
 }
 

@@ -4,6 +4,7 @@ import type { PolicySettings } from './policy-schema.ts'
 import { Refusal } from './problem.ts'
 import type { RedirectSurroundings } from './redirect-loop.ts'
 import { resolveAction } from './resolve-action.ts'
+import { withReadPages } from './resolve-errors.ts'
 import { resolvePolicy } from './resolve-policy.ts'
 import type { RouteSettings } from './route-schema.ts'
 import type { Claim } from './site-claims.ts'
@@ -12,7 +13,7 @@ import type { Claim } from './site-claims.ts'
 export async function resolveRoutes(
   settings: readonly RouteSettings[],
   layers: readonly PolicySettings[],
-  own: readonly Claim[],
+  names: readonly Claim[],
   spot: Spot,
   around: RedirectSurroundings,
 ): Promise<Route[]> {
@@ -20,8 +21,9 @@ export async function resolveRoutes(
   const known = new Map<string, number>()
   for (const [index, each] of settings.entries()) {
     const place = spot.item(index)
-    const action = await resolveAction(each, own, place, around)
-    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy: resolvePolicy(each, ...layers) }
+    const action = await resolveAction(each, names, place, around)
+    const own = await withReadPages(each, place, around.findings)
+    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy: resolvePolicy(own, ...layers) }
     checkPrefix(each, place, around)
     const sameAs = known.get(conditionKey(route))
     if (sameAs !== undefined)

@@ -9,6 +9,7 @@ import { warnOfMustStaple } from './must-staple.ts'
 import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { resolveAction } from './resolve-action.ts'
+import { withReadPages } from './resolve-errors.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
 import { resolveOnDemand } from './resolve-on-demand.ts'
 import { resolvePolicy } from './resolve-policy.ts'
@@ -45,7 +46,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   if (settings === undefined) return undefined
   const { defaults, findings } = around
   const action = await resolveSiteAction(settings, own, spot, around)
-  const layers = [settings, defaults]
+  const layers = [await withReadPages(settings, spot, findings), defaults]
   const routes = await resolveRoutes(settings.routes ?? [], layers, own, spot.at('routes'), around)
   const issuers = settings.issuer ?? defaults.issuer
   const names = own.map((claim) => claim.name)

@@ -1,5 +1,5 @@
 import { AddressSet } from './address-set.ts'
-import { errorAnswer } from './error-page.ts'
+import { type ErrorAnswers, plainErrorAnswers } from './error-answers.ts'
 import { answer } from './exchange/answer.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import { originOf } from './forwarding.ts'
@@ -7,7 +7,7 @@ import { type Host, parseHost } from './host.ts'
 import type { HttpDate } from './http-date.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
-import { type RequestFacts, refuseWith } from './middleware/middleware.ts'
+import type { RequestFacts } from './middleware/middleware.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
@@ -42,6 +42,7 @@ export class Dispatch {
   readonly #fallback: SiteSnapshot | undefined
   readonly #trustedProxies: AddressSet
   readonly #requestIds: RequestIds
+  readonly #errorAnswers: ErrorAnswers
   readonly #handlers: SiteHandlers
 
   constructor(options: DispatchOptions) {
@@ -51,7 +52,8 @@ export class Dispatch {
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
     this.#requestIds = new RequestIds(options.randomBytes)
-    this.#handlers = new SiteHandlers({ ...options, refuse: refuseWith(options.date) })
+    this.#errorAnswers = plainErrorAnswers(options.date)
+    this.#handlers = new SiteHandlers({ ...options, pages: options.snapshot.pages ?? {} })
   }
 
   /** Requests that come from now on are answered so. */
@@ -85,7 +87,7 @@ export class Dispatch {
 
   #refuse(exchange: Exchange, why: keyof typeof REFUSALS, record: RequestRecord): void {
     record.why = why
-    answer(exchange, errorAnswer(REFUSALS[why], this.#options.date.now(), record.requestId), record)
+    answer(exchange, this.#errorAnswers(REFUSALS[why], exchange.request, record.requestId), record)
   }
 
   #serve(exchange: Exchange, facts: RequestFacts): void {

@@ -1,4 +1,5 @@
 import { pathEnd } from '../uri/path.ts'
+import { ownErrorAnswers, plainErrorAnswers } from './error-answers.ts'
 import { answer } from './exchange/answer.ts'
 import type { RequestHead } from './exchange/exchange.ts'
 import { withTarget } from './exchange/retargeted-exchange.ts'
@@ -7,8 +8,8 @@ import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
 import { canonical } from './middleware/canonical.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
-import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
-import { middlewares } from './middleware/policy.ts'
+import { chain, type Handler, type Refuse, refuseWith } from './middleware/middleware.ts'
+import { middlewares, ownMiddlewares, type PolicyTools } from './middleware/policy.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
@@ -20,7 +21,8 @@ export type SiteHandlersOptions = {
   readonly connections: UpstreamConnections
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
-  readonly refuse: Refuse
+  /** The texts of error pages, by what policies call them. */
+  readonly pages: Readonly<Record<string, string>>
 }
 
 /**
@@ -42,22 +44,37 @@ export class SiteHandlers {
   #settle(site: SiteSnapshot): Handler {
     const otherwise = this.#handler(site.action, site.policy)
     const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
-    const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
-    const handler = chain(outer, inner)
+    const handler = site.isCanonical
+      ? canonical(site.name, this.#options.date, ownMiddlewares(site.policy))(inner)
+      : inner
     this.#bySite.set(site, handler)
     return handler
   }
 
   #handler(action: SiteAction, policy: PolicySnapshot): Handler {
-    return chain(middlewares(policy, this.#options), this.#last(action))
+    const tools = this.#toolsOf(policy)
+    return chain(middlewares(policy, tools), this.#last(action, tools))
+  }
+
+  #toolsOf({ errors }: PolicySnapshot): PolicyTools {
+    const { date, pages } = this.#options
+    const errorAnswers = errors === undefined ? plainErrorAnswers(date) : ownErrorAnswers(errors, pages, date)
+    return { date, errorAnswers, refuse: refuseWith(errorAnswers) }
+  }
+
+  /** Refuses what has not come to a route, in the way of the site. */
+  #refuseFor({ policy }: SiteSnapshot): Refuse {
+    const { refuse } = this.#toolsOf(policy)
+    const own = ownMiddlewares(policy)
+    return (exchange, facts, refusal) => chain(own, (seen, known) => refuse(seen, known, refusal))(exchange, facts)
   }
 
   /** What finally answers. */
-  #last(action: SiteAction): Handler {
-    const { date, refuse } = this.#options
+  #last(action: SiteAction, tools: PolicyTools): Handler {
+    const { date, refuse } = tools
     switch (action.type) {
       case 'proxy':
-        return this.#forwarding(action.upstream)
+        return this.#forwarding(action.upstream, tools)
       case 'redirect':
         return (exchange, { record }) =>
           answer(exchange, redirect(exchange.request.target, action.to, action.status, date.now()), record)
@@ -73,7 +90,7 @@ export class SiteHandlers {
     }
   }
 
-  #forwarding(upstream: UpstreamSnapshot): Handler {
+  #forwarding(upstream: UpstreamSnapshot, { errorAnswers }: PolicyTools): Handler {
     const { connections, date, randomBytes } = this.#options
     return (exchange, { site, route, origin, requestId, record }) => {
       const { request } = exchange
@@ -82,15 +99,17 @@ export class SiteHandlers {
       const prefix = prefixOf(request, origin, route)
       const told = { origin, requestId, forwarded, via, prefix }
       record.upstream = upstream.address
-      forward(exchange, upstream, { told, connections, date, randomBytes, record })
+      forward(exchange, upstream, { told, connections, date, errorAnswers, randomBytes, record })
     }
   }
 
   #routed(site: SiteSnapshot, otherwise: Handler): Handler {
     const table = new RouteTable(site.routes)
-    const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
+    const refuse = this.#refuseFor(site)
+    const handlers = new Map<RouteSnapshot | undefined, Handler>([
+      [undefined, this.#unrouted(site, table, otherwise, refuse)],
+    ])
     for (const route of site.routes) handlers.set(route, this.#handler(route.action, route.policy))
-    const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange
       const choice = chooseRoute(table, request.target, request)
@@ -102,9 +121,8 @@ export class SiteHandlers {
   }
 
   /** Where there is nothing but routes, one that takes the path with another method says so (RFC 9110 §15.5.6). */
-  #unrouted({ action }: SiteSnapshot, table: RouteTable, otherwise: Handler): Handler {
+  #unrouted({ action }: SiteSnapshot, table: RouteTable, otherwise: Handler, refuse: Refuse): Handler {
     if (action.type !== 'none') return otherwise
-    const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange
       const path = request.target.slice(0, pathEnd(request.target))

@@ -7,6 +7,8 @@ export type EdgeSnapshot = {
   /** The name whose certificate a client gets that sends no SNI; such a client is refused unless set. */
   readonly fallback: string | undefined
   readonly accessLog: boolean
+  /** The texts of error pages that sites have of their own, by what policies call them. */
+  readonly pages?: Readonly<Record<string, string>> | undefined
   /** How names are met that no site lists; undefined: they are unknown. Then there is no site `*`. */
   readonly onDemand: OnDemandSnapshot | undefined
   /** Where redirects to HTTPS lead; undefined where HTTPS is not on a TCP port of ours. */
@@ -119,6 +121,16 @@ export type PolicySnapshot = {
   readonly headers:
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
+  readonly errors?: ErrorsSnapshot | undefined
+}
+
+/** The pages for errors, by the keys of `EdgeSnapshot.pages`. */
+export type ErrorsSnapshot = {
+  readonly byStatus: readonly { readonly status: number; readonly page: string }[]
+  /** For all others. */
+  readonly otherwise: string | undefined
+  /** Statuses of the application that are answered so as well. */
+  readonly intercept: readonly number[]
 }
 
 /** Names, and names and values in turn, as they are to be written. */

@@ -7,6 +7,7 @@ export function edgeSnapshot(config: Config): Omit<EdgeSnapshot, 'sites'> {
   return {
     fallback: config.fallback,
     accessLog: config.log.access !== undefined,
+    pages: Object.fromEntries(config.pages),
     onDemand: onDemandSnapshot(config.sites.find((site) => site.onDemand !== undefined)),
     httpsPort: firstPort(config.listen.https),
     proxyProtocolFrom: config.listen.proxyProtocolFrom,

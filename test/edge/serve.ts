@@ -81,6 +81,8 @@ export async function serve(
     trustedProxies?: string[]
     sweep?: Sweep
     lookup?: LookupFunction
+    /** The texts of error pages. */
+    pages?: Readonly<Record<string, string>>
     /** With TLS in front, and this certificate. */
     certificate?: TestCertificate
   } = {},
@@ -98,7 +100,13 @@ export async function serve(
   const recorder = new Recorder({ counters: new Counters(), accessLog: (entry) => accesses.push(entry), log })
   const date = new HttpDate({ now: () => Date.now() })
   const dispatch = new Dispatch({
-    snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
+    snapshot: {
+      ...plainSnapshot,
+      sites,
+      fallback: options.fallback,
+      trustedProxies: options.trustedProxies ?? [],
+      pages: options.pages,
+    },
     router: new Router(sites),
     http01,
     connections,

@@ -1,16 +1,30 @@
+import type { ErrorAnswers } from '../error-answers.ts'
 import type { HttpDate } from '../http-date.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
 import { contentLimit } from './content-limit.ts'
+import { interceptErrors } from './error-pages.ts'
 import { headers } from './headers.ts'
 import type { Middleware, Refuse } from './middleware.ts'
 
-/** What middlewares need of the worker that they run in. */
-export type PolicyTools = { readonly date: HttpDate; readonly refuse: Refuse }
+/** What middlewares need of the worker and the site that they run in. */
+export type PolicyTools = {
+  readonly date: HttpDate
+  readonly refuse: Refuse
+  readonly errorAnswers: ErrorAnswers
+}
 
 /** The middlewares that a policy asks for, from the client inwards. None for what it does not say. */
-export function middlewares(policy: PolicySnapshot, { date, refuse }: PolicyTools): Middleware[] {
+export function middlewares(policy: PolicySnapshot, tools: PolicyTools): Middleware[] {
+  const { headers: changes, errors, maxBodyBytes } = policy
   const chosen: Middleware[] = []
-  if (policy.headers !== undefined) chosen.push(headers(policy.headers))
-  if (policy.maxBodyBytes !== undefined) chosen.push(contentLimit(policy.maxBodyBytes, date, refuse))
+  if (changes !== undefined) chosen.push(headers(changes))
+  if (errors !== undefined && errors.intercept.length > 0)
+    chosen.push(interceptErrors(errors.intercept, tools.errorAnswers))
+  if (maxBodyBytes !== undefined) chosen.push(contentLimit(maxBodyBytes, tools))
   return chosen
+}
+
+/** The same for what is answered for a site before any of its routes is chosen. */
+export function ownMiddlewares({ headers: changes }: PolicySnapshot): Middleware[] {
+  return changes?.response === undefined ? [] : [headers({ request: undefined, response: changes.response })]
 }
