@@ -206,6 +206,13 @@ export type Policy = {
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
   readonly errors?: ErrorsPolicy | undefined
+  readonly compress?: CompressPolicy | undefined
+}
+
+export type CompressPolicy = {
+  readonly encodings: readonly ('zstd' | 'br' | 'gzip')[]
+  readonly minBytes: number
+  readonly types: readonly string[]
 }
 
 /** Pages for errors, by the keys of `Config.pages`. */

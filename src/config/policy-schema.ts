@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { compress } from './compress-schema.ts'
 import { errors } from './errors-schema.ts'
 import { headers } from './field-changes.ts'
 import { mapping, onOff, text } from './schema-elements.ts'
@@ -22,10 +23,11 @@ export const policyKeys = {
   headers: headers.optional(),
   limits: limits.optional(),
   errors: errors.optional(),
+  compress: compress.optional(),
 }
 
 /** Settings of a policy that are still to come. */
-export const POLICY_KEYS_LATER = ['compress', 'auth', 'allow', 'rateLimit']
+export const POLICY_KEYS_LATER = ['auth', 'allow', 'rateLimit']
 
 /** As they stand in the file. */
 export type PolicySettings = { readonly [Key in keyof typeof policyKeys]?: z.output<(typeof policyKeys)[Key]> }

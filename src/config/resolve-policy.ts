@@ -1,10 +1,12 @@
-import type { Policy } from './config.ts'
+import type { CompressSettings } from './compress-schema.ts'
+import type { CompressPolicy, Policy } from './config.ts'
 import type { PolicySettings } from './policy-schema.ts'
 
 /** Makes a policy ready: of each key, what the first of these says about it, from the innermost outwards. */
 export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
   const headers = first(layers, 'headers')
   const errors = first(layers, 'errors')
+  const compress = first(layers, 'compress')
   return {
     maxBodyBytes: first(
       layers.map(({ limits = {} }) => limits),
@@ -12,7 +14,12 @@ export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
     ),
     headers: headers && { request: headers.request, response: headers.response },
     ...(errors && { errors }),
+    ...(compress && { compress: compressPolicy(compress) }),
   }
+}
+
+function compressPolicy({ encodings, minSize, types }: CompressSettings): CompressPolicy {
+  return { encodings, minBytes: minSize, types }
 }
 
 function first<Layer extends object, Key extends keyof Layer>(

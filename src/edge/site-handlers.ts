@@ -7,6 +7,7 @@ import { fieldValue } from './fields.ts'
 import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
 import { canonical } from './middleware/canonical.ts'
+import { Compressors } from './middleware/compressor.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { chain, type Handler, type Refuse, refuseWith } from './middleware/middleware.ts'
 import { middlewares, ownMiddlewares, type PolicyTools } from './middleware/policy.ts'
@@ -25,12 +26,16 @@ export type SiteHandlersOptions = {
   readonly pages: Readonly<Record<string, string>>
 }
 
+/** Of a worker: 100 MB with all of them. Beyond, responses are sent as they are. */
+const MAX_COMPRESSORS = 256
+
 /**
  * What each site does with its requests, settled when its first one comes: of thousands of sites most are not asked for in
  * an hour, and what each request would have to find out otherwise is found out once.
  */
 export class SiteHandlers {
   readonly #options: SiteHandlersOptions
+  readonly #compressors = new Compressors(MAX_COMPRESSORS)
   readonly #bySite = new Map<SiteSnapshot, Handler>()
 
   constructor(options: SiteHandlersOptions) {
@@ -59,7 +64,7 @@ export class SiteHandlers {
   #toolsOf({ errors }: PolicySnapshot): PolicyTools {
     const { date, pages } = this.#options
     const errorAnswers = errors === undefined ? plainErrorAnswers(date) : ownErrorAnswers(errors, pages, date)
-    return { date, errorAnswers, refuse: refuseWith(errorAnswers) }
+    return { date, errorAnswers, refuse: refuseWith(errorAnswers), compressors: this.#compressors }
   }
 
   /** Refuses what has not come to a route, in the way of the site. */

@@ -122,6 +122,16 @@ export type PolicySnapshot = {
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
   readonly errors?: ErrorsSnapshot | undefined
+  readonly compress?: CompressSnapshot | undefined
+}
+
+/** Which responses are compressed, and how. */
+export type CompressSnapshot = {
+  /** In order of preference. */
+  readonly encodings: readonly ('zstd' | 'br' | 'gzip')[]
+  readonly minBytes: number
+  /** Media types in lower case; `*` stands for anything within a part. */
+  readonly types: readonly string[]
 }
 
 /** The pages for errors, by the keys of `EdgeSnapshot.pages`. */

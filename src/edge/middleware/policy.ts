@@ -1,6 +1,8 @@
 import type { ErrorAnswers } from '../error-answers.ts'
 import type { HttpDate } from '../http-date.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import { compress } from './compress.ts'
+import type { Compressors } from './compressor.ts'
 import { contentLimit } from './content-limit.ts'
 import { interceptErrors } from './error-pages.ts'
 import { headers } from './headers.ts'
@@ -11,6 +13,7 @@ export type PolicyTools = {
   readonly date: HttpDate
   readonly refuse: Refuse
   readonly errorAnswers: ErrorAnswers
+  readonly compressors: Compressors
 }
 
 /** The middlewares that a policy asks for, from the client inwards. None for what it does not say. */
@@ -21,6 +24,7 @@ export function middlewares(policy: PolicySnapshot, tools: PolicyTools): Middlew
   if (errors !== undefined && errors.intercept.length > 0)
     chosen.push(interceptErrors(errors.intercept, tools.errorAnswers))
   if (maxBodyBytes !== undefined) chosen.push(contentLimit(maxBodyBytes, tools))
+  if (policy.compress !== undefined) chosen.push(compress(policy.compress, tools.compressors))
   return chosen
 }
 
