@@ -18,6 +18,7 @@ const commands = new Map<string, Command>([
   ['explain', async (args) => (await import('./cli/explain.ts')).explainRequest(args)],
   ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],
   ['account', async (args) => (await import('./cli/account.ts')).account(args)],
+  ['maintenance', async (args) => (await import('./cli/maintenance.ts')).maintenance(args)],
   ['help', help],
   ['--help', help],
   ['-h', help],

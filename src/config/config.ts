@@ -206,7 +206,16 @@ export type Policy = {
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
   readonly errors?: ErrorsPolicy | undefined
+  readonly maintenance?: MaintenancePolicy | undefined
   readonly compress?: CompressPolicy | undefined
+}
+
+/** Who is let in while a site is closed, by this or by command. */
+export type MaintenancePolicy = {
+  readonly isActive: boolean
+  /** Networks, and `unix`. */
+  readonly allow: readonly string[]
+  readonly retryAfterSeconds: number
 }
 
 export type CompressPolicy = {

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { compress } from './compress-schema.ts'
 import { errors } from './errors-schema.ts'
 import { headers } from './field-changes.ts'
+import { maintenance } from './maintenance-schema.ts'
 import { mapping, onOff, text } from './schema-elements.ts'
 import { sizeFormat } from './size.ts'
 
@@ -23,6 +24,7 @@ export const policyKeys = {
   headers: headers.optional(),
   limits: limits.optional(),
   errors: errors.optional(),
+  maintenance: maintenance.optional(),
   compress: compress.optional(),
 }
 

@@ -7,7 +7,7 @@ import type { PolicySettings } from './policy-schema.ts'
 import { Refusal } from './problem.ts'
 
 /** Every worker holds the text of each page, and a visitor in trouble should not have to wait for it. */
-const MAX_PAGE_BYTES = 64 * 1024
+export const MAX_PAGE_BYTES = 64 * 1024
 
 /** The same settings, whose error pages are absolute paths of files that can be read. `spot` is where they stand. */
 export async function withReadPages<Settings extends PolicySettings>(

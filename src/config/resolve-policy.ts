@@ -6,6 +6,7 @@ import type { PolicySettings } from './policy-schema.ts'
 export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
   const headers = first(layers, 'headers')
   const errors = first(layers, 'errors')
+  const maintenance = first(layers, 'maintenance')
   const compress = first(layers, 'compress')
   return {
     maxBodyBytes: first(
@@ -14,6 +15,7 @@ export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
     ),
     headers: headers && { request: headers.request, response: headers.response },
     ...(errors && { errors }),
+    ...(maintenance && { maintenance }),
     ...(compress && { compress: compressPolicy(compress) }),
   }
 }

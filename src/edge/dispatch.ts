@@ -13,7 +13,8 @@ import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
 import { covers, type Router } from './router/router.ts'
 import { SiteHandlers } from './site-handlers.ts'
-import type { EdgeSnapshot, HstsChange, SiteSnapshot } from './snapshot.ts'
+import type { EdgeSnapshot, HstsChange, MaintenanceChange, SiteSnapshot } from './snapshot.ts'
+import type { Sweeping } from './sweep.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 
 export type DispatchOptions = {
@@ -25,6 +26,7 @@ export type DispatchOptions = {
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
   readonly recorder: Pick<Recorder, 'begin'>
+  readonly sweep: Sweeping
 }
 
 /** What is refused here, with its status and the word for it in the access log. */
@@ -61,6 +63,14 @@ export class Dispatch {
     for (const { site: name, field } of changes) {
       const site = this.#router.site(name)
       if (site?.name === name) site.hsts = field
+    }
+  }
+
+  /** The same of maintenance. */
+  changeMaintenance(changes: readonly MaintenanceChange[]): void {
+    for (const { site: name, maintenance } of changes) {
+      const site = this.#router.site(name)
+      if (site?.name === name) this.#handlers.changeMaintenance(site, maintenance)
     }
   }
 

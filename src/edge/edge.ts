@@ -19,7 +19,7 @@ import { Http01Answers } from './middleware/http-01.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import { Router } from './router/router.ts'
-import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange } from './snapshot.ts'
+import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange, MaintenanceChange } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
@@ -79,6 +79,7 @@ export class Edge {
       date,
       randomBytes,
       recorder,
+      sweep: this.#sweep,
     })
     const onExchange = (exchange: Exchange): void => this.#dispatch.handle(exchange)
     const onRefusal: Http1ServerOptions['onRefusal'] = ({ code, message, status }, client, request) => {
@@ -140,6 +141,10 @@ export class Edge {
 
   changeHsts(changes: readonly HstsChange[]): void {
     this.#dispatch.changeHsts(changes)
+  }
+
+  changeMaintenance(changes: readonly MaintenanceChange[]): void {
+    this.#dispatch.changeMaintenance(changes)
   }
 
   /** What has been counted since the start. */

@@ -6,6 +6,7 @@ import { withTarget } from './exchange/retargeted-exchange.ts'
 import { fieldValue } from './fields.ts'
 import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
+import { MaintainedSites } from './maintained-sites.ts'
 import { canonical } from './middleware/canonical.ts'
 import { Compressors } from './middleware/compressor.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
@@ -14,7 +15,15 @@ import { middlewares, ownMiddlewares, type PolicyTools } from './middleware/poli
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
-import type { PolicySnapshot, RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type {
+  MaintenanceSnapshot,
+  PolicySnapshot,
+  RouteSnapshot,
+  SiteAction,
+  SiteSnapshot,
+  UpstreamSnapshot,
+} from './snapshot.ts'
+import type { Sweeping } from './sweep.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 
@@ -22,6 +31,7 @@ export type SiteHandlersOptions = {
   readonly connections: UpstreamConnections
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
+  readonly sweep: Sweeping
   /** The texts of error pages, by what policies call them. */
   readonly pages: Readonly<Record<string, string>>
 }
@@ -35,19 +45,27 @@ const MAX_COMPRESSORS = 256
  */
 export class SiteHandlers {
   readonly #options: SiteHandlersOptions
+  readonly #maintained: MaintainedSites
   readonly #compressors = new Compressors(MAX_COMPRESSORS)
   readonly #bySite = new Map<SiteSnapshot, Handler>()
 
   constructor(options: SiteHandlersOptions) {
     this.#options = options
+    this.#maintained = new MaintainedSites(options.sweep)
   }
 
   of(site: SiteSnapshot): Handler {
     return this.#bySite.get(site) ?? this.#settle(site)
   }
 
+  /** Requests that come from now on meet the site so. */
+  changeMaintenance(site: SiteSnapshot, maintenance: MaintenanceSnapshot | undefined): void {
+    this.#bySite.delete(site)
+    this.#maintained.change(site, maintenance)
+  }
+
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site.action, site.policy)
+    const otherwise = this.#handler(site, site)
     const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
     const handler = site.isCanonical
       ? canonical(site.name, this.#options.date, ownMiddlewares(site.policy))(inner)
@@ -56,20 +74,23 @@ export class SiteHandlers {
     return handler
   }
 
-  #handler(action: SiteAction, policy: PolicySnapshot): Handler {
-    const tools = this.#toolsOf(policy)
+  /** For a site, or one of its routes. */
+  #handler({ action, policy }: Pick<RouteSnapshot, 'action' | 'policy'>, site: SiteSnapshot): Handler {
+    const tools = this.#toolsOf(policy, site)
     return chain(middlewares(policy, tools), this.#last(action, tools))
   }
 
-  #toolsOf({ errors }: PolicySnapshot): PolicyTools {
+  #toolsOf({ errors }: PolicySnapshot, site: SiteSnapshot): PolicyTools {
     const { date, pages } = this.#options
     const errorAnswers = errors === undefined ? plainErrorAnswers(date) : ownErrorAnswers(errors, pages, date)
-    return { date, errorAnswers, refuse: refuseWith(errorAnswers), compressors: this.#compressors }
+    const maintenance = this.#maintained.of(site)
+    return { date, errorAnswers, refuse: refuseWith(errorAnswers), compressors: this.#compressors, maintenance }
   }
 
   /** Refuses what has not come to a route, in the way of the site. */
-  #refuseFor({ policy }: SiteSnapshot): Refuse {
-    const { refuse } = this.#toolsOf(policy)
+  #refuseFor(site: SiteSnapshot): Refuse {
+    const { policy } = site
+    const { refuse } = this.#toolsOf(policy, site)
     const own = ownMiddlewares(policy)
     return (exchange, facts, refusal) => chain(own, (seen, known) => refuse(seen, known, refusal))(exchange, facts)
   }
@@ -114,7 +135,7 @@ export class SiteHandlers {
     const handlers = new Map<RouteSnapshot | undefined, Handler>([
       [undefined, this.#unrouted(site, table, otherwise, refuse)],
     ])
-    for (const route of site.routes) handlers.set(route, this.#handler(route.action, route.policy))
+    for (const route of site.routes) handlers.set(route, this.#handler(route, site))
     return (exchange, facts) => {
       const { request } = exchange
       const choice = chooseRoute(table, request.target, request)

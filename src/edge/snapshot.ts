@@ -80,6 +80,8 @@ export type SiteSnapshot = {
   readonly redirectToHttps: boolean
   /** The whole value of Strict-Transport-Security (RFC 6797 §6.1), sent over TLS only. It changes while it serves. */
   hsts: string | undefined
+  /** What an operator has said. It changes while it serves. */
+  maintenance?: MaintenanceSnapshot | undefined
   /** Upstreams are sent Forwarded (RFC 7239). */
   readonly forwarded: boolean
   /** Via is sent both ways (RFC 9110 §7.6.3). */
@@ -88,6 +90,19 @@ export type SiteSnapshot = {
 
 /** What a site, by the first of its names, sends from now on as Strict-Transport-Security. */
 export type HstsChange = { readonly site: string; readonly field: string }
+
+/** A site that an operator has closed, until it is opened again. */
+export type MaintenanceSnapshot = {
+  /** Requests wait for so long from now on, and are refused only then; undefined: they are refused. */
+  readonly holdMs: number | undefined
+  /** undefined for what the config says. */
+  readonly retryAfterSeconds: number | undefined
+  /** The text of the page, in place of the site's own. */
+  readonly page: string | undefined
+}
+
+/** What becomes of a site, by the first of its names; undefined: it is open. */
+export type MaintenanceChange = { readonly site: string; readonly maintenance: MaintenanceSnapshot | undefined }
 
 export type SiteAction =
   | { readonly type: 'proxy'; readonly upstream: UpstreamSnapshot }
@@ -122,7 +137,15 @@ export type PolicySnapshot = {
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
   readonly errors?: ErrorsSnapshot | undefined
+  readonly maintenance?: MaintenancePolicySnapshot | undefined
   readonly compress?: CompressSnapshot | undefined
+}
+
+/** Whether it is closed to all, and to whom it is not. */
+export type MaintenancePolicySnapshot = {
+  readonly isActive: boolean
+  readonly allow: readonly string[]
+  readonly retryAfterSeconds: number
 }
 
 /** Which responses are compressed, and how. */

@@ -23,10 +23,13 @@ function onDemandSnapshot({ onDemand }: Partial<Site> = {}): OnDemandSnapshot | 
   return { allow: ask === undefined ? allow : undefined, waitMs, waiting }
 }
 
-/** What a site means for it, and its Strict-Transport-Security now. */
-export function siteSnapshot(site: Site, hsts: string | undefined): SiteSnapshot {
+/** What a site means for it, and what it is at now: its Strict-Transport-Security, and its maintenance. */
+export function siteSnapshot(
+  site: Site,
+  { hsts, maintenance }: Pick<SiteSnapshot, 'hsts' | 'maintenance'>,
+): SiteSnapshot {
   const { name, names, action, policy, routes, isCanonical, redirectToHttps, forwarded, via } = site
-  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, forwarded, via }
+  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, maintenance, forwarded, via }
 }
 
 /** The first port among these addresses; undefined if there is none of ours. */

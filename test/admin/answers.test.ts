@@ -62,16 +62,24 @@ function certificates(given: readonly Asked[]) {
 function answers(
   subject: Answering['certificates'],
   log: RecordingLog,
-  { issuers = new Map(), probe = async () => [] }: Partial<Answering> = {},
+  { issuers = new Map(), probe = async () => [], maintenance = openSites }: Partial<Answering> = {},
 ) {
   return operatorAnswers({
     certificates: subject,
     issuers,
     probe,
     notices,
+    maintenance,
     signal: new AbortController().signal,
     log,
   })
+}
+
+/** Nothing is closed. */
+const openSites: Answering['maintenance'] = {
+  report: () => [],
+  change: async () => {},
+  readPage: async (path) => `page ${path}`,
 }
 
 /** One channel that works and one that does not. */
@@ -203,4 +211,23 @@ test('accounts are asked for of one issuer or of all that have any; a wrong name
       code: 'issuer-unknown',
       message,
     })
+})
+
+test('a site is closed with the text of the page, and which are closed is told after that', async () => {
+  const calls: unknown[] = []
+  const report = { site: 'a.test', mode: 'on', since: 1, until: undefined } as const
+  const maintenance = {
+    ...openSites,
+    report: () => [report],
+    change: async (...call: unknown[]) => {
+      calls.push(call)
+    },
+  }
+  const answer = answers(certificates([]), new RecordingLog(), { maintenance })
+  const told = [{ type: 'maintenance', report }]
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'maintenance' })), told)
+  assert.deepEqual(calls, [])
+  const asked = { ask: 'maintenance', site: 'a.test', action: 'on', forMs: 5, page: '/x' } as const
+  assert.deepEqual(await Array.fromAsync(answer(asked)), told)
+  assert.deepEqual(calls, [['a.test', { action: 'on', forMs: 5, page: 'page /x' }]])
 })

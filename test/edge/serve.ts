@@ -31,6 +31,7 @@ export type Served = {
   readonly http01: Http01Answers
   /** The rules that requests were refused by. */
   readonly refusals: readonly string[]
+  changeMaintenance: Dispatch['changeMaintenance']
   drain(): void
   close(): Promise<void>
 }
@@ -113,6 +114,7 @@ export async function serve(
     date,
     randomBytes: (size) => Buffer.alloc(size, 0xab),
     recorder,
+    sweep,
   })
   const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
   const onRefusal = ({ code }: Refusal, client: ClientFacts, request: RefusedRequest | undefined): void => {
@@ -151,6 +153,7 @@ export async function serve(
     accesses,
     http01,
     refusals,
+    changeMaintenance: (changes) => dispatch.changeMaintenance(changes),
     drain: () => codec.drain(),
     close: async () => {
       codec.drain()
