@@ -23,7 +23,7 @@ export type PolicyTools = {
 export function middlewares(policy: PolicySnapshot, tools: PolicyTools): Middleware[] {
   const { headers: changes, errors, maxBodyBytes } = policy
   const chosen: Middleware[] = []
-  if (changes !== undefined) chosen.push(headers(changes))
+  if (changes?.request !== undefined || changes?.response !== undefined) chosen.push(headers(changes))
   if (errors !== undefined && errors.intercept.length > 0)
     chosen.push(interceptErrors(errors.intercept, tools.errorAnswers))
   const closed = maintenanceOf(policy.maintenance, tools)
