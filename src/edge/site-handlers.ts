@@ -36,7 +36,7 @@ export type SiteHandlersOptions = {
   readonly pages: Readonly<Record<string, string>>
 }
 
-/** Of a worker: 100 MB with all of them. Beyond, responses are sent as they are. */
+/** Of a worker: 220 MB if all are of Brotli. Beyond, responses are sent as they are. */
 const MAX_COMPRESSORS = 256
 
 /**
