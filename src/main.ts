@@ -23,6 +23,7 @@ const commands = new Map<string, Command>([
   ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],
   ['account', async (args) => (await import('./cli/account.ts')).account(args)],
   ['hash-password', async (args) => (await import('./cli/hash-password.ts')).printPasswordHash(args)],
+  ['maintenance', async (args) => (await import('./cli/maintenance.ts')).maintenance(args)],
   ['help', help],
   ['--help', help],
   ['-h', help],

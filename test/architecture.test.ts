@@ -92,6 +92,7 @@ const CONTROL_PLANE = [
   'preflight',
   'doctor',
   'hsts',
+  'maintenance',
   'audit',
   'drill',
   'storage',

@@ -2,6 +2,7 @@ import type { OperatedCertificates } from '../certificates/on-demand/at-rest.ts'
 import type { Asked } from '../certificates/wish.ts'
 import { handleAccounts } from '../issuers/accounts-by-hand.ts'
 import type { Issuer } from '../issuers/issuer.ts'
+import type { MaintenanceReport, MaintenanceWish } from '../maintenance/keeper.ts'
 import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -17,13 +18,29 @@ export type Answering = {
   readonly probe: AskProbe
   readonly notices: Pick<Notices, 'test'>
   readonly health: () => Health
+  readonly maintenance: {
+    report(): readonly MaintenanceReport[]
+    /** Resolves when the workers do so. Throws CastellanError. */
+    change(site: string, wish: MaintenanceWish): Promise<void>
+    /** The text of a page. Throws CastellanError. */
+    readPage(path: string): Promise<string>
+  }
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly log: Log
 }
 
 /** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
-export function operatorAnswers({ certificates, issuers, probe, notices, health, signal, log }: Answering): Answer {
+export function operatorAnswers({
+  certificates,
+  issuers,
+  probe,
+  notices,
+  health,
+  maintenance,
+  signal,
+  log,
+}: Answering): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -72,6 +89,13 @@ export function operatorAnswers({ certificates, issuers, probe, notices, health,
           log.info('asked-by-hand', `Asked by hand for ${action} of the account at ${issuer ?? 'each CA'}.`)
         for (const report of await handleAccounts(issuers.values(), { action, issuer }, signal))
           yield { type: 'account', report }
+        return
+      }
+      case 'maintenance': {
+        const { site, action, forMs, page } = request
+        if (site !== undefined && action !== undefined)
+          await maintenance.change(site, { action, forMs, page: page && (await maintenance.readPage(page)) })
+        for (const report of maintenance.report()) yield { type: 'maintenance', report }
         return
       }
       default:

@@ -9,6 +9,7 @@ import type { Asked, Outcome } from '../certificates/wish.ts'
 import { CastellanError } from '../errors.ts'
 import { type AccountAction, accountActions } from '../issuers/accounts-by-hand.ts'
 import type { AccountReport } from '../issuers/issuer.ts'
+import { type MaintenanceAction, type MaintenanceReport, maintenanceActions } from '../maintenance/keeper.ts'
 import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
 
@@ -45,6 +46,14 @@ export type ControlRequest =
   | { readonly ask: 'revoke'; readonly name: string; readonly reason: RevocationReason }
   /** Take over certificates with their keys from PEM files, by absolute paths: the program reads them itself. */
   | { readonly ask: 'import'; readonly files: readonly string[] }
+  | {
+      /** Close or open a site, if one is named; and say which are closed. The page is the absolute path of a file. */
+      readonly ask: 'maintenance'
+      readonly site?: string | undefined
+      readonly action?: MaintenanceAction | undefined
+      readonly forMs?: number | undefined
+      readonly page?: string | undefined
+    }
   /** Do something with the accounts of an issuer, or of all. */
   | { readonly ask: 'accounts'; readonly action: AccountAction; readonly issuer?: string | undefined }
 
@@ -63,6 +72,7 @@ export type ControlReply =
   | { readonly type: 'health'; readonly health: Health }
   | { readonly type: 'notified'; readonly result: TestResult }
   | { readonly type: 'account'; readonly report: AccountReport }
+  | { readonly type: 'maintenance'; readonly report: MaintenanceReport }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -118,6 +128,8 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, files: filesOf(asked) }
     case 'accounts':
       return { ask, action: actionOf(asked), issuer: optionalText(asked, 'issuer') }
+    case 'maintenance':
+      return { ask, ...maintenanceOf(asked) }
     default:
       throw invalidRequest('it asks for nothing that there is')
   }
@@ -153,6 +165,20 @@ function actionOf({ action }: Fields): AccountAction {
   return known
 }
 
+type AskedMaintenance = Omit<Extract<ControlRequest, { ask: 'maintenance' }>, 'ask'>
+
+function maintenanceOf(fields: Fields): AskedMaintenance {
+  const { action, forMs } = fields
+  const site = optionalText(fields, 'site')
+  const page = optionalText(fields, 'page')
+  const known = maintenanceActions.find((each) => each === action)
+  if (known !== action || (site === undefined) !== (action === undefined))
+    throw invalidRequest('there is nothing such to do with a site')
+  if (forMs !== undefined && !(typeof forMs === 'number' && forMs > 0)) throw invalidRequest('its time is none')
+  if (page !== undefined && !isAbsolute(page)) throw invalidRequest('it names no page by an absolute path')
+  return { site, action: known, forMs, page }
+}
+
 /** Relative ones would be of the program's own folder, not of whoever asks. */
 function filesOf({ files }: Fields): string[] {
   const isList = Array.isArray(files) && files.length > 0
@@ -173,6 +199,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     health: 0,
     notified: 0,
     account: 0,
+    maintenance: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

@@ -24,6 +24,9 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
                                 from now on; nothing is changed
   castellan explain GET URL     which site, route and app would take a request, which certificate its client
                                 would see, and why (--header, --sni, --from)
+  castellan maintenance [SITE on|off|hold]
+                                close a site to visitors, open it, or let them wait while its app is swapped;
+                                alone it says which are closed
   castellan notify test         send a test notice to everywhere that "notify" names
   castellan account show [ISSUER]
                                 the accounts at CAs; "rollover" gives them new keys, and

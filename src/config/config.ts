@@ -56,6 +56,8 @@ export type Config = {
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */
   readonly sites: readonly Site[]
+  /** The texts of error pages, by their absolute paths. */
+  readonly pages: ReadonlyMap<string, string>
   /** Where notices go, besides the log. */
   readonly notify: readonly NotifyTarget[]
   readonly log: {
@@ -208,6 +210,30 @@ export type Policy = {
     | undefined
   /** undefined where anybody is served. */
   readonly guards: Guards | undefined
+  readonly errors?: ErrorsPolicy | undefined
+  readonly maintenance?: MaintenancePolicy | undefined
+  readonly compress?: CompressPolicy | undefined
+}
+
+/** Who is let in while a site is closed, by this or by command. */
+export type MaintenancePolicy = {
+  readonly isActive: boolean
+  /** Networks, and `unix`. */
+  readonly allow: readonly string[]
+  readonly retryAfterSeconds: number
+}
+
+export type CompressPolicy = {
+  readonly encodings: readonly ('zstd' | 'br' | 'gzip')[]
+  readonly minBytes: number
+  readonly types: readonly string[]
+}
+
+/** Pages for errors, by the keys of `Config.pages`. */
+export type ErrorsPolicy = {
+  readonly byStatus: readonly { readonly status: number; readonly page: string }[]
+  readonly otherwise: string | undefined
+  readonly intercept: readonly number[]
 }
 
 /** Names, and names and values in turn. */

@@ -10,6 +10,8 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const CONNECTION_FIELDS = new Set([
   'connection',
   'content-length',
+  'expect',
+  'http2-settings',
   'keep-alive',
   'proxy-connection',
   'te',
@@ -47,12 +49,17 @@ const fieldValue = z.union([text(fieldValueFormat), z.number().transform(String)
   error: () => VALUE_ALLOWED,
 })
 
-function fields(of: 'requests' | 'responses') {
+/** RFC 9110 §7.2: a host, with or without a port. */
+const AUTHORITY = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(?::[0-9]{1,5})?$/
+
+const HOST_ALLOWED = 'allowed: a host and, where it is not the usual one, a port, such as "app.internal:8080"'
+
+function fields(of: 'requests' | 'responses', how: 'set' | 'add') {
   return z
     .record(z.string(), fieldValue, { error: () => 'allowed: a mapping of field names to values' })
     .superRefine((values, context) => {
-      for (const name of Object.keys(values)) {
-        const fault = nameFault(name, of)
+      for (const [name, value] of Object.entries(values)) {
+        const fault = nameFault(name, of) ?? (of === 'requests' ? hostFault(name, value, how) : undefined)
         if (fault === undefined) continue
         context.addIssue({ code: 'custom', message: NAME_ALLOWED, params: { refusal: fault }, path: [name] })
       }
@@ -73,11 +80,29 @@ export function nameFault(name: string, of: 'requests' | 'responses'): Refusal |
   return undefined
 }
 
+/** A request has just one Host (RFC 9112 §3.2). */
+function hostFault(name: string, value: string, how: 'set' | 'add' | 'remove'): Refusal | undefined {
+  if (name.toLowerCase() !== 'host') return undefined
+  if (how !== 'set') return new Refusal('use set', { found: 'a request has just one Host (RFC 9112 §3.2)' })
+  return AUTHORITY.test(value) ? undefined : new Refusal(HOST_ALLOWED, { fault: 'which is no host' })
+}
+
+/** Names that it is of some use to remove. */
+function removedNameFormat(of: 'requests' | 'responses'): TextFormat<string> {
+  return {
+    ...fieldNameFormat,
+    read(written) {
+      if (of === 'responses' && written.toLowerCase() === 'strict-transport-security') return written
+      return nameFault(written, of) ?? (of === 'requests' ? hostFault(written, '', 'remove') : undefined) ?? written
+    },
+  }
+}
+
 function changes(of: 'requests' | 'responses') {
   return mapping(`headers.${of}`, {
-    set: fields(of).prefault({}).describe('In place of what is there of the same name.'),
-    add: fields(of).prefault({}).describe('Besides what is there of the same name.'),
-    remove: list(fieldNameFormat, { atLeast: 0 }).prefault([]).describe('Names of fields that are taken away.'),
+    set: fields(of, 'set').prefault({}).describe('In place of what is there of the same name.'),
+    add: fields(of, 'add').prefault({}).describe('Besides what is there of the same name.'),
+    remove: list(removedNameFormat(of), { atLeast: 0 }).prefault([]).describe('Names of fields that are taken away.'),
   })
 }
 

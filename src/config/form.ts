@@ -47,7 +47,9 @@ function faultsOf(issue: z.core.$ZodIssue, parent: Path = []): Fault[] {
 
 /** Whether a branch of a union is not even of the type of what was found: then another branch was meant. */
 function isWrongType(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_type' && issue.path.length === 0
+  if (issue.path.length > 0) return false
+  if (issue.code === 'invalid_union') return issue.errors.every((issues) => issues.some(isWrongType))
+  return issue.code === 'invalid_type'
 }
 
 function unknownKey(key: string, mapping: string): Refusal {

@@ -1,6 +1,9 @@
 import type { z } from 'zod'
+import { compress } from './compress-schema.ts'
+import { errors } from './errors-schema.ts'
 import { headers } from './field-changes.ts'
 import { guardKeys } from './guard-schema.ts'
+import { maintenance } from './maintenance-schema.ts'
 import { mapping, onOff, text } from './schema-elements.ts'
 import { sizeFormat } from './size.ts'
 
@@ -21,11 +24,11 @@ const limits = mapping(
 export const policyKeys = {
   headers: headers.optional(),
   limits: limits.optional(),
+  errors: errors.optional(),
+  maintenance: maintenance.optional(),
+  compress: compress.optional(),
   ...guardKeys,
 }
-
-/** Settings of a policy that are still to come. */
-export const POLICY_KEYS_LATER = ['compress']
 
 /** As they stand in the file. */
 export type PolicySettings = { readonly [Key in keyof typeof policyKeys]?: z.output<(typeof policyKeys)[Key]> }

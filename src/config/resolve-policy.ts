@@ -1,4 +1,5 @@
-import type { Policy } from './config.ts'
+import type { CompressSettings } from './compress-schema.ts'
+import type { CompressPolicy, Policy } from './config.ts'
 import type { Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import type { PolicySettings } from './policy-schema.ts'
@@ -20,6 +21,9 @@ export async function policyLayer(
 /** Makes a policy ready: of each key, what the first of these says about it, from the innermost outwards. */
 export function resolvePolicy(...layers: readonly PolicyLayer[]): Policy {
   const headers = first(layers, 'headers')
+  const errors = first(layers, 'errors')
+  const maintenance = first(layers, 'maintenance')
+  const compress = first(layers, 'compress')
   return {
     maxBodyBytes: first(
       layers.map(({ limits = {} }) => limits),
@@ -27,7 +31,14 @@ export function resolvePolicy(...layers: readonly PolicyLayer[]): Policy {
     ),
     headers: headers && { request: headers.request, response: headers.response },
     guards: guardsOf(layers.map(({ guards }) => guards)),
+    ...(errors && { errors }),
+    ...(maintenance && { maintenance }),
+    ...(compress && { compress: compressPolicy(compress) }),
   }
+}
+
+function compressPolicy({ encodings, minSize, types }: CompressSettings): CompressPolicy {
+  return { encodings, minBytes: minSize, types }
 }
 
 function first<Layer extends object, Key extends keyof Layer>(

@@ -3,6 +3,7 @@ import type { Spot } from './document.ts'
 import { Refusal } from './problem.ts'
 import type { RedirectSurroundings } from './redirect-loop.ts'
 import { resolveAction } from './resolve-action.ts'
+import { withReadPages } from './resolve-errors.ts'
 import { type PolicyLayer, policyLayer, resolvePolicy } from './resolve-policy.ts'
 import type { RouteSettings } from './route-schema.ts'
 import type { Claim } from './site-claims.ts'
@@ -11,7 +12,7 @@ import type { Claim } from './site-claims.ts'
 export async function resolveRoutes(
   settings: readonly RouteSettings[],
   layers: readonly PolicyLayer[],
-  own: readonly Claim[],
+  names: readonly Claim[],
   spot: Spot,
   around: RedirectSurroundings,
 ): Promise<Route[]> {
@@ -19,9 +20,9 @@ export async function resolveRoutes(
   const known = new Map<string, number>()
   for (const [index, each] of settings.entries()) {
     const place = spot.item(index)
-    const action = await resolveAction(each, own, place, around)
-    const policy = resolvePolicy(await policyLayer(each, 'route', place, around.findings), ...layers)
-    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy }
+    const action = await resolveAction(each, names, place, around)
+    const own = await policyLayer(await withReadPages(each, place, around.findings), 'route', place, around.findings)
+    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy: resolvePolicy(own, ...layers) }
     checkPrefix(each, place, around)
     const sameAs = known.get(conditionKey(route))
     if (sameAs !== undefined)

@@ -9,6 +9,7 @@ import { warnOfMustStaple } from './must-staple.ts'
 import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { resolveAction } from './resolve-action.ts'
+import { withReadPages } from './resolve-errors.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
 import { resolveOnDemand } from './resolve-on-demand.ts'
 import { type PolicyLayer, policyLayer, resolvePolicy } from './resolve-policy.ts'
@@ -56,7 +57,8 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
   if (settings === undefined) return undefined
   const { defaults, defaultLayer, defaultTls, findings } = around
   const action = await resolveSiteAction(settings, own, spot, around)
-  const layers = [await policyLayer(settings, 'site', spot, findings), defaultLayer]
+  const withPages = await withReadPages(settings, spot, findings)
+  const layers = [await policyLayer(withPages, 'site', spot, findings), defaultLayer]
   const routes = await resolveRoutes(settings.routes ?? [], layers, own, spot.at('routes'), around)
   const tls = await settleTls(settings.tls, spot.at('tls'), findings)
   const issuers = settings.issuer ?? defaults.issuer

@@ -1,12 +1,13 @@
 import { resolve } from 'node:path'
 import { warnOfAddresses } from './address-profile.ts'
-import type { Config, Site } from './config.ts'
+import type { Config, Policy, Site } from './config.ts'
 import type { Document, DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import { builtInDirectories, externalAccountIssuers, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
 import type { ListenAddress } from './listen-address.ts'
 import { warnOfMustStaple } from './must-staple.ts'
 import { Refusal } from './problem.ts'
+import { pageTexts, withReadPages } from './resolve-errors.ts'
 import { checkIssuerNames, resolveIssuers } from './resolve-issuers.ts'
 import { resolveNotify } from './resolve-notify.ts'
 import { resolveSites, warnOfHsts } from './resolve-sites.ts'
@@ -36,7 +37,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   const issuersSpot = document.spot('issuers')
   const knownIssuers = new Set([...builtInDirectories.keys(), INTERNAL_ISSUER, ...keysAt(issuersSpot)])
   const claims = new SiteClaims(findings)
-  const { defaults } = settings
+  const defaults = await withReadPages(settings.defaults, document.spot('defaults'), findings)
 
   if (defaults.issuer !== undefined)
     checkIssuerNames(defaults.issuer, knownIssuers, document.spot('defaults', 'issuer'), findings)
@@ -72,8 +73,13 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
     issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),
     notify: await resolveNotify(settings.notify, document.spot('notify'), findings),
     sites,
+    pages: await pageTexts(sites.flatMap(policiesOf), findings),
     log: { ...settings.log, access: resolveAccessLog(settings.log.access, document.folder) },
   }
+}
+
+function policiesOf({ policy, routes }: Site): Policy[] {
+  return [policy, ...routes.map((route) => route.policy)]
 }
 
 const noSites = new Refusal('allowed: at least "sites:" with a name and the URL of its app', {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { fieldValueFormat } from './field-changes.ts'
 import { pathPatternFormat, pathPrefixFormat } from './path-pattern.ts'
-import { POLICY_KEYS_LATER, policyKeys } from './policy-schema.ts'
+import { policyKeys } from './policy-schema.ts'
 import { Refusal } from './problem.ts'
 import { redirectTargetFormat } from './redirect-target.ts'
 import { count, distinctList, mapping, text } from './schema-elements.ts'
@@ -47,25 +47,21 @@ const conditions = z
   })
   .describe('Fields that a request must have: with just this value, or true for any.')
 
-const route = mapping(
-  'route',
-  {
-    path: text(pathPatternFormat).describe(
-      'Which paths: "/files/*" is that path and all below it, * elsewhere one segment. The most specific wins.',
-    ),
-    methods: distinctList(methodFormat).optional().describe('Only these; GET takes HEAD along.'),
-    matchHeaders: conditions.optional(),
-    upstream: upstream.optional().describe('Where the app answers.'),
-    redirectTo: redirectTo.optional(),
-    code: redirectCode.optional(),
-    respond: respond.optional(),
-    stripPrefix: text(pathPrefixFormat)
-      .optional()
-      .describe('What the app does not see of the path; it is told in X-Forwarded-Prefix.'),
-    ...policyKeys,
-  },
-  { later: POLICY_KEYS_LATER },
-)
+const route = mapping('route', {
+  path: text(pathPatternFormat).describe(
+    'Which paths: "/files/*" is that path and all below it, * elsewhere one segment. The most specific wins.',
+  ),
+  methods: distinctList(methodFormat).optional().describe('Only these; GET takes HEAD along.'),
+  matchHeaders: conditions.optional(),
+  upstream: upstream.optional().describe('Where the app answers.'),
+  redirectTo: redirectTo.optional(),
+  code: redirectCode.optional(),
+  respond: respond.optional(),
+  stripPrefix: text(pathPrefixFormat)
+    .optional()
+    .describe('What the app does not see of the path; it is told in X-Forwarded-Prefix.'),
+  ...policyKeys,
+})
 
 /** As it stands in the file. */
 export type RouteSettings = z.output<typeof route>

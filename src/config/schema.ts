@@ -17,7 +17,7 @@ import {
   WORKERS_ALLOWED,
   workersFormat,
 } from './plain-formats.ts'
-import { canonicalSwitch, POLICY_KEYS_LATER, policyKeys } from './policy-schema.ts'
+import { canonicalSwitch, policyKeys } from './policy-schema.ts'
 import { Refusal } from './problem.ts'
 import { rateFormat } from './rate.ts'
 import { redirectCode, redirectTo, respond, routes } from './route-schema.ts'
@@ -126,7 +126,7 @@ const siteCertificate = mapping('site.certificate', {
 })
 
 /** Settings of a site that are still to come, in `defaults` as well. */
-const SITE_KEYS_LATER = ['timeouts', 'challenge', ...POLICY_KEYS_LATER]
+const SITE_KEYS_LATER = ['timeouts', 'challenge']
 
 const siteMapping = mapping(
   'site',

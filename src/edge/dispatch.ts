@@ -1,5 +1,5 @@
 import { AddressSet } from './address-set.ts'
-import { errorAnswer } from './error-page.ts'
+import { type ErrorAnswers, plainErrorAnswers } from './error-answers.ts'
 import { answer } from './exchange/answer.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import { originOf } from './forwarding.ts'
@@ -7,14 +7,15 @@ import { type Host, parseHost } from './host.ts'
 import type { HttpDate } from './http-date.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
-import { type RequestFacts, refuseWith } from './middleware/middleware.ts'
+import type { RequestFacts } from './middleware/middleware.ts'
 import type { RateUse } from './middleware/rate-counts.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
 import { covers, type Router } from './router/router.ts'
 import { SiteHandlers } from './site-handlers.ts'
-import type { EdgeSnapshot, HstsChange, SiteSnapshot } from './snapshot.ts'
+import type { EdgeSnapshot, HstsChange, MaintenanceChange, SiteSnapshot } from './snapshot.ts'
+import type { Sweeping } from './sweep.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 
 export type DispatchOptions = {
@@ -28,6 +29,7 @@ export type DispatchOptions = {
   readonly recorder: Pick<Recorder, 'begin'>
   /** Tells other workers what clients have used of their limits. */
   readonly tellRates?: ((uses: readonly RateUse[]) => void) | undefined
+  readonly sweep: Sweeping
 }
 
 /** What is refused here, with its status and the word for it in the access log. */
@@ -45,6 +47,7 @@ export class Dispatch {
   readonly #fallback: SiteSnapshot | undefined
   readonly #trustedProxies: AddressSet
   readonly #requestIds: RequestIds
+  readonly #errorAnswers: ErrorAnswers
   readonly #handlers: SiteHandlers
 
   constructor(options: DispatchOptions) {
@@ -54,7 +57,8 @@ export class Dispatch {
     this.#fallback = fallback === undefined ? undefined : this.#router.site(fallback)
     this.#trustedProxies = new AddressSet(options.snapshot.trustedProxies)
     this.#requestIds = new RequestIds(options.randomBytes)
-    this.#handlers = new SiteHandlers({ ...options, refuse: refuseWith(options.date) })
+    this.#errorAnswers = plainErrorAnswers(options.date)
+    this.#handlers = new SiteHandlers({ ...options, pages: options.snapshot.pages ?? {} })
   }
 
   /** Requests that come from now on are answered so. */
@@ -68,6 +72,14 @@ export class Dispatch {
   /** What clients have used of their limits with other workers. */
   addRates(uses: readonly RateUse[]): void {
     this.#handlers.rates.add(uses)
+  }
+
+  /** The same of maintenance. */
+  changeMaintenance(changes: readonly MaintenanceChange[]): void {
+    for (const { site: name, maintenance } of changes) {
+      const site = this.#router.site(name)
+      if (site?.name === name) this.#handlers.changeMaintenance(site, maintenance)
+    }
   }
 
   handle(exchange: Exchange): void {
@@ -93,7 +105,7 @@ export class Dispatch {
 
   #refuse(exchange: Exchange, why: keyof typeof REFUSALS, record: RequestRecord): void {
     record.why = why
-    answer(exchange, errorAnswer(REFUSALS[why], this.#options.date.now(), record.requestId), record)
+    answer(exchange, this.#errorAnswers(REFUSALS[why], exchange.request, record.requestId), record)
   }
 
   #serve(exchange: Exchange, facts: RequestFacts): void {

@@ -20,7 +20,7 @@ import type { RateUse } from './middleware/rate-counts.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import { Router } from './router/router.ts'
-import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange } from './snapshot.ts'
+import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange, MaintenanceChange } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
@@ -83,6 +83,7 @@ export class Edge {
       randomBytes,
       recorder,
       tellRates: options.tellRates,
+      sweep: this.#sweep,
     })
     const onExchange = (exchange: Exchange): void => this.#dispatch.handle(exchange)
     const onRefusal: Http1ServerOptions['onRefusal'] = ({ code, message, status }, client, request) => {
@@ -150,6 +151,10 @@ export class Edge {
   /** What clients have used of their limits with other workers. */
   addRates(uses: readonly RateUse[]): void {
     this.#dispatch.addRates(uses)
+  }
+
+  changeMaintenance(changes: readonly MaintenanceChange[]): void {
+    this.#dispatch.changeMaintenance(changes)
   }
 
   /** What has been counted since the start. */

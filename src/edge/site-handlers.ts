@@ -1,22 +1,33 @@
 import { pathEnd } from '../uri/path.ts'
+import { ownErrorAnswers, plainErrorAnswers } from './error-answers.ts'
 import { answer } from './exchange/answer.ts'
 import type { RequestHead } from './exchange/exchange.ts'
 import { withTarget } from './exchange/retargeted-exchange.ts'
 import { fieldValue } from './fields.ts'
 import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
+import { MaintainedSites } from './maintained-sites.ts'
 import { canonical } from './middleware/canonical.ts'
 import { certificateFields } from './middleware/client-certificate.ts'
+import { Compressors } from './middleware/compressor.ts'
 import { identityNames } from './middleware/identity-fields.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
-import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
+import { chain, type Handler, type Refuse, refuseWith } from './middleware/middleware.ts'
 import { PasswordChecks } from './middleware/password-checks.ts'
-import { middlewares, type PolicyPlace, type PolicyTools } from './middleware/policy.ts'
+import { middlewares, ownMiddlewares, type PolicyTools } from './middleware/policy.ts'
 import { RateCounts, type RateCountsOptions } from './middleware/rate-counts.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
-import type { PolicySnapshot, RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type {
+  MaintenanceSnapshot,
+  PolicySnapshot,
+  RouteSnapshot,
+  SiteAction,
+  SiteSnapshot,
+  UpstreamSnapshot,
+} from './snapshot.ts'
+import type { Sweeping } from './sweep.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 
@@ -24,9 +35,14 @@ export type SiteHandlersOptions = {
   readonly connections: UpstreamConnections
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
-  readonly refuse: Refuse
   readonly tellRates?: RateCountsOptions['tell'] | undefined
+  readonly sweep: Sweeping
+  /** The texts of error pages, by what policies call them. */
+  readonly pages: Readonly<Record<string, string>>
 }
+
+/** Of a worker: 220 MB if all are of Brotli. Beyond, responses are sent as they are. */
+const MAX_COMPRESSORS = 256
 
 /**
  * What each site does with its requests, settled when its first one comes: of thousands of sites most are not asked for in
@@ -34,45 +50,80 @@ export type SiteHandlersOptions = {
  */
 export class SiteHandlers {
   readonly #options: SiteHandlersOptions
+  readonly #maintained: MaintainedSites
+  readonly #compressors = new Compressors(MAX_COMPRESSORS)
   readonly #bySite = new Map<SiteSnapshot, Handler>()
   /** What clients have used of their limits. */
   readonly rates: RateCounts
-  readonly #tools: PolicyTools
+  readonly #passwords: PasswordChecks
 
   constructor(options: SiteHandlersOptions) {
     this.#options = options
+    this.#maintained = new MaintainedSites(options.sweep)
     this.rates = new RateCounts({ tell: options.tellRates })
-    this.#tools = { ...options, rates: this.rates, passwords: new PasswordChecks(options) }
+    this.#passwords = new PasswordChecks(options)
   }
 
   of(site: SiteSnapshot): Handler {
     return this.#bySite.get(site) ?? this.#settle(site)
   }
 
+  /** Requests that come from now on meet the site so. */
+  changeMaintenance(site: SiteSnapshot, maintenance: MaintenanceSnapshot | undefined): void {
+    this.#bySite.delete(site)
+    this.#maintained.change(site, maintenance)
+  }
+
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site.action, site.policy, {
-      site: site.name,
-      route: undefined,
-      identity: identityNames(site),
-      tls: site.tls,
-    })
+    const otherwise = this.#handler(site, site, undefined)
     const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
-    const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
-    const handler = chain(outer, inner)
+    const handler = site.isCanonical
+      ? canonical(site.name, this.#options.date, ownMiddlewares(site.policy))(inner)
+      : inner
     this.#bySite.set(site, handler)
     return handler
   }
 
-  #handler(action: SiteAction, policy: PolicySnapshot, place: PolicyPlace): Handler {
-    return chain(middlewares(policy, this.#tools, place), this.#last(action))
+  /** For a site, or one of its routes, which `route` tells from the others. */
+  #handler(
+    { action, policy }: Pick<RouteSnapshot, 'action' | 'policy'>,
+    site: SiteSnapshot,
+    route: string | undefined,
+  ): Handler {
+    const tools = this.#toolsOf(policy, site)
+    const place = { site: site.name, route, identity: identityNames(site), tls: site.tls }
+    return chain(middlewares(policy, tools, place), this.#last(action, tools))
+  }
+
+  #toolsOf({ errors }: PolicySnapshot, site: SiteSnapshot): PolicyTools {
+    const { date, pages, connections } = this.#options
+    const errorAnswers = errors === undefined ? plainErrorAnswers(date) : ownErrorAnswers(errors, pages, date)
+    return {
+      date,
+      errorAnswers,
+      refuse: refuseWith(errorAnswers),
+      compressors: this.#compressors,
+      maintenance: this.#maintained.of(site),
+      rates: this.rates,
+      passwords: this.#passwords,
+      connections,
+    }
+  }
+
+  /** Refuses what has not come to a route, in the way of the site. */
+  #refuseFor(site: SiteSnapshot): Refuse {
+    const { policy } = site
+    const { refuse } = this.#toolsOf(policy, site)
+    const own = ownMiddlewares(policy)
+    return (exchange, facts, refusal) => chain(own, (seen, known) => refuse(seen, known, refusal))(exchange, facts)
   }
 
   /** What finally answers. */
-  #last(action: SiteAction): Handler {
-    const { date, refuse } = this.#options
+  #last(action: SiteAction, tools: PolicyTools): Handler {
+    const { date, refuse } = tools
     switch (action.type) {
       case 'proxy':
-        return this.#forwarding(action.upstream)
+        return this.#forwarding(action.upstream, tools)
       case 'redirect':
         return (exchange, { record }) =>
           answer(exchange, redirect(exchange.request.target, action.to, action.status, date.now()), record)
@@ -88,7 +139,7 @@ export class SiteHandlers {
     }
   }
 
-  #forwarding(upstream: UpstreamSnapshot): Handler {
+  #forwarding(upstream: UpstreamSnapshot, { errorAnswers }: PolicyTools): Handler {
     const { connections, date, randomBytes } = this.#options
     return (exchange, { site, route, origin, requestId, record }) => {
       const { request } = exchange
@@ -98,20 +149,20 @@ export class SiteHandlers {
       const certificate = certificateFields(exchange, site)
       const told = { origin, requestId, forwarded, via, prefix, certificate }
       record.upstream = upstream.address
-      forward(exchange, upstream, { told, connections, date, randomBytes, record })
+      forward(exchange, upstream, { told, connections, date, errorAnswers, randomBytes, record })
     }
   }
 
   #routed(site: SiteSnapshot, otherwise: Handler): Handler {
     const table = new RouteTable(site.routes)
-    const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
-    const identity = identityNames(site)
+    const refuse = this.#refuseFor(site)
+    const handlers = new Map<RouteSnapshot | undefined, Handler>([
+      [undefined, this.#unrouted(site, table, otherwise, refuse)],
+    ])
     for (const route of site.routes) {
-      const { action, policy, path, methods, headers } = route
-      const place = { site: site.name, route: JSON.stringify([path, methods, headers]), identity, tls: site.tls }
-      handlers.set(route, this.#handler(action, policy, place))
+      const { path, methods, headers } = route
+      handlers.set(route, this.#handler(route, site, JSON.stringify([path, methods, headers])))
     }
-    const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange
       const choice = chooseRoute(table, request.target, request)
@@ -123,9 +174,8 @@ export class SiteHandlers {
   }
 
   /** Where there is nothing but routes, one that takes the path with another method says so (RFC 9110 §15.5.6). */
-  #unrouted({ action }: SiteSnapshot, table: RouteTable, otherwise: Handler): Handler {
+  #unrouted({ action }: SiteSnapshot, table: RouteTable, otherwise: Handler, refuse: Refuse): Handler {
     if (action.type !== 'none') return otherwise
-    const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange
       const path = request.target.slice(0, pathEnd(request.target))

@@ -9,6 +9,8 @@ export type EdgeSnapshot = {
   /** The name whose certificate a client gets that sends no SNI; such a client is refused unless set. */
   readonly fallback: string | undefined
   readonly accessLog: boolean
+  /** The texts of error pages that sites have of their own, by what policies call them. */
+  readonly pages?: Readonly<Record<string, string>> | undefined
   /** How names are met that no site lists; undefined: they are unknown. Then there is no site `*`. */
   readonly onDemand: OnDemandSnapshot | undefined
   /** Where redirects to HTTPS lead; undefined where HTTPS is not on a TCP port of ours. */
@@ -80,6 +82,8 @@ export type SiteSnapshot = {
   readonly redirectToHttps: boolean
   /** The whole value of Strict-Transport-Security (RFC 6797 §6.1), sent over TLS only. It changes while it serves. */
   hsts: string | undefined
+  /** What an operator has said. It changes while it serves. */
+  maintenance?: MaintenanceSnapshot | undefined
   /** Upstreams are sent Forwarded (RFC 7239). */
   readonly forwarded: boolean
   /** Via is sent both ways (RFC 9110 §7.6.3). */
@@ -90,6 +94,19 @@ export type SiteSnapshot = {
 
 /** What a site, by the first of its names, sends from now on as Strict-Transport-Security. */
 export type HstsChange = { readonly site: string; readonly field: string }
+
+/** A site that an operator has closed, until it is opened again. */
+export type MaintenanceSnapshot = {
+  /** Requests wait for so long from now on, and are refused only then; undefined: they are refused. */
+  readonly holdMs: number | undefined
+  /** undefined for what the config says. */
+  readonly retryAfterSeconds: number | undefined
+  /** The text of the page, in place of the site's own. */
+  readonly page: string | undefined
+}
+
+/** What becomes of a site, by the first of its names; undefined: it is open. */
+export type MaintenanceChange = { readonly site: string; readonly maintenance: MaintenanceSnapshot | undefined }
 
 export type SiteAction =
   | { readonly type: 'proxy'; readonly upstream: UpstreamSnapshot }
@@ -125,6 +142,34 @@ export type PolicySnapshot = {
     | undefined
   /** undefined where anybody is served. */
   readonly guards: Guards | undefined
+  readonly errors?: ErrorsSnapshot | undefined
+  readonly maintenance?: MaintenancePolicySnapshot | undefined
+  readonly compress?: CompressSnapshot | undefined
+}
+
+/** Whether it is closed to all, and to whom it is not. */
+export type MaintenancePolicySnapshot = {
+  readonly isActive: boolean
+  readonly allow: readonly string[]
+  readonly retryAfterSeconds: number
+}
+
+/** Which responses are compressed, and how. */
+export type CompressSnapshot = {
+  /** In order of preference. */
+  readonly encodings: readonly ('zstd' | 'br' | 'gzip')[]
+  readonly minBytes: number
+  /** Media types in lower case; `*` stands for anything within a part. */
+  readonly types: readonly string[]
+}
+
+/** The pages for errors, by the keys of `EdgeSnapshot.pages`. */
+export type ErrorsSnapshot = {
+  readonly byStatus: readonly { readonly status: number; readonly page: string }[]
+  /** For all others. */
+  readonly otherwise: string | undefined
+  /** Statuses of the application that are answered so as well. */
+  readonly intercept: readonly number[]
 }
 
 /** Names, and names and values in turn, as they are to be written. */

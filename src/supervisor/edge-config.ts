@@ -8,6 +8,7 @@ export function edgeSnapshot(config: Config): Omit<EdgeSnapshot, 'sites'> {
   return {
     fallback: config.fallback,
     accessLog: config.log.access !== undefined,
+    pages: Object.fromEntries(config.pages),
     onDemand: onDemandSnapshot(config.sites.find((site) => site.onDemand !== undefined)),
     httpsPort: firstPort(config.listen.https),
     proxyProtocolFrom: config.listen.proxyProtocolFrom,
@@ -23,10 +24,13 @@ function onDemandSnapshot({ onDemand }: Partial<Site> = {}): OnDemandSnapshot | 
   return { allow: ask === undefined ? allow : undefined, waitMs, waiting }
 }
 
-/** What a site means for it, and its Strict-Transport-Security now. */
-export function siteSnapshot(site: Site, hsts: string | undefined): SiteSnapshot {
+/** What a site means for it, and what it is at now: its Strict-Transport-Security, and its maintenance. */
+export function siteSnapshot(
+  site: Site,
+  { hsts, maintenance }: Pick<SiteSnapshot, 'hsts' | 'maintenance'>,
+): SiteSnapshot {
   const { name, names, action, policy, routes, isCanonical, redirectToHttps, forwarded, via, tls } = site
-  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, forwarded, via, tls }
+  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, maintenance, forwarded, via, tls }
 }
 
 /** Tells of a name whether clients may come for it that speak no more than TLS 1.2. */

@@ -7,6 +7,7 @@ import type {
   ChallengeSnapshot,
   EdgeSnapshot,
   HstsChange,
+  MaintenanceChange,
   NameAnswer,
   SiteSnapshot,
 } from '../edge/snapshot.ts'
@@ -36,6 +37,7 @@ export type ToWorker =
   | { readonly type: 'certificates'; readonly change: CertificateChange }
   /** The answer to `material-wanted`: undefined for a certificate that is not served any more. */
   | { readonly type: 'material'; readonly certificate: string; readonly material: CertificateMaterial | undefined }
+  | { readonly type: 'maintenance'; readonly id: number; readonly changes: readonly MaintenanceChange[] }
   | { readonly type: 'hsts'; readonly changes: readonly HstsChange[] }
   /** The answer to `name-wanted`. Where it is `served`, the certificates have been told of before. */
   | { readonly type: 'name-answer'; readonly name: string; readonly answer: NameAnswer }

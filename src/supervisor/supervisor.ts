@@ -18,6 +18,7 @@ import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
 import { HstsKeeper } from '../hsts/keeper.ts'
 import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
 import type { Issuer } from '../issuers/issuer.ts'
+import { MaintenanceKeeper } from '../maintenance/keeper.ts'
 import type { Notices } from '../notices/notices.ts'
 import { openFileStorage } from '../storage/file.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -31,6 +32,7 @@ import { CertificateBoard } from './certificate-board.ts'
 import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot, takesTls12 } from './edge-config.ts'
 import { createIssuers, createProbe, limitsOf } from './issuers.ts'
 import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
+import { operatedMaintenance } from './maintenance.ts'
 import { changeInParts, inParts } from './message-parts.ts'
 import { certificateMetrics, limitMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
 import type { createOnDemand } from './on-demand.ts'
@@ -95,7 +97,8 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const tickets = new TicketRotation(clock, randomBytes)
   let onDemand: OnDemand | undefined
   const hsts = await HstsKeeper.open({ sites: config.sites, storage, clock, log })
-  const pool = createPool(options, sockets, { board, tickets, hsts, onDemand: () => onDemand })
+  const maintenance = await MaintenanceKeeper.open({ sites: config.sites, storage, clock, log })
+  const pool = createPool(options, sockets, { board, tickets, hsts, maintenance, onDemand: () => onDemand })
   const want = siteCertificates(config)
   let current: (() => CertificatesState) | undefined
   const tellWorkers = throttle(
@@ -144,6 +147,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
       probe: createProbe({ publisher: pool, clock }),
       notices,
       health: () => pool.health,
+      maintenance: operatedMaintenance(maintenance, pool),
       signal: stopping.signal,
       log,
     }),
@@ -193,6 +197,7 @@ type Parts = {
   readonly board: CertificateBoard
   readonly tickets: TicketRotation
   readonly hsts: HstsKeeper
+  readonly maintenance: MaintenanceKeeper
   readonly onDemand: () => OnDemand | undefined
 }
 
@@ -224,7 +229,7 @@ function atRest(
 function createPool(
   options: SupervisorOptions,
   sockets: readonly ListeningSocket[],
-  { board, tickets, hsts, onDemand }: Parts,
+  { board, tickets, hsts, maintenance, onDemand }: Parts,
 ): WorkerPool {
   const { config, log, clock, logFormat, program } = options
   const snapshot = edgeSnapshot(config)
@@ -238,7 +243,8 @@ function createPool(
     count: config.workers === 'auto' ? availableParallelism() : config.workers,
     spawn: () => spawnWorker(program, fds),
     startMessages: function* (challenges) {
-      const snapshotOf = (site: Config['sites'][number]) => siteSnapshot(site, hsts.field(site.name))
+      const snapshotOf = (site: Config['sites'][number]) =>
+        siteSnapshot(site, { hsts: hsts.field(site.name), maintenance: maintenance.closed(site.name) })
       for (const part of inParts(config.sites)) yield { type: 'sites', sites: part.map(snapshotOf) }
       yield {
         type: 'start',

@@ -5,6 +5,7 @@ import type {
   CertificateMaterial,
   ChallengeSnapshot,
   HstsChange,
+  MaintenanceChange,
   NameAnswer,
 } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
@@ -125,6 +126,11 @@ export class WorkerPool implements ChallengePublisher {
   changeHsts(changes: readonly HstsChange[]): void {
     for (const part of inParts(changes))
       for (const worker of this.#workers) worker.send({ type: 'hsts', changes: part })
+  }
+
+  /** Tells all workers which sites are closed, and resolves when they do so. */
+  changeMaintenance(changes: readonly MaintenanceChange[]): Promise<void> {
+    return this.#ask((id) => ({ type: 'maintenance', id, changes }))
   }
 
   /** Tells all workers which secrets session tickets are now issued and taken with. */

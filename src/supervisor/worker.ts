@@ -106,6 +106,9 @@ class RunningWorker {
         this.#wanted.get(message.certificate)?.resolve(message.material)
         this.#wanted.delete(message.certificate)
         return
+      case 'maintenance':
+        this.#edge.changeMaintenance(message.changes)
+        return send({ type: 'done', id: message.id })
       case 'hsts':
         return this.#edge.changeHsts(message.changes)
       case 'name-answer':

@@ -62,7 +62,7 @@ function certificates(given: readonly Asked[]) {
 function answers(
   subject: Answering['certificates'],
   log: RecordingLog,
-  { issuers = new Map(), probe = async () => [] }: Partial<Answering> = {},
+  { issuers = new Map(), probe = async () => [], maintenance = openSites }: Partial<Answering> = {},
 ) {
   return operatorAnswers({
     certificates: subject,
@@ -70,9 +70,17 @@ function answers(
     probe,
     notices,
     health: () => ({ accepting: 1, workers: 2 }),
+    maintenance,
     signal: new AbortController().signal,
     log,
   })
+}
+
+/** Nothing is closed. */
+const openSites: Answering['maintenance'] = {
+  report: () => [],
+  change: async () => {},
+  readPage: async (path) => `page ${path}`,
 }
 
 /** One channel that works and one that does not. */
@@ -209,4 +217,23 @@ test('accounts are asked for of one issuer or of all that have any; a wrong name
 test('a program tells how many of its workers serve', async () => {
   const said = await Array.fromAsync(answers(certificates([]), new RecordingLog())({ ask: 'health' }))
   assert.deepEqual(said, [{ type: 'health', health: { accepting: 1, workers: 2 } }])
+})
+
+test('a site is closed with the text of the page, and which are closed is told after that', async () => {
+  const calls: unknown[] = []
+  const report = { site: 'a.test', mode: 'on', since: 1, until: undefined } as const
+  const maintenance = {
+    ...openSites,
+    report: () => [report],
+    change: async (...call: unknown[]) => {
+      calls.push(call)
+    },
+  }
+  const answer = answers(certificates([]), new RecordingLog(), { maintenance })
+  const told = [{ type: 'maintenance', report }]
+  assert.deepEqual(await Array.fromAsync(answer({ ask: 'maintenance' })), told)
+  assert.deepEqual(calls, [])
+  const asked = { ask: 'maintenance', site: 'a.test', action: 'on', forMs: 5, page: '/x' } as const
+  assert.deepEqual(await Array.fromAsync(answer(asked)), told)
+  assert.deepEqual(calls, [['a.test', { action: 'on', forMs: 5, page: 'page /x' }]])
 })

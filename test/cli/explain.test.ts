@@ -54,7 +54,7 @@ sites:
   config = (await loadConfig({ file, env: {} })).config
   // Over HTTP, so that no certificate has a say.
   plain = { ...config, sites: config.sites.map((site) => ({ ...site, redirectToHttps: false })) }
-  proxy = await serve(plain.sites.map((site) => siteSnapshot(site, undefined)))
+  proxy = await serve(plain.sites.map((site) => siteSnapshot(site, { hsts: undefined })))
 })
 
 after(async () => {

@@ -73,6 +73,7 @@ test('two lines are a config: everything else has a default', async () => {
     },
     fallback: undefined,
     metrics: undefined,
+    pages: new Map(),
     notify: [],
     limits: LIMITS,
     timeouts: TIMEOUTS,

@@ -32,6 +32,7 @@ export type Served = {
   readonly http01: Http01Answers
   /** The rules that requests were refused by. */
   readonly refusals: readonly string[]
+  changeMaintenance: Dispatch['changeMaintenance']
   drain(): void
   close(): Promise<void>
 }
@@ -85,6 +86,8 @@ export async function serve(
     trustedProxies?: string[]
     sweep?: Sweep
     lookup?: LookupFunction
+    /** The texts of error pages. */
+    pages?: Readonly<Record<string, string>>
     /** With TLS in front, and this certificate. */
     certificate?: TestCertificate
   } = {},
@@ -102,13 +105,20 @@ export async function serve(
   const recorder = new Recorder({ counters: new Counters(), accessLog: (entry) => accesses.push(entry), log })
   const date = new HttpDate({ now: () => Date.now() })
   const dispatch = new Dispatch({
-    snapshot: { ...plainSnapshot, sites, fallback: options.fallback, trustedProxies: options.trustedProxies ?? [] },
+    snapshot: {
+      ...plainSnapshot,
+      sites,
+      fallback: options.fallback,
+      trustedProxies: options.trustedProxies ?? [],
+      pages: options.pages,
+    },
     router: new Router(sites),
     http01,
     connections,
     date,
     randomBytes: (size) => Buffer.alloc(size, 0xab),
     recorder,
+    sweep,
   })
   const onExchange = (exchange: Exchange): void => dispatch.handle(exchange)
   const onRefusal = ({ code }: Refusal, client: ClientFacts, request: RefusedRequest | undefined): void => {
@@ -147,6 +157,7 @@ export async function serve(
     accesses,
     http01,
     refusals,
+    changeMaintenance: (changes) => dispatch.changeMaintenance(changes),
     drain: () => codec.drain(),
     close: async () => {
       codec.drain()

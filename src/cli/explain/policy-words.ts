@@ -1,4 +1,5 @@
 import type { FieldChanges, Policy } from '../../config/config.ts'
+import { AddressSet } from '../../edge/address-set.ts'
 import type { AskedRequest } from './asked-request.ts'
 import { explainGuards } from './guard-words.ts'
 
@@ -11,7 +12,7 @@ export type PolicyStep = {
 }
 
 type Words = {
-  readonly [Key in Exclude<keyof Policy, 'guards'>]: (
+  readonly [Key in Exclude<keyof Policy, 'guards'>]-?: (
     setting: NonNullable<Policy[Key]>,
     request: AskedRequest,
   ) => Omit<PolicyStep, 'step'> | undefined
@@ -22,7 +23,20 @@ const words: Words = {
   headers: ({ request, response }) => ({
     is: [...changesOf('request', request), ...changesOf('response', response)].join('; ') || 'nothing is changed',
   }),
+  errors: ({ byStatus, otherwise, intercept }) => ({
+    is: [
+      ...(byStatus.length === 0 ? [] : [`pages for ${byStatus.map(({ status }) => status).join(', ')}`]),
+      ...(otherwise === undefined ? [] : ['a page for all others']),
+      ...(intercept.length === 0 ? [] : [`also where the app answers ${intercept.join(', ')}`]),
+    ].join('; '),
+  }),
+  maintenance: ({ isActive, allow }, { from }) => {
+    if (!isActive) return undefined
+    if (from !== undefined && new AddressSet(allow).has(from)) return { is: `${from} may pass` }
+    return { is: 'the site is closed', refusal: { status: 503, why: 'maintenance' } }
+  },
   maxBodyBytes: (bytes) => ({ is: `a body of more than ${bytes} bytes is refused with 413` }),
+  compress: ({ encodings }) => ({ is: `text may be compressed, by ${encodings.join(', ')}` }),
 }
 
 /** What the middlewares of a policy would do, from the client inwards. Nothing of those that it does not ask for. */

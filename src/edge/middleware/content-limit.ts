@@ -1,4 +1,4 @@
-import { errorAnswer } from '../error-page.ts'
+import type { ErrorAnswers } from '../error-answers.ts'
 import { respondWith } from '../exchange/answer.ts'
 import {
   type Exchange,
@@ -9,24 +9,27 @@ import {
   UNKNOWN_LENGTH,
 } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
-import type { HttpDate } from '../http-date.ts'
-import type { Middleware, Refuse } from './middleware.ts'
+import type { Middleware } from './middleware.ts'
+import type { PolicyTools } from './policy.ts'
 
 const CONTENT_TOO_LARGE = 413
 const WHY = 'body-too-large'
 
 /** What is on the page of a refusal. */
-type RefusalFacts = { readonly date: HttpDate; readonly requestId: string }
+type RefusalFacts = { readonly errorAnswers: ErrorAnswers; readonly requestId: string }
 
 /**
  * Answers 413 to requests with more content than so many bytes (RFC 9110 §15.5.14): at once where it is announced, else once
  * more than that has come; then what has begun as a response is broken off.
  */
-export function contentLimit(maxBytes: number, date: HttpDate, refuse: Refuse): Middleware {
+export function contentLimit(
+  maxBytes: number,
+  { refuse, errorAnswers }: Pick<PolicyTools, 'refuse' | 'errorAnswers'>,
+): Middleware {
   return (next) => (exchange, facts) => {
     if (exchange.contentLength > maxBytes) return refuse(exchange, facts, { status: CONTENT_TOO_LARGE, why: WHY })
     if (exchange.contentLength !== UNKNOWN_LENGTH) return next(exchange, facts)
-    next(new LimitedExchange(exchange, maxBytes, { date, requestId: facts.requestId }), facts)
+    next(new LimitedExchange(exchange, maxBytes, { errorAnswers, requestId: facts.requestId }), facts)
   }
 }
 
@@ -100,9 +103,9 @@ class LimitedExchange extends WrappedExchange implements RequestReceiver {
       return
     }
     this.#isExceeded = true
-    const { date, requestId } = this.#refusal
-    const page = errorAnswer(CONTENT_TOO_LARGE, date.now(), requestId)
+    const { errorAnswers, requestId } = this.#refusal
+    const page = errorAnswers(CONTENT_TOO_LARGE, this.request, requestId)
     respondWith(this.inner, page)
-    this.onEnd({ result: 'aborted', status: CONTENT_TOO_LARGE, bytes: page.text.length, why: WHY })
+    this.onEnd({ result: 'aborted', status: CONTENT_TOO_LARGE, bytes: Buffer.byteLength(page.text), why: WHY })
   }
 }

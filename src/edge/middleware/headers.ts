@@ -1,5 +1,6 @@
-import type { Exchange, RequestHead, ResponseHead } from '../exchange/exchange.ts'
+import type { Exchange, Fields, RequestHead, ResponseHead } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
+import { keepFields } from '../fields.ts'
 import type { FieldChanges } from '../snapshot.ts'
 import type { Middleware } from './middleware.ts'
 
@@ -10,12 +11,12 @@ export type HeadersSettings = {
 
 /** Changes the fields of requests before an application sees them, and of responses before a client does. */
 export function headers({ request, response }: HeadersSettings): Middleware {
-  const ofRequest = request && changer(request)
+  const ofRequest = request && requestChanger(request)
   const ofResponse = response && changer(response)
   return (next) => (exchange, facts) => next(new ChangedExchange(exchange, ofRequest, ofResponse), facts)
 }
 
-type Change = (fields: readonly string[]) => readonly string[]
+type Change = (fields: Fields) => Fields
 
 /** Removes, then sets in place of what has the name, then adds. */
 function changer({ set, add, remove }: FieldChanges): Change {
@@ -30,14 +31,33 @@ function changer({ set, add, remove }: FieldChanges): Change {
   }
 }
 
+/**
+ * What Connection nominates is dropped before ours is put in, and Connection with it (RFC 9110 §7.6.1): a client must not
+ * take away by it what the operator sets. Host is no field here but the authority.
+ */
+function requestChanger(changes: FieldChanges): (request: RequestHead) => RequestHead {
+  const at = changes.set.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
+  const authority = at < 0 ? undefined : changes.set[at + 1]
+  const change = changer(at < 0 ? changes : { ...changes, set: changes.set.toSpliced(at, 2) })
+  return (request) => ({
+    ...request,
+    authority: authority ?? request.authority,
+    fields: change(keepFields(request.fields, (role) => role !== 'connection')),
+  })
+}
+
 class ChangedExchange extends WrappedExchange {
   readonly #request: RequestHead
   readonly #ofResponse: Change | undefined
 
-  constructor(inner: Exchange, ofRequest: Change | undefined, ofResponse: Change | undefined) {
+  constructor(
+    inner: Exchange,
+    ofRequest: ((request: RequestHead) => RequestHead) | undefined,
+    ofResponse: Change | undefined,
+  ) {
     super(inner)
     const { request } = inner
-    this.#request = ofRequest === undefined ? request : { ...request, fields: ofRequest(request.fields) }
+    this.#request = ofRequest === undefined ? request : ofRequest(request)
     this.#ofResponse = ofResponse
   }
 

@@ -1,9 +1,8 @@
-import { errorAnswer } from '../error-page.ts'
-import { type Answer, answer } from '../exchange/answer.ts'
+import type { ErrorAnswers } from '../error-answers.ts'
+import { answer } from '../exchange/answer.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Origin } from '../forwarding.ts'
 import type { Host } from '../host.ts'
-import type { HttpDate } from '../http-date.ts'
 import type { RequestRecord } from '../recorder.ts'
 import type { RouteSnapshot, SiteSnapshot } from '../snapshot.ts'
 
@@ -38,11 +37,10 @@ export type OwnRefusal = {
   readonly fields?: readonly string[]
 }
 
-/** `date` gives the value of the Date field. */
-export function refuseWith(date: HttpDate): Refuse {
+export function refuseWith(errorAnswers: ErrorAnswers): Refuse {
   return (exchange, { record, requestId }, { status, why, fields = [] }) => {
     record.why = why
-    const page: Answer = errorAnswer(status, date.now(), requestId)
+    const page = errorAnswers(status, exchange.request, requestId)
     answer(exchange, { ...page, fields: [...page.fields, ...fields] }, record)
   }
 }

@@ -1,5 +1,5 @@
 import type { Endpoints } from '../endpoints.ts'
-import { errorAnswer } from '../error-page.ts'
+import type { ErrorAnswers } from '../error-answers.ts'
 import { respondWith } from '../exchange/answer.ts'
 import {
   type Exchange,
@@ -25,6 +25,8 @@ export type ForwardOptions = {
   readonly told: Told
   readonly connections: UpstreamConnections
   readonly date: HttpDate
+  /** For what the upstream fails to answer. */
+  readonly errorAnswers: ErrorAnswers
   readonly randomBytes: (size: number) => Buffer
   readonly record: ForwardRecord
 }
@@ -210,7 +212,8 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding {
     this.#upstreamExchange?.abort()
     this.#options.record.onFailure(error)
     if (hasResponded) return this.#exchange.abort()
-    respondWith(this.#exchange, errorAnswer(error.status, this.#options.date.now(), this.#options.told.requestId))
+    const { errorAnswers, told } = this.#options
+    respondWith(this.#exchange, errorAnswers(error.status, this.#exchange.request, told.requestId))
     this.#exchange.resume()
   }
 }
