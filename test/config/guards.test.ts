@@ -128,7 +128,7 @@ test('an auth service is a URL, or a mapping', async () => {
 const wrong: readonly [string, RegExp][] = [
   ['allow: 10.0.0.0/33', /^allow: found "10.0.0.0\/33", whose length is above 32; allowed: a network/],
   ['allow: [0.0.0.0/0]', /^allow\[0\]: found "0.0.0.0\/0", which is everybody: say off instead; /],
-  ['deny: true', /^deny: found true; allowed: off, a network or an address/],
+  ['deny: true', /^deny: found true; allowed: off, or a list of networks/],
   ['rateLimit: on', /^rateLimit: found "on"; allowed: off, or a mapping with requests, per, by, burst$/],
   ['rateLimit: { requests: 1 }', /^rateLimit\.per: found nothing; /],
   ['rateLimit: { requests: 0, per: 1s }', /^rateLimit\.requests: found 0; allowed: a whole number from 1/],

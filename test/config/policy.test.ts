@@ -23,7 +23,7 @@ sites:
   const [a, b] = sites
   assert.deepEqual(a?.policy.compress, { encodings: ['gzip'], minBytes: 0, types: ['text/html'] })
   assert.deepEqual(a.policy.maintenance, { isActive: false, allow: ['10.0.0.1/8', 'unix'], retryAfterSeconds: 2 })
-  assert.deepEqual(a.routes[0]?.policy, { maxBodyBytes: 1024, headers: undefined })
+  assert.deepEqual(a.routes[0]?.policy, { maxBodyBytes: 1024, headers: undefined, guards: undefined })
   assert.deepEqual(a.routes[1]?.policy.compress, {
     encodings: ['zstd', 'br', 'gzip'],
     minBytes: 1024,

@@ -112,11 +112,6 @@ const cases: Case[] = [
     `3:55: ${ROUTE}.methods[1]: found "get", which is in this list already; name each once`,
   ],
   [
-    'what a route is still to have',
-    route('path: /a, respond: 404, auth: x'),
-    `3:40: ${ROUTE}.auth: not supported yet; remove it`,
-  ],
-  [
     'routes that are no list',
     'sites:\n  a.test:\n    routes: { path: /a, respond: 404 }\n',
     `3:5: ${SITE}.routes: found a mapping; allowed: a list of mappings with path and one of upstream, redirectTo, respond`,
