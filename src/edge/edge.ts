@@ -163,12 +163,13 @@ export class Edge {
 
   /**
    * Stops accepting, closes idle connections, and lets requests under way finish. Resolves when the last connection has
-   * closed; those that are still open after `withinMs` milliseconds are cut.
+   * closed; those that are still open after `withinMs` milliseconds are cut. Where somebody else accepts already there is no
+   * hurry (`gently`): handshakes finish too, and idle connections have time for the request that may be on its way.
    */
-  async drain(withinMs: number): Promise<void> {
+  async drain(withinMs: number, { gently = false } = {}): Promise<void> {
     for (const server of this.#listening) server.close()
-    this.#tls.close()
-    this.#http1.drain()
+    if (!gently) this.#tls.close()
+    this.#http1.drain({ sparesIdle: gently })
     this.#http2.drain()
     await this.#admission.idleWithin(withinMs)
     for (const socket of this.#admission.open) socket.destroy()

@@ -46,7 +46,8 @@ export type ToWorker =
   | { readonly type: 'count'; readonly id: number }
   /** Answered with `alive`, whatever the worker is at. */
   | { readonly type: 'heartbeat' }
-  | { readonly type: 'drain' }
+  /** Cut after `withinMs` what has not finished. `gently`: others accept already, and nothing has to hurry. */
+  | { readonly type: 'drain'; readonly withinMs: number; readonly gently: boolean }
 
 /** From a worker to the control plane. */
 export type FromWorker =
