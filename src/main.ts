@@ -9,6 +9,7 @@ const version = async (): Promise<number> => (await import('./cli/version.ts')).
 /** Each loads what it needs: a worker has no use for what reads a config or speaks ACME, which would cost it 40 MB. */
 const commands = new Map<string, Command>([
   ['run', async (args) => (await import('./cli/run.ts')).run(args)],
+  ['reload', async (args) => (await import('./cli/reload.ts')).reload(args)],
   ['validate', async (args) => (await import('./cli/validate.ts')).validate(args)],
   ['certs', async (args) => (await import('./cli/certs.ts')).certs(args)],
   ['limits', async (args) => (await import('./cli/limits.ts')).limits(args)],

@@ -5,6 +5,7 @@ import type { Issuer } from '../issuers/issuer.ts'
 import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { OperatorOrders } from './config-reply.ts'
 import type { ControlReply, ControlRequest } from './protocol.ts'
 
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
@@ -16,13 +17,14 @@ export type Answering = {
   readonly issuers: ReadonlyMap<string, Pick<Issuer, 'name' | 'accounts'>>
   readonly probe: AskProbe
   readonly notices: Pick<Notices, 'test'>
+  readonly orders: OperatorOrders
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly log: Log
 }
 
 /** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
-export function operatorAnswers({ certificates, issuers, probe, notices, signal, log }: Answering): Answer {
+export function operatorAnswers({ certificates, issuers, probe, notices, orders, signal, log }: Answering): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -70,6 +72,10 @@ export function operatorAnswers({ certificates, issuers, probe, notices, signal,
           yield { type: 'account', report }
         return
       }
+      case 'reload':
+        if (!request.isDryRun) log.info('asked-by-hand', 'Asked by hand to take up the config.')
+        yield { type: 'config', reply: await orders[request.isDryRun ? 'foresee' : 'reload'](request.file) }
+        return
       default:
         request satisfies never
     }

@@ -11,6 +11,7 @@ import { type AccountAction, accountActions } from '../issuers/accounts-by-hand.
 import type { AccountReport } from '../issuers/issuer.ts'
 import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
+import type { ConfigReply } from './config-reply.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
 
@@ -45,6 +46,8 @@ export type ControlRequest =
   | { readonly ask: 'import'; readonly files: readonly string[] }
   /** Do something with the accounts of an issuer, or of all. */
   | { readonly ask: 'accounts'; readonly action: AccountAction; readonly issuer?: string | undefined }
+  /** Go over to the config as it is on the disk, or say what that would change. */
+  | { readonly ask: 'reload'; readonly file: string; readonly isDryRun: boolean }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -60,6 +63,7 @@ export type ControlReply =
   | { readonly type: 'probe'; readonly answers: readonly ProbeAnswer[] }
   | { readonly type: 'notified'; readonly result: TestResult }
   | { readonly type: 'account'; readonly report: AccountReport }
+  | { readonly type: 'config'; readonly reply: ConfigReply }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -111,6 +115,8 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, files: filesOf(asked) }
     case 'accounts':
       return { ask, action: actionOf(asked), issuer: optionalText(asked, 'issuer') }
+    case 'reload':
+      return { ask, file: fileOf(asked), isDryRun: asked.isDryRun === true }
     default:
       throw invalidRequest('it asks for nothing that there is')
   }
@@ -153,6 +159,11 @@ function filesOf({ files }: Fields): string[] {
   throw invalidRequest('it names no files by absolute paths')
 }
 
+function fileOf({ file }: Fields): string {
+  if (typeof file === 'string' && isAbsolute(file)) return file
+  throw invalidRequest('it names no file by an absolute path')
+}
+
 const REPLY_TYPES: ReadonlySet<unknown> = new Set(
   Object.keys({
     hello: 0,
@@ -165,6 +176,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     probe: 0,
     notified: 0,
     account: 0,
+    config: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

@@ -8,6 +8,8 @@ type Options = {
   readonly onTerminal: boolean
   /** The logs were moved, and new ones are to be begun. */
   readonly onReopen: () => void
+  /** The config has changed, and is to be taken up. */
+  readonly onReload: () => void
   /** The operator asks a second time. */
   readonly onSecond: () => void
 }
@@ -16,7 +18,7 @@ type Options = {
 const ECHO_MS = 500
 
 /** Other servers take these as orders. Node would end at once, or open its debugger to everybody on this machine. */
-const ORDERS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR2']
+const ORDERS: readonly NodeJS.Signals[] = ['SIGUSR2']
 
 /** What the operator wishes by signals. Nobody else may end this process while it listens. */
 export class Signals implements Disposable {
@@ -30,7 +32,7 @@ export class Signals implements Disposable {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) this.#listeners.set(signal, () => this.#stop())
     for (const signal of ORDERS) this.#listeners.set(signal, () => this.#refuse(signal))
     this.#listeners.set('SIGUSR1', () => options.onReopen())
-    if (options.onTerminal) this.#listeners.set('SIGHUP', () => this.#stop())
+    this.#listeners.set('SIGHUP', () => (options.onTerminal ? this.#stop() : options.onReload()))
     for (const [signal, listener] of this.#listeners) process.on(signal, listener)
   }
 

@@ -42,6 +42,7 @@ export type Config = {
   readonly fallback: string | undefined
   readonly timeouts: {
     readonly drainMs: number
+    readonly reloadDrainMs: number
     readonly helloMs: number
     readonly handshakeMs: number
     readonly headerMs: number
@@ -51,6 +52,8 @@ export type Config = {
   }
   /** Where metrics are served; undefined for nowhere. */
   readonly metrics: Extract<ListenAddress, { type: 'tcp' }> | undefined
+  /** Its files are watched, and a change is taken up by itself. */
+  readonly watch: boolean
   /** By name: every built-in ACME issuer and every custom one. `internal` is none of them. */
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */

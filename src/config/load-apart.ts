@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process'
 import type { LoadedConfig } from './load.ts'
-import { ConfigError, type ConfigProblem } from './problem.ts'
+import { ConfigError, type ConfigProblem, type ConfigSources } from './problem.ts'
 
 /** What the process that reads a config says of it, once. */
 export type LoadReport =
   | { readonly loaded: LoadedConfig }
-  | { readonly file: string; readonly problems: readonly ConfigProblem[] }
+  | { readonly file: string; readonly problems: readonly ConfigProblem[]; readonly sources: ConfigSources }
 
 /** What is read lives until all of it is checked, so that collecting it young is mostly copying: room for it, and less of that. */
 const V8_FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64']
@@ -15,10 +15,11 @@ const V8_FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64']
  * file with 5,000 sites, and what reads and checks it, take 100 MB, which one that runs for months would hold on to.
  *
  * @param program the path of the script that starts this program, with `load-config` as its command.
+ * @param how `isThorough` as for loadConfig.
  */
-export function loadConfigApart(program: string, file: string): Promise<LoadedConfig> {
+export function loadConfigApart(program: string, file: string, how = { isThorough: false }): Promise<LoadedConfig> {
   const execArgv = [...process.execArgv, ...V8_FLAGS]
-  const child = fork(program, ['load-config', file], {
+  const child = fork(program, ['load-config', file, ...(how.isThorough ? ['thoroughly'] : [])], {
     execArgv,
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -27,7 +28,7 @@ export function loadConfigApart(program: string, file: string): Promise<LoadedCo
     child.once('message', (message) => {
       const report = message as LoadReport
       if ('loaded' in report) resolve(report.loaded)
-      else reject(new ConfigError(report.file, report.problems))
+      else reject(new ConfigError(report.file, report.problems, report.sources))
     })
     child.once('error', reject)
     child.once('close', (code, signal) =>

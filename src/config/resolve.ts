@@ -61,6 +61,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
     listen: resolveListen(settings.listen, document.spot('listen'), findings),
     fallback: settings.fallback,
     metrics: settings.metrics,
+    watch: settings.watch,
     limits: settings.limits,
     timeouts: resolveTimeouts(settings.timeouts),
     issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),
@@ -178,9 +179,10 @@ function resolveAccessLog(access: ConfigSettings['log']['access'], folder: strin
 }
 
 function resolveTimeouts(timeouts: ConfigSettings['timeouts']): Config['timeouts'] {
-  const { drain, hello, handshake, header, body, idle, write } = timeouts
+  const { drain, reloadDrain, hello, handshake, header, body, idle, write } = timeouts
   return {
     drainMs: drain,
+    reloadDrainMs: reloadDrain,
     helloMs: hello,
     handshakeMs: handshake,
     headerMs: header,

@@ -62,16 +62,23 @@ function certificates(given: readonly Asked[]) {
 function answers(
   subject: Answering['certificates'],
   log: RecordingLog,
-  { issuers = new Map(), probe = async () => [] }: Partial<Answering> = {},
+  { issuers = new Map(), probe = async () => [], orders = noOrders }: Partial<Answering> = {},
 ) {
   return operatorAnswers({
     certificates: subject,
     issuers,
     probe,
     notices,
+    orders,
     signal: new AbortController().signal,
     log,
   })
+}
+
+/** Of a program that is asked for nothing such. */
+const noOrders: Answering['orders'] = {
+  reload: async (file) => assert.fail(`a reload of ${file} is asked for`),
+  foresee: async (file) => assert.fail(`a dry run of ${file} is asked for`),
 }
 
 /** One channel that works and one that does not. */

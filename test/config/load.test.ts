@@ -44,6 +44,7 @@ const LIMITS = {
 
 const TIMEOUTS = {
   drainMs: 10_000,
+  reloadDrainMs: 86_400_000,
   helloMs: 5_000,
   handshakeMs: 10_000,
   headerMs: 10_000,
@@ -73,6 +74,7 @@ test('two lines are a config: everything else has a default', async () => {
     },
     fallback: undefined,
     metrics: undefined,
+    watch: false,
     notify: [],
     limits: LIMITS,
     timeouts: TIMEOUTS,
@@ -593,6 +595,7 @@ timeouts: { hello: 2s, handshake: 4s, header: 20s, body: 1m, idle: 5m, write: 2m
   })
   assert.deepEqual(config.timeouts, {
     drainMs: 10_000,
+    reloadDrainMs: 86_400_000,
     helloMs: 2_000,
     handshakeMs: 4_000,
     headerMs: 20_000,

@@ -2,7 +2,7 @@ import { keysOf } from '../../src/config/schema-elements.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const TOP =
-  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics, notify'
+  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics, watch, notify'
 const SITE = `allowed: ${keysOf('site').allowed.join(', ')}`
 const LISTEN = 'allowed: ":443", "127.0.0.1:443", "[::1]:443", "unix:/run/castellan.sock", "fd:3"'
 const KEYS = 'allowed: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096'
