@@ -10,6 +10,7 @@ const version = async (): Promise<number> => (await import('./cli/version.ts')).
 const commands = new Map<string, Command>([
   ['run', async (args) => (await import('./cli/run.ts')).run(args)],
   ['reload', async (args) => (await import('./cli/reload.ts')).reload(args)],
+  ['upgrade', async (args) => (await import('./cli/upgrade.ts')).upgrade(args)],
   ['validate', async (args) => (await import('./cli/validate.ts')).validate(args)],
   ['certs', async (args) => (await import('./cli/certs.ts')).certs(args)],
   ['limits', async (args) => (await import('./cli/limits.ts')).limits(args)],

@@ -76,6 +76,10 @@ export function operatorAnswers({ certificates, issuers, probe, notices, orders,
         if (!request.isDryRun) log.info('asked-by-hand', 'Asked by hand to take up the config.')
         yield { type: 'config', reply: await orders[request.isDryRun ? 'foresee' : 'reload'](request.file) }
         return
+      case 'upgrade':
+        log.info('asked-by-hand', 'Asked by hand for another program to take over.')
+        yield { type: 'upgrade', reply: await orders.upgrade() }
+        return
       default:
         request satisfies never
     }

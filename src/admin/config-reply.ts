@@ -27,10 +27,18 @@ export type ConfigReply =
   | { readonly status: 'refused'; readonly reason: string; readonly problems: readonly string[] }
   | { readonly status: 'well'; readonly changes: ConfigChanges; readonly warnings: readonly string[] }
 
+/** What became of another program that was to take over. */
+export type UpgradeReply =
+  | { readonly status: 'failed'; readonly reason: string }
+  /** It serves, as this process. */
+  | { readonly status: 'well'; readonly pid: number }
+
 /** What an operator asks of the program as a whole. None of them rejects. */
 export type OperatorOrders = {
   /** Goes over to the config as it is on the disk. `file` is which that is, an absolute path. */
   readonly reload: (file: string) => Promise<ConfigReply>
   /** Says what that would change. */
   readonly foresee: (file: string) => Promise<ConfigReply>
+  /** Starts the program as it is on the disk, and leaves all to it. */
+  readonly upgrade: () => Promise<UpgradeReply>
 }

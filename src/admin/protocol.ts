@@ -11,7 +11,7 @@ import { type AccountAction, accountActions } from '../issuers/accounts-by-hand.
 import type { AccountReport } from '../issuers/issuer.ts'
 import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
-import type { ConfigReply } from './config-reply.ts'
+import type { ConfigReply, UpgradeReply } from './config-reply.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
 
@@ -48,6 +48,8 @@ export type ControlRequest =
   | { readonly ask: 'accounts'; readonly action: AccountAction; readonly issuer?: string | undefined }
   /** Go over to the config as it is on the disk, or say what that would change. */
   | { readonly ask: 'reload'; readonly file: string; readonly isDryRun: boolean }
+  /** Have the program, as it is on the disk, take over from the one that runs. */
+  | { readonly ask: 'upgrade' }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -64,6 +66,7 @@ export type ControlReply =
   | { readonly type: 'notified'; readonly result: TestResult }
   | { readonly type: 'account'; readonly report: AccountReport }
   | { readonly type: 'config'; readonly reply: ConfigReply }
+  | { readonly type: 'upgrade'; readonly reply: UpgradeReply }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -102,6 +105,7 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, name }
     case 'spread':
     case 'limits':
+    case 'upgrade':
       return { ask }
     case 'renew':
       return { ask, name: required(name, 'it names nothing to renew') }
@@ -177,6 +181,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     notified: 0,
     account: 0,
     config: 0,
+    upgrade: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

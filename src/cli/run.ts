@@ -5,6 +5,8 @@ import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { loadConfigApart } from '../config/load-apart.ts'
 import { formatProblem } from '../config/problem.ts'
+import { describeError } from '../errors.ts'
+import { type Heritage, receiveHeritage } from '../supervisor/heritage.ts'
 import { type Running, startCastellan } from '../supervisor/supervisor.ts'
 import { systemClock } from '../system/clock.ts'
 import { systemRandom } from '../system/random.ts'
@@ -22,19 +24,28 @@ export async function run(args: readonly string[]): Promise<number> {
   if (file === undefined) return 2
   // This process serves nobody, and makes little garbage at a time: room for a megabyte of it is enough.
   setFlagsFromString('--semi-space-growth-factor=1')
+  let heritage: Heritage | undefined
   try {
+    heritage = await receiveHeritage(process.env)
     const loaded = await loadConfigApart(process.argv[1]!, file)
     const log = new ChangeableLog(createLog(loaded.config))
     for (const warning of loaded.warnings) log.warn('config-warning', formatProblem(warning))
-    return await serve(file, loaded, log)
+    return await serve(file, loaded, log, heritage)
   } catch (error) {
+    await heritage?.failed(describeError(error))
     return tellFailure(error)
   }
 }
 
-async function serve(file: string, { config, sources }: LoadedConfig, log: ChangeableLog): Promise<number> {
+async function serve(
+  file: string,
+  { config, sources }: LoadedConfig,
+  log: ChangeableLog,
+  heritage: Heritage | undefined,
+): Promise<number> {
   let running: Running | undefined
   let isReloadAsked = false
+  let hasHandedOver = false
   using signals = new Signals({
     log,
     now: () => performance.now(),
@@ -46,6 +57,7 @@ async function serve(file: string, { config, sources }: LoadedConfig, log: Chang
       running?.reopenLogs()
       void running?.reload()
     },
+    onUpgrade: () => void running?.upgrade(),
     // Workers that this leaves behind notice, and go.
     onSecond: () => {
       running?.kill()
@@ -57,18 +69,22 @@ async function serve(file: string, { config, sources }: LoadedConfig, log: Chang
     const program = process.argv[1]!
     const surroundings = { clock: systemClock, random: systemRandom, program, signal: asked }
     running = await startCastellan({
-      ...{ config, sources, log, logFormatOf, ...surroundings },
+      ...{ config, sources, log, logFormatOf, heritage, ...surroundings },
       loadAgain: () => loadConfigApart(program, file, { isThorough: true }),
       onConfig: (next) => log.use(createLog(next)),
     })
     if (isReloadAsked) void running.reload()
-    if (!asked.aborted) await once(asked, 'abort')
+    if (!asked.aborted) await Promise.race([once(asked, 'abort'), running.handedOver])
+    hasHandedOver = !asked.aborted
+    if (hasHandedOver) await Promise.race([once(asked, 'abort'), running.finish()])
     await running.stop()
   } catch (error) {
     // Stopped while it was starting: all that had been taken is given back.
     if (!asked.aborted || error !== asked.reason) throw error
   }
   log.info('stopped', 'Stopped.')
+  // In an orderly end Node would close the sockets, and with them remove the files of those that another listens on now.
+  if (hasHandedOver) process.exit(0)
   return 0
 }
 

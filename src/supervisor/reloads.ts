@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs'
-import type { ConfigChanges, ConfigReply, OperatorOrders } from '../admin/config-reply.ts'
+import type { ConfigChanges, ConfigReply } from '../admin/config-reply.ts'
 import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
@@ -25,7 +25,7 @@ export type ReloadsOptions = {
  * Goes over to the config as it is on the disk, one reload at a time. Whoever asks during one waits for the next, and shares
  * it with all others who do: it begins after they asked, so that what they have written is in it.
  */
-export class Reloads implements OperatorOrders {
+export class Reloads {
   readonly #options: ReloadsOptions
   readonly #stopping = new AbortController()
   #running: Promise<unknown> = Promise.resolve()
@@ -69,9 +69,9 @@ export class Reloads implements OperatorOrders {
     return done
   }
 
-  /** For work during which the config must stay as it is. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return this.#inTurn(work)
+  /** For work during which the config must stay as it is, and which is to end when this is stopped. */
+  exclusively<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => work(this.#stopping.signal))
   }
 
   /** Gives up what is under way, and resolves when it has ended. */

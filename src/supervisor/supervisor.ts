@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import type { UpgradeReply } from '../admin/config-reply.ts'
 import { VAST } from '../certificates/place.ts'
 import type { Config } from '../config/config.ts'
 import type { ConfigSources } from '../config/problem.ts'
+import { describeError } from '../errors.ts'
 import { openFileStorage } from '../storage/file.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
 import { collectGarbage } from '../system/garbage.ts'
 import type { Random } from '../system/random.ts'
@@ -12,8 +15,11 @@ import { announce, announceWaiting, warnOfDescriptors } from './announcements.ts
 import { CertificateBoard } from './certificate-board.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { ControlPlane } from './control-plane.ts'
+import type { Heritage } from './heritage.ts'
 import { ListeningSet } from './listening-set.ts'
 import { Reloads, type ReloadsOptions } from './reloads.ts'
+import { ServiceManager } from './service-manager.ts'
+import { handOver } from './takeover.ts'
 import { TicketRotation } from './ticket-rotation.ts'
 import type { WorkerStart } from './worker-cohort.ts'
 import { WorkerPool } from './worker-pool.ts'
@@ -36,6 +42,8 @@ export type SupervisorOptions = {
   readonly onConfig: (config: Config) => void
   /** Ends the start, if that is still going on. */
   readonly signal: AbortSignal
+  /** What there is of a program that this one takes over from. */
+  readonly heritage?: Heritage | undefined
 }
 
 /** A program that serves. */
@@ -44,6 +52,12 @@ export type Running = {
   stop(): Promise<void>
   /** Goes over to the config as it is now. Never rejects: the log says what became of it. */
   reload(): Promise<void>
+  /** Starts the program as it is on the disk, to take over. Never rejects: the log says what became of it. */
+  upgrade(): Promise<void>
+  /** Resolves when that one serves. */
+  readonly handedOver: Promise<void>
+  /** Lets what has not ended by then end in its own time, as others accept; `stop` may cut that short. */
+  finish(): Promise<void>
   /** Goes on in new log files, after the former ones were moved. */
   reopenLogs(): void
   /** Ends the workers at once. */
@@ -57,13 +71,32 @@ export type Running = {
  * or the signal's reason, having given back what it had taken.
  */
 export async function startCastellan(options: SupervisorOptions): Promise<Running> {
+  const { config, clock, signal, heritage } = options
   const taken = new AsyncDisposableStack()
   try {
-    return await new Supervisor(options, taken).start()
+    if (config.log.access?.file !== undefined) LogFile.check(config.log.access.file)
+    const folder = heritage === undefined ? await openFolder(config, options) : undefined
+    if (folder !== undefined) taken.defer(() => folder.close())
+    const listening = await ListeningSet.bind(config.listen, { clock, signal, bound: heritage?.sockets ?? [] })
+    const supervisor = new Supervisor(options, taken, listening)
+    return await supervisor.start(folder ?? (await inherit(options, listening)))
   } catch (error) {
     await taken.disposeAsync()
     throw error
   }
+}
+
+function openFolder({ storage }: Config, { log, clock }: SupervisorOptions): Promise<Storage> {
+  return openFileStorage({ folder: storage.folder, vast: VAST, log, clock })
+}
+
+/** The storage of the one who serves, who orders nothing from here on; what is not listened on any more is closed. */
+async function inherit(options: SupervisorOptions, { sockets }: ListeningSet): Promise<Storage> {
+  const { config, heritage } = options
+  await heritage!.claim()
+  const folder = await openFolder(config, options)
+  for (const socket of heritage!.sockets) if (!sockets.includes(socket)) socket.close()
+  return folder
 }
 
 class Supervisor {
@@ -73,68 +106,153 @@ class Supervisor {
   readonly #tickets: TicketRotation
   readonly #watch: ConfigWatch
   readonly #reloads: Reloads
+  readonly #service: ServiceManager
+  readonly #handedOver = Promise.withResolvers<void>()
+  readonly #pool: WorkerPool
+  /** Those of the config that is in use. */
+  #listening: ListeningSet
   #plane: ControlPlane | undefined
+  #hasServed = false
+  #hasHandedOver = false
 
-  constructor(options: SupervisorOptions, taken: AsyncDisposableStack) {
+  constructor(options: SupervisorOptions, taken: AsyncDisposableStack, listening: ListeningSet) {
+    const { clock, log, heritage, loadAgain } = options
     this.#options = options
     this.#taken = taken
-    this.#tickets = new TicketRotation(options.clock, randomBytes)
+    this.#listening = listening
+    this.#service = new ServiceManager(process.env, log)
+    this.#tickets = new TicketRotation(clock, randomBytes, heritage?.ticketSecrets)
     this.#watch = new ConfigWatch(options.sources, {
-      clock: options.clock,
+      clock,
       elapsed: () => performance.now(),
       onChange: () => this.#reloads.reload(),
     })
     this.#reloads = new Reloads({
       plane: () => this.#plane,
-      peek: options.loadAgain,
-      load: () => this.#watch.load(options.loadAgain),
-      onConfig: (config) => {
-        options.onConfig(config)
-        this.#watch.turn(config.watch)
-      },
-      log: options.log,
+      peek: loadAgain,
+      load: () => this.#watch.load(loadAgain),
+      onConfig: (config) => this.#use(config),
+      log,
     })
+    this.#pool = this.#createPool()
+    taken.defer(() => this.#closeSockets())
     taken.defer(() => this.#watch.stop())
   }
 
-  async start(): Promise<Running> {
-    const { config, log, clock, signal } = this.#options
-    const taken = this.#taken
-    if (config.log.access?.file !== undefined) LogFile.check(config.log.access.file)
-    const folder = await openFileStorage({ folder: config.storage.folder, vast: VAST, log, clock })
-    taken.defer(() => folder.close())
-    let listening = await ListeningSet.bind(config.listen, { clock, signal })
-    taken.defer(() => (this.#plane?.care.listening ?? listening).closeBut({ sockets: [] }))
-    const pool = this.#createPool(config, listening)
-    const plane = await ControlPlane.open({
-      ...this.#options,
-      ...{ listening, folder, pool, board: this.#board, orders: this.#reloads },
-      swapWorkers: (next, sockets, stopped) =>
-        pool.renew(this.#workersFor(next, sockets), next.timeouts.reloadDrainMs, stopped),
-    })
-    this.#plane = plane
-    listening = plane.care.listening
-    taken.defer(async () => {
-      await Promise.all([this.#reloads.stop().then(() => plane.stop()), pool.stop(plane.care.config.timeouts.drainMs)])
-    })
-    this.#tickets.start((secrets) => pool.changeTicketSecrets(secrets))
-    taken.defer(() => this.#tickets.stop())
+  /** @param folder the storage, locked for us. */
+  async start(folder: Storage): Promise<Running> {
+    const { config, log, signal, heritage } = this.#options
+    const [taken, pool, tickets] = [this.#taken, this.#pool, this.#tickets]
+    const plane = await this.#openPlane(config, folder)
+    taken.defer(() => this.#stop())
+    tickets.start((secrets) => pool.changeTicketSecrets(secrets))
+    taken.defer(() => tickets.stop())
     const started = pool.start(signal)
     // While the workers get ready, so that it takes no time.
     collectGarbage()
     await started
     await plane.serve()
+    this.#hasServed = true
+    heritage?.serving()
     announce(config, log)
     announceWaiting(plane.care.certificates.state, log)
     warnOfDescriptors(config, log)
     await plane.announceInternalCa()
     this.#watch.turn(config.watch)
+    await this.#service.ready(heritage && process.pid)
     return {
       stop: () => taken.disposeAsync(),
-      reload: async () => void (await this.#reloads.reload()),
+      reload: () => this.#reload(),
+      upgrade: async () => void (await this.#upgrade()),
+      handedOver: this.#handedOver.promise,
+      finish: () => pool.stop(this.#options.config.timeouts.reloadDrainMs, { gently: true }),
       reopenLogs: () => pool.reopenLogs(),
       kill: () => pool.kill(),
     }
+  }
+
+  async #stop(): Promise<void> {
+    const { drainMs } = (this.#plane?.care.config ?? this.#options.config).timeouts
+    if (!this.#hasHandedOver) void this.#service.stopping()
+    const plane = this.#reloads.stop().then(() => this.#plane?.stop())
+    await Promise.all([plane, this.#pool.stop(drainMs)])
+  }
+
+  /** But for those that belong to another: who has taken over, or who serves on as this one does not come to that. */
+  #closeSockets(): void {
+    if (this.#hasHandedOver) return
+    this.#listening.closeBut({ sockets: this.#hasServed ? [] : (this.#options.heritage?.sockets ?? []) })
+  }
+
+  async #openPlane(config: Config, folder: Storage): Promise<ControlPlane> {
+    this.#plane = await ControlPlane.open({
+      ...this.#options,
+      ...{ config, folder, listening: this.#listening, pool: this.#pool, board: this.#board },
+      orders: {
+        reload: (file) => this.#reloads.reload(file),
+        foresee: (file) => this.#reloads.foresee(file),
+        upgrade: () => this.#upgrade(),
+      },
+      swapWorkers: async (next, listening, signal) => {
+        const start = this.#workersFor(next, listening)
+        await this.#pool.renew(start, next.timeouts.reloadDrainMs, signal)
+      },
+    })
+    return this.#plane
+  }
+
+  #use(config: Config): void {
+    this.#listening = this.#plane!.care.listening
+    this.#options.onConfig(config)
+    this.#watch.turn(config.watch)
+  }
+
+  async #reload(): Promise<void> {
+    void this.#service.reloading(process.hrtime.bigint() / 1_000n)
+    await this.#reloads.reload()
+    await this.#service.ready()
+  }
+
+  /** Never rejects. */
+  #upgrade(): Promise<UpgradeReply> {
+    const { log } = this.#options
+    return this.#reloads.exclusively(async (signal) => {
+      if (this.#plane === undefined) return { status: 'failed', reason: 'The program has handed over already.' }
+      try {
+        const pid = await this.#handOver(this.#plane, signal)
+        log.info('handed-over', `Process ${pid} serves now; this one finishes what it has.`, { pid })
+        return { status: 'well', pid }
+      } catch (error) {
+        const reason = describeError(error)
+        log.error('takeover-failed', `Nobody has taken over, and this program serves on: ${reason}`)
+        return { status: 'failed', reason }
+      }
+    })
+  }
+
+  async #handOver(plane: ControlPlane, signal: AbortSignal): Promise<number> {
+    const { program, clock } = this.#options
+    const { config } = plane.care
+    const pid = await handOver({
+      ...{ program, args: process.argv.slice(2), clock, signal },
+      sockets: this.#listening.sockets,
+      ticketSecrets: this.#tickets.secrets,
+      letGo: async () => {
+        this.#plane = undefined
+        await plane.stop()
+      },
+      takeBack: () => this.#takeBack(config),
+    })
+    this.#hasHandedOver = true
+    this.#handedOver.resolve()
+    return pid
+  }
+
+  /** As at the start, but for the workers, who are there. */
+  async #takeBack(config: Config): Promise<void> {
+    const plane = await this.#openPlane(config, await openFolder(config, this.#options))
+    this.#pool.changeCertificates(this.#board.update(plane.care.certificates.state))
+    await plane.serve()
   }
 
   #workersFor(config: Config, listening: ListeningSet): WorkerStart {
@@ -148,11 +266,11 @@ class Supervisor {
     })
   }
 
-  #createPool(config: Config, listening: ListeningSet): WorkerPool {
-    const { clock, log } = this.#options
+  #createPool(): WorkerPool {
+    const { config, clock, log } = this.#options
     const onDemand = () => this.#plane?.care.onDemand
     return new WorkerPool({
-      ...this.#workersFor(config, listening),
+      ...this.#workersFor(config, this.#listening),
       material: (certificate) => this.#board.material(certificate),
       nameWanted: async (name, address) => (await onDemand()?.want(name, address)) ?? NOT_YET,
       namesSeen: (names) => onDemand()?.seen(names),

@@ -79,6 +79,7 @@ function answers(
 const noOrders: Answering['orders'] = {
   reload: async (file) => assert.fail(`a reload of ${file} is asked for`),
   foresee: async (file) => assert.fail(`a dry run of ${file} is asked for`),
+  upgrade: async () => assert.fail('an upgrade is asked for'),
 }
 
 /** One channel that works and one that does not. */
