@@ -98,6 +98,7 @@ export class Certificates {
   /** Aborted when nothing is begun any more, be it that the program stops or that somebody else takes over. */
   readonly #leaving = new AbortController()
   readonly #ordering = new Map<Item, Promise<void>>()
+  readonly #hasFormer: boolean
   /** Nothing is begun for the moment. */
   #isResting = false
   #successor: Certificates | undefined
@@ -106,11 +107,13 @@ export class Certificates {
   /** Aborted when it is time to look again. */
   #wake = new AbortController()
 
-  constructor(options: CertificatesOptions) {
+  /** The former is kept nowhere: it would keep the one before it. */
+  constructor({ former, ...options }: CertificatesOptions) {
     const { ownFiles, clock, log, attention = noAttention } = options
     this.#options = options
     this.#attention = attention
-    this.#isResting = options.former !== undefined
+    this.#isResting = former !== undefined
+    this.#hasFormer = former !== undefined
     const { signal } = this.#stopping
     signal.addEventListener('abort', () => this.#leaving.abort(), { once: true })
     const progress = new Progress(log, clock)
@@ -123,7 +126,6 @@ export class Certificates {
     })
     this.#outages = outages
     const revocationOf: RevocationOf = (certificate) => this.#staples.revocation(certificate)?.when
-    const { former } = options
     const ledger = former === undefined ? undefined : former.#ledgerFor(options)
     const inventory = new Inventory({ ...options, ledger }, progress, { revocationOf, outages, trials })
     this.#inventory = inventory
@@ -259,7 +261,7 @@ export class Certificates {
     await this.#inventory.load()
     await this.#own.refresh()
     await this.#staples.add(this.#servable())
-    if (this.#options.former === undefined) await this.#settleIn()
+    if (!this.#hasFormer) await this.#settleIn()
   }
 
   /** What was told and stored of certificates that are not there any more is dropped. */

@@ -1,6 +1,9 @@
 const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HTTPS certificates.
 
   castellan run [CONFIG]        serve what the config says, until stopped
+  castellan reload              have the program that runs take up its config as it is now, and say what
+                                has changed (--dry-run: what would)
+  castellan upgrade             have the program as it is on the disk take over from the one that runs
   castellan validate [CONFIG]   check the config and print every problem
   castellan certs list          each certificate: how long it is good, and what is done next
   castellan certs show NAME     all that is known of the certificates for a name
@@ -33,6 +36,7 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
   sites:
     example.com: http://localhost:3000
 
+"reload" and "upgrade" take --config FILE and --json.
 "certs", "doctor", "audit", "explain", "limits" and "account" ask the program that runs, and where none does they read
 the storage. They take --config FILE and, for programs that read it, --json. "notify test" takes --config FILE.
 
@@ -40,7 +44,8 @@ A public CA wants its terms accepted (acceptTerms: true). config.example.yaml sh
 
 SIGTERM and SIGINT (Ctrl-C) finish what is being served and exit; a second one exits at once.
 SIGUSR1 begins new log files after the former ones were moved.
-SIGHUP changes nothing, unless the terminal closes: restart to use a config that has changed.
+SIGHUP does that too and takes up the config as it is now; where the terminal closes, it is SIGTERM.
+SIGUSR2 lets the program as it is on the disk take over.
 Exit codes: 0 well, 1 failed, 2 used wrongly.
 `
 

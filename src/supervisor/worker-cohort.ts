@@ -42,4 +42,13 @@ export class WorkerCohort {
   fail(error: unknown): void {
     this.#ready.reject(error)
   }
+
+  /** Fails with the signal's reason once it is aborted, if it has not come to be ready by then. */
+  failOn(signal: AbortSignal): void {
+    const fail = (): void => this.fail(signal.reason)
+    signal.addEventListener('abort', fail, { once: true })
+    // The signal lives as long as the program, and would keep all that was ever started.
+    const settled = (): void => signal.removeEventListener('abort', fail)
+    this.ready.then(settled, settled)
+  }
 }

@@ -208,7 +208,7 @@ export class WorkerPool implements ChallengePublisher {
 
   #spawnAll(cohort: WorkerCohort, signal: AbortSignal): void {
     signal.throwIfAborted()
-    signal.addEventListener('abort', () => cohort.fail(signal.reason), { once: true })
+    cohort.failOn(signal)
     for (let started = 0; started < cohort.start.count; started++) this.#spawn(cohort)
   }
 
