@@ -143,7 +143,7 @@ export class ControlPlane {
     board.update(this.#state())
   }
 
-  /** The workers serve: what is left is what looks at that. Throws MetricsError. */
+  /** Begins what looks at those who serve, and is looked at. Throws MetricsError. */
   async serve(): Promise<void> {
     const { config } = this.care
     this.#isServing = true

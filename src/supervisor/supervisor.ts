@@ -147,11 +147,12 @@ class Supervisor {
     taken.defer(() => this.#stop())
     tickets.start((secrets) => pool.changeTicketSecrets(secrets))
     taken.defer(() => tickets.stop())
+    // Ahead of the workers: what cannot be is then known before anybody has connected to them.
+    await plane.serve()
     const started = pool.start(signal)
     // While the workers get ready, so that it takes no time.
     collectGarbage()
     await started
-    await plane.serve()
     this.#hasServed = true
     heritage?.serving()
     announce(config, log)

@@ -91,8 +91,17 @@ sites: { a.test: { upstream: "${upstream}", redirect: off } }
     config.replace('log: {', 'log: { access: { file: ./no/a.log }, ').replace('access: off ', ''),
   )
   assert.match((await upgrade(folder)).stderr, /The new program gives up: The log .* cannot be opened/)
+  // Nor does one that has been left everything already.
+  const squatter = createServer()
+  await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve))
+  const { port: taken } = squatter.address() as AddressInfo
+  await writeFile(join(folder, 'castellan.yaml'), `${config}metrics: 127.0.0.1:${taken}\n`)
+  assert.match((await upgrade(folder)).stderr, /The new program gives up: Metrics cannot be served/)
+  squatter.close()
+  assert.equal(castellan.of('takeover-failed').length, 3)
   await writeFile(join(folder, 'castellan.yaml'), config)
   assert.equal(await visit({ port: httpPort }), 200)
+  assert.equal(await echo(socket, 'still the former'), 'still the former')
 
   const done = await upgrade(folder)
   assert.deepEqual([done.code, done.stderr], [0, ''])

@@ -39,6 +39,8 @@ export class ReloadsUnderLoad {
   readonly #upstream: string
   readonly #answered = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>
   readonly #failures: string[] = []
+  readonly #agents = [1, 2].map(() => new HttpAgent({ keepAlive: true, maxSockets: 1 }))
+  readonly #tlsAgents = [1, 2].map(() => new HttpsAgent({ keepAlive: true, maxSockets: 1 }))
   #isOver = false
   #pid: number
   #version = 0
@@ -77,6 +79,7 @@ export class ReloadsUnderLoad {
     }
     this.#isOver = true
     await Promise.all(clients)
+    for (const agent of [...this.#agents, ...this.#tlsAgents]) agent.destroy()
     return { answered: this.#answered, failures: this.#failures, slowestReloadMs, slowestTakeoverMs }
   }
 
@@ -113,12 +116,10 @@ export class ReloadsUnderLoad {
         }
       }
     }
-    const agents = [1, 2].map(() => new HttpAgent({ keepAlive: true, maxSockets: 1 }))
-    const tlsAgents = [1, 2].map(() => new HttpsAgent({ keepAlive: true, maxSockets: 1 }))
     const http2 = new Http2Client(this.#place.httpsPort)
     return [
-      ...agents.map((agent) => repeat('keep-alive', () => this.#get('http', agent))),
-      ...tlsAgents.map((agent) => repeat('keep-alive TLS', () => this.#get('https', agent))),
+      ...this.#agents.map((agent) => repeat('keep-alive', () => this.#get('http', agent))),
+      ...this.#tlsAgents.map((agent) => repeat('keep-alive TLS', () => this.#get('https', agent))),
       repeat('new connection', () => this.#get('http', false)),
       repeat('new connection', () => this.#get('https', false)),
       repeat('HTTP/2', () => http2.get()).then(() => http2.close()),
@@ -126,11 +127,7 @@ export class ReloadsUnderLoad {
       repeat('WebSocket', () => this.#converse()),
       repeat('upload', () => this.#upload()),
       repeat('upload', () => this.#upload()),
-    ].map((client) =>
-      client.finally(() => {
-        if (this.#isOver) for (const agent of [...agents, ...tlsAgents]) agent.destroy()
-      }),
-    )
+    ]
   }
 
   async #get(scheme: 'http' | 'https', agent: HttpAgent | false): Promise<void> {
