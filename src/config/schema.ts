@@ -348,7 +348,7 @@ const log = mapping('log', {
         mapping('log.access', {
           file: text(filePath('./access.log'))
             .optional()
-            .describe('Written instead of standard output; opened anew on SIGUSR1.'),
+            .describe('Written instead of standard output; opened anew on SIGUSR1 and SIGHUP.'),
           format: text(choiceFormat(accessFormats))
             .optional()
             .describe("json in a file, else the log's own, unless set."),
