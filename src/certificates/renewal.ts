@@ -287,6 +287,11 @@ export class Certificates {
     this.#isResting = true
   }
 
+  /** Resolves when the orders that are under way now have ended. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#ordering.values(), ...this.#succession.awaited.map(([, settled]) => settled)])
+  }
+
   resume(): void {
     this.#isResting = false
     this.#wake.abort()

@@ -17,7 +17,7 @@ import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
 import { createChannels } from '../notices/channels.ts'
 import type { Notices } from '../notices/notices.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Clock } from '../system/clock.ts'
+import { type Clock, pause } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
@@ -61,6 +61,9 @@ export class ReloadError extends CastellanError {
  * cost more than the certificates, and with a few the workers should know at once.
  */
 const CHANGE_INTERVAL_MS = 0.1
+
+/** Most CAs take seconds for an order; who lets another program take over waits for no longer. */
+const REST_MS = 30_000
 
 /** Everything that decides and remembers, for one config after the other. Workers serve on while there is none. */
 export class ControlPlane {
@@ -180,6 +183,16 @@ export class ControlPlane {
     metrics.keep()
     await this.#commit(former, candidate)
     return changes
+  }
+
+  /** Begins no order any more, and resolves when those under way have ended, or have had their time. */
+  async rest(): Promise<void> {
+    const { certificates } = this.care
+    certificates.rest()
+    const ended = new AbortController()
+    const late = pause(this.#options.clock, REST_MS, ended.signal)
+    await Promise.race([certificates.idle(), late])
+    ended.abort()
   }
 
   /** Stops deciding: orders under way are given up, and the storage is closed. The workers serve on. */

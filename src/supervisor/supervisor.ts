@@ -79,7 +79,7 @@ export async function startCastellan(options: SupervisorOptions): Promise<Runnin
     if (folder !== undefined) taken.defer(() => folder.close())
     const listening = await ListeningSet.bind(config.listen, { clock, signal, bound: heritage?.sockets ?? [] })
     const supervisor = new Supervisor(options, taken, listening)
-    return await supervisor.start(folder ?? (await inherit(options, listening)))
+    return await supervisor.start(folder ?? (await inherit(options)))
   } catch (error) {
     await taken.disposeAsync()
     throw error
@@ -90,13 +90,10 @@ function openFolder({ storage }: Config, { log, clock }: SupervisorOptions): Pro
   return openFileStorage({ folder: storage.folder, vast: VAST, log, clock })
 }
 
-/** The storage of the one who serves, who orders nothing from here on; what is not listened on any more is closed. */
-async function inherit(options: SupervisorOptions, { sockets }: ListeningSet): Promise<Storage> {
-  const { config, heritage } = options
-  await heritage!.claim()
-  const folder = await openFolder(config, options)
-  for (const socket of heritage!.sockets) if (!sockets.includes(socket)) socket.close()
-  return folder
+/** The storage of the one who serves, who orders nothing from here on. */
+async function inherit(options: SupervisorOptions): Promise<Storage> {
+  await options.heritage!.claim()
+  return openFolder(options.config, options)
 }
 
 class Supervisor {
@@ -109,7 +106,8 @@ class Supervisor {
   readonly #service: ServiceManager
   readonly #handedOver = Promise.withResolvers<void>()
   readonly #pool: WorkerPool
-  /** Those of the config that is in use. */
+  /** The one that is in use, and what it is served on. */
+  #config: Config
   #listening: ListeningSet
   #plane: ControlPlane | undefined
   #hasServed = false
@@ -119,6 +117,7 @@ class Supervisor {
     const { clock, log, heritage, loadAgain } = options
     this.#options = options
     this.#taken = taken
+    this.#config = options.config
     this.#listening = listening
     this.#service = new ServiceManager(process.env, log)
     this.#tickets = new TicketRotation(clock, randomBytes, heritage?.ticketSecrets)
@@ -154,6 +153,7 @@ class Supervisor {
     collectGarbage()
     await started
     this.#hasServed = true
+    this.#closeOthers()
     heritage?.serving()
     announce(config, log)
     announceWaiting(plane.care.certificates.state, log)
@@ -166,14 +166,14 @@ class Supervisor {
       reload: () => this.#reload(),
       upgrade: async () => void (await this.#upgrade()),
       handedOver: this.#handedOver.promise,
-      finish: () => pool.stop(this.#options.config.timeouts.reloadDrainMs, { gently: true }),
+      finish: () => pool.stop(this.#config.timeouts.reloadDrainMs, { gently: true }),
       reopenLogs: () => pool.reopenLogs(),
       kill: () => pool.kill(),
     }
   }
 
   async #stop(): Promise<void> {
-    const { drainMs } = (this.#plane?.care.config ?? this.#options.config).timeouts
+    const { drainMs } = this.#config.timeouts
     if (!this.#hasHandedOver) void this.#service.stopping()
     const plane = this.#reloads.stop().then(() => this.#plane?.stop())
     await Promise.all([plane, this.#pool.stop(drainMs)])
@@ -183,6 +183,12 @@ class Supervisor {
   #closeSockets(): void {
     if (this.#hasHandedOver) return
     this.#listening.closeBut({ sockets: this.#hasServed ? [] : (this.#options.heritage?.sockets ?? []) })
+  }
+
+  /** What the one who served listened on, and this one does not. */
+  #closeOthers(): void {
+    for (const socket of this.#options.heritage?.sockets ?? [])
+      if (!this.#listening.sockets.includes(socket)) socket.close()
   }
 
   async #openPlane(config: Config, folder: Storage): Promise<ControlPlane> {
@@ -203,6 +209,7 @@ class Supervisor {
   }
 
   #use(config: Config): void {
+    this.#config = config
     this.#listening = this.#plane!.care.listening
     this.#options.onConfig(config)
     this.#watch.turn(config.watch)
@@ -219,6 +226,7 @@ class Supervisor {
     const { log } = this.#options
     return this.#reloads.exclusively(async (signal) => {
       if (this.#plane === undefined) return { status: 'failed', reason: 'The program has handed over already.' }
+      if (process.pid === 1) return { status: 'failed', reason: FIRST_PROCESS }
       try {
         const pid = await this.#handOver(this.#plane, signal)
         log.info('handed-over', `Process ${pid} serves now; this one finishes what it has.`, { pid })
@@ -239,6 +247,7 @@ class Supervisor {
       sockets: this.#listening.sockets,
       ticketSecrets: this.#tickets.secrets,
       letGo: async () => {
+        await plane.rest()
         this.#plane = undefined
         await plane.stop()
       },
@@ -280,6 +289,8 @@ class Supervisor {
     })
   }
 }
+
+const FIRST_PROCESS = 'The program is process 1 of a container, which ends with it: start a new container in its place.'
 
 /** To a client that comes while the program starts. */
 const NOT_YET = { type: 'unavailable', reason: 'the program starts', forMs: 0, ofAddress: false } as const

@@ -94,6 +94,21 @@ test('what an operator waits for goes over, and what cannot be begun now begins 
   await machine.certificates.stop()
 })
 
+test('who rests is idle once what is under way has ended', async () => {
+  const { machine, answer } = await orderUnderWay()
+  machine.certificates.rest()
+  let isIdle = false
+  const idle = machine.certificates.idle().then(() => {
+    isIdle = true
+  })
+  await machine.clock.advance(0)
+  assert.equal(isIdle, false)
+  answer()
+  await idle
+  assert.ok(isServed(machine, 'a.test'))
+  await machine.certificates.stop()
+})
+
 test('who rests orders nothing, and goes on if nobody takes over', async () => {
   const machine = new Machine()
   machine.ca.fail('not today')
