@@ -27,21 +27,31 @@ type Sight = ReadonlyMap<string, string>
  */
 export class ConfigWatch {
   readonly #options: ConfigWatchOptions
-  readonly #stopping = new AbortController()
   #sources: ConfigSources
-  #isOn = false
   #known: Sight
-  readonly #running: Promise<void>
+  /** Aborted when nothing is watched any more; undefined while that is so. */
+  #watching: AbortController | undefined
+  #running: Promise<void> = Promise.resolve()
 
   constructor(sources: ConfigSources, options: ConfigWatchOptions) {
     this.#options = options
     this.#sources = sources
     this.#known = look(sources)
-    this.#running = this.#run()
   }
 
+  /** Whether changes are told of from now on. */
+  turn(isOn: boolean): void {
+    if (isOn === (this.#watching !== undefined)) return
+    this.#watching?.abort()
+    this.#watching = isOn ? new AbortController() : undefined
+    if (this.#watching === undefined) return
+    const { signal } = this.#watching
+    this.#running = this.#running.then(() => this.#watch(signal))
+  }
+
+  /** To be called when no reload is under way, as it waits for one that it has begun. */
   async stop(): Promise<void> {
-    this.#stopping.abort()
+    this.turn(false)
     await this.#running
   }
 
@@ -64,19 +74,13 @@ export class ConfigWatch {
     this.#known = new Map([...look(sources), ...[...before].filter(([path]) => files.has(path))])
   }
 
-  /** Whether changes are told of from now on. */
-  turn(isOn: boolean): void {
-    this.#isOn = isOn
-  }
-
-  async #run(): Promise<void> {
+  async #watch(signal: AbortSignal): Promise<void> {
     const { clock, elapsed, onChange } = this.#options
     let former: Sight | undefined
     let costMs = 0
-    while (!this.#stopping.signal.aborted) {
-      await pause(clock, Math.max(INTERVAL_MS, costMs / SHARE), this.#stopping.signal)
-      if (this.#stopping.signal.aborted) return
-      if (!this.#isOn) continue
+    while (!signal.aborted) {
+      await pause(clock, Math.max(INTERVAL_MS, costMs / SHARE), signal)
+      if (signal.aborted) return
       const began = elapsed()
       const now = look(this.#sources)
       costMs = elapsed() - began
