@@ -123,6 +123,8 @@ export class Fleet {
       random,
       log: silentLog,
       onOpen: () => this.#reopen(),
+      // All of them have days left when they are due, far more than the longest pause.
+      nextEnd: () => Number.POSITIVE_INFINITY,
       heldBack: () => [],
     })
   }

@@ -17,7 +17,7 @@ import { test } from 'node:test'
 
 const ROOT = join(import.meta.dirname, '..')
 const PROGRAM = join(ROOT, 'bin/castellan.js')
-const { version, engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+const { version, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
 function castellan(...args: string[]) {
   return spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' })
@@ -35,7 +35,7 @@ function olderNode(): string | undefined {
     const major = Number(
       spawnSync(candidate, ['-p', 'process.versions.node'], { encoding: 'utf8' }).stdout.split('.')[0],
     )
-    if (major < Number(engines.node.replace(/\D/g, '').slice(0, 2))) return candidate
+    if (major < Number.parseInt(dependencies.node, 10)) return candidate
   }
   return undefined
 }
@@ -48,7 +48,7 @@ test('--version prints the version', () => {
 
 test('--help names every command', () => {
   const { stdout, status } = castellan('--help')
-  for (const command of ['run', 'validate', 'certs', 'version', 'help'])
+  for (const command of ['run', 'proxy', 'validate', 'certs', 'health', 'variables', 'schema', 'version', 'help'])
     assert.match(stdout, new RegExp(`castellan ${command}`))
   assert.equal(status, 0)
 })

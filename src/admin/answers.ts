@@ -6,7 +6,7 @@ import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { OperatorOrders } from './config-reply.ts'
-import type { ControlReply, ControlRequest } from './protocol.ts'
+import type { ControlReply, ControlRequest, Health } from './protocol.ts'
 
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
@@ -18,13 +18,15 @@ export type Answering = {
   readonly probe: AskProbe
   readonly notices: Pick<Notices, 'test'>
   readonly orders: OperatorOrders
+  readonly health: () => Health
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly log: Log
 }
 
 /** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
-export function operatorAnswers({ certificates, issuers, probe, notices, orders, signal, log }: Answering): Answer {
+export function operatorAnswers(answering: Answering): Answer {
+  const { certificates, issuers, probe, notices, health, orders, signal, log } = answering
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -53,6 +55,9 @@ export function operatorAnswers({ certificates, issuers, probe, notices, orders,
         return
       case 'probe':
         yield { type: 'probe', answers: await probe(request.name, request.addresses, 'http-01') }
+        return
+      case 'health':
+        yield { type: 'health', health: health() }
         return
       case 'notify-test':
         log.info('asked-by-hand', 'Asked by hand to send a test notice.')

@@ -38,6 +38,8 @@ export type ControlRequest =
   | { readonly ask: 'limits' }
   /** Publish an answer of http-01 that no CA has asked for, and ask for it at these addresses of a name. */
   | { readonly ask: 'probe'; readonly name: string; readonly addresses: readonly string[] }
+  /** Whether the program serves. */
+  | { readonly ask: 'health' }
   /** Send a test notice to every channel. */
   | { readonly ask: 'notify-test' }
   /** Have what a name means revoked, and replaced. */
@@ -63,12 +65,16 @@ export type ControlReply =
   | { readonly type: 'spread'; readonly spread: Spread }
   | { readonly type: 'limit'; readonly balance: Balance }
   | { readonly type: 'probe'; readonly answers: readonly ProbeAnswer[] }
+  | { readonly type: 'health'; readonly health: Health }
   | { readonly type: 'notified'; readonly result: TestResult }
   | { readonly type: 'account'; readonly report: AccountReport }
   | { readonly type: 'config'; readonly reply: ConfigReply }
   | { readonly type: 'upgrade'; readonly reply: UpgradeReply }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
+
+/** A program that starts or stops has fewer workers that accept connections than it is to have. */
+export type Health = { readonly accepting: number; readonly workers: number }
 
 export type ControlErrorCode =
   | 'control-line-too-long'
@@ -111,6 +117,7 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, name: required(name, 'it names nothing to renew') }
     case 'probe':
       return { ask, name: required(name, 'it names nothing to probe'), addresses: addressesOf(asked) }
+    case 'health':
     case 'notify-test':
       return { ask }
     case 'revoke':
@@ -178,6 +185,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     spread: 0,
     limit: 0,
     probe: 0,
+    health: 0,
     notified: 0,
     account: 0,
     config: 0,

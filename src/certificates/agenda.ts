@@ -64,8 +64,8 @@ export class Agenda<T extends Entry> {
   readonly #rules: Rules<T>
   readonly #calendar = new Heap<T>((a, b) => a.at < b.at)
   readonly #desks = new Map<string, Desk<T>>()
-  /** By names: those that wait for another of the same names to come to its end. */
-  readonly #busy = new Map<string, T[]>()
+  /** By names: who is being ordered, and those that wait for its end. */
+  readonly #busy = new Map<string, { readonly ordered: T; readonly waiting: T[] }>()
   /** The lines that wait for `reopen`. */
   readonly #shut = new Map<Line<T>, Desk<T>>()
 
@@ -147,10 +147,13 @@ export class Agenda<T extends Entry> {
     if (!entry.isRunning) return
     this.answered(entry)
     entry.isRunning = false
-    const names = this.#rules.namesOf(entry)
-    const waiting = this.#busy.get(names) ?? []
-    this.#busy.delete(names)
-    for (const each of [entry, ...waiting]) this.changed(each)
+    for (const each of [entry, ...this.#leaveNames(entry)]) this.changed(each)
+  }
+
+  /** The same, and it may be long until it has: those of the same names do not wait for it any more. */
+  putAside(entry: T): void {
+    this.answered(entry)
+    for (const each of this.#leaveNames(entry)) this.changed(each)
   }
 
   /** When to come back; Infinity if there is nothing to wait for. */
@@ -205,12 +208,12 @@ export class Agenda<T extends Entry> {
         this.#sort(entry, step, now)
         continue
       }
-      const waiting = this.#busy.get(namesOf(entry))
-      if (waiting !== undefined) {
-        waiting.push(entry)
+      const busy = this.#busy.get(namesOf(entry))
+      if (busy !== undefined) {
+        busy.waiting.push(entry)
         continue
       }
-      this.#busy.set(namesOf(entry), [])
+      this.#busy.set(namesOf(entry), { ordered: entry, waiting: [] })
       entry.isRunning = true
       entry.isAtDesk = true
       desk.running++
@@ -269,6 +272,15 @@ export class Agenda<T extends Entry> {
   #stand(entry: T, line: Heap<T>): void {
     entry.line = line as unknown as Heap<never>
     line.add(entry)
+  }
+
+  /** Gives those that have waited for it. */
+  #leaveNames(entry: T): readonly T[] {
+    const names = this.#rules.namesOf(entry)
+    const busy = this.#busy.get(names)
+    if (busy?.ordered !== entry) return []
+    this.#busy.delete(names)
+    return busy.waiting
   }
 
   #leave(entry: T): void {

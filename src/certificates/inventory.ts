@@ -143,14 +143,9 @@ export class Inventory {
 
   /** Takes up more that is wanted from now on, with what the storage holds of it. Throws StorageError `storage-unreadable`. */
   async add(wanted: readonly WantedCertificate[]): Promise<Item[]> {
-    const { issuers } = this.#options
     const items = wanted.map(itemFor)
-    for (const item of items) {
-      const { id } = item.wanted
-      await this.#load(item)
-      await this.attempts.take(id, circumstancesOf(item.wanted, issuers))
-      await this.suggestions.take(id)
-    }
+    // A client waits for it: one reading after the other would take as long as all of them.
+    await Promise.all(items.map((item) => this.#take(item)))
     for (const item of items) this.#addSibling(item)
     this.#items.push(...items)
     return items
@@ -163,6 +158,15 @@ export class Inventory {
     await this.attempts.take(wanted.id, circumstancesOf(wanted, this.#options.issuers))
     await this.suggestions.take(wanted.id)
     await this.leftOut.load([wanted])
+  }
+
+  async #take(item: Item): Promise<void> {
+    const { id } = item.wanted
+    await Promise.all([
+      this.#load(item),
+      this.attempts.take(id, circumstancesOf(item.wanted, this.#options.issuers)),
+      this.suggestions.take(id),
+    ])
   }
 
   /** What is stored of them stays. */

@@ -41,6 +41,8 @@ export type OrderingOptions = {
   readonly changed: (item: Item) => void
   /** It serves, and all that is left to do is to look whether it does so well. */
   readonly answered: (item: Item) => void
+  /** It is there, and may be long in coming to serve. */
+  readonly putAside: (item: Item) => void
   /** What serves has changed, or why something does not. */
   readonly onChange: () => void
   /** Aborted when the program stops. */
@@ -164,11 +166,11 @@ export class Ordering {
   }
 
   async #swapIn(item: Item, issued: StoredCertificate, type: Order['type']): Promise<void> {
-    const { inventory, placement, progress, attention, trials, answered, onChange } = this.#options
+    const { inventory, placement, progress, attention, trials, answered, putAside, onChange } = this.#options
     const { wanted } = item
     const { certificate } = issued
     const isRenewal = item.held !== undefined
-    const placed = await placement.place(item, issued)
+    const placed = await placement.place(item, issued, () => putAside(item))
     answered(item)
     const isRight = await placement.prove(placed)
     if (isRenewal && isRight) trials.succeeded(item)

@@ -28,15 +28,19 @@ export type OutagesOptions = {
   /** Called when an order may go to a CA again, or the next one. */
   readonly onOpen: () => void
   readonly attention?: Pick<Attention, 'outOfOrder' | 'answersAgain'>
+  /** When the first certificate ends that is to be renewed by an issuer, in ms since 1970; Infinity if none does. */
+  readonly nextEnd: (issuer: string) => number
   /** The certificates that wait for its end. */
   readonly heldBack: (outage: OutOfOrder) => readonly HeldBack[]
 }
 
 const MINUTE_MS = 60 * 1000
 const HOUR_MS = 60 * MINUTE_MS
-/** A probe costs a CA that lies on the ground next to nothing, and an hour is little of any lifetime. */
+/** A probe costs a CA that lies on the ground next to nothing, and an hour is little of most lifetimes. */
 const FIRST_PAUSE_MS = MINUTE_MS
 const LONGEST_PAUSE_MS = HOUR_MS
+/** Of what the certificate has left that ends first: where they live for hours, the outage may be over in time for it. */
+const LARGEST_PART_OF_REST = 1 / 4
 /** Of each pause, up or down: thousands of programs saw the same outage begin. */
 const JITTER = 0.1
 /** A CA's own word is waited for up to this. */
@@ -177,7 +181,7 @@ export class Outages {
     const { clock, log } = this.#options
     const since = clock.now()
     const reason = describeError(error)
-    const times = { since, probeAt: this.#nextProbe(1, error) }
+    const times = { since, probeAt: this.#nextProbe(issuer, 1, error) }
     this.#outages.set(issuer.authority, {
       issuer,
       reason,
@@ -194,7 +198,7 @@ export class Outages {
   #prolong(outage: Outage, error: unknown): void {
     outage.failures++
     outage.reason = describeError(error)
-    outage.probeAt = this.#nextProbe(outage.failures, error)
+    outage.probeAt = this.#nextProbe(outage.issuer, outage.failures, error)
     outage.phase = 'waiting'
     this.#tellOf(outage, error)
   }
@@ -218,11 +222,13 @@ export class Outages {
     this.#options.onOpen()
   }
 
-  #nextProbe(failures: number, error: unknown): number {
-    const { clock, random } = this.#options
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)
+  #nextProbe({ name }: Issuer, failures: number, error: unknown): number {
+    const { clock, random, nextEnd } = this.#options
+    const now = clock.now()
+    const longest = Math.min(LONGEST_PAUSE_MS, (nextEnd(name) - now) * LARGEST_PART_OF_REST)
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), Math.max(longest, FIRST_PAUSE_MS))
     const wait = Math.max(jittered(pause, JITTER, random), retryAfterOf(error))
-    return Math.round(clock.now() + Math.min(wait, MAX_WAIT_MS))
+    return Math.round(now + Math.min(wait, MAX_WAIT_MS))
   }
 
   #suspectsOf(issuer: string): Map<string, number> {

@@ -12,6 +12,7 @@ import { formerIdOf, type StoredCertificate, storeCertificate } from './record.t
 import { setAside } from './set-aside.ts'
 import type { StandIn } from './stand-ins.ts'
 import type { Staples } from './staples.ts'
+import { awaitSuccession } from './succession.ts'
 import type { Unsaved } from './unsaved.ts'
 
 export type PlacementOptions = {
@@ -49,6 +50,7 @@ export class Placement {
   readonly #options: PlacementOptions
   /** Those that took nobody's place: nobody waits for their proofs. */
   readonly #later = new Set<Promise<void>>()
+  readonly #coming = new Set<StoredCertificate>()
   readonly #lanes: Promise<unknown>[] = Array.from({ length: PROOFS_AT_ONCE }, () => Promise.resolve())
   #nextLane = 0
 
@@ -56,11 +58,19 @@ export class Placement {
     this.#options = options
   }
 
-  /** Stored first: what serves must survive a crash. Only if the storage fails does it serve without. */
-  async place(item: Item, issued: StoredCertificate): Promise<Placed> {
+  /** What is about to serve, for the staples. */
+  get coming(): Iterable<StoredCertificate> {
+    return this.#coming
+  }
+
+  /**
+   * Stored first: what serves must survive a crash. Only if the storage fails does it serve without. `onLongWait` is called
+   * if it is put there only when a responder has answered, or cannot be waited for any longer.
+   */
+  async place(item: Item, issued: StoredCertificate, onLongWait = (): void => {}): Promise<Placed> {
     const { inventory, tell } = this.#options
     const kept = await this.#keepForLostNames(item, issued)
-    await this.#save(item, issued)
+    await this.#prepare(item, issued, onLongWait)
     const { held, standIns } = item
     const servedBefore = servedBy(item)
     inventory.hold(item, issued)
@@ -85,15 +95,18 @@ export class Placement {
   }
 
   /** Until it is what the storage has: what was held may be marked as revoked by hand meanwhile, and stored once more. */
-  async #save(item: Item, issued: StoredCertificate): Promise<void> {
-    const { unsaved, staples } = this.#options
+  async #prepare(item: Item, issued: StoredCertificate, onLongWait: () => void): Promise<void> {
     let savedOver: StoredCertificate | undefined
-    do {
-      savedOver = item.held
-      await unsaved.save(item, issued)
-      await staples.add([{ ...issued, ownership: 'issued' }])
-      if (issued.certificate.mustStaple) await staples.first(issued.certificate)
-    } while (item.held !== savedOver)
+    this.#coming.add(issued)
+    try {
+      do {
+        savedOver = item.held
+        await this.#options.unsaved.save(item, issued)
+        await this.#stapleFirst(item, issued, onLongWait)
+      } while (item.held !== savedOver)
+    } finally {
+      this.#coming.delete(issued)
+    }
   }
 
   /** Whether clients take it now. */
@@ -107,6 +120,21 @@ export class Placement {
   /** Resolves when no proof is under way any more. */
   async settled(): Promise<void> {
     await Promise.all(this.#later)
+  }
+
+  async #stapleFirst(item: Item, issued: StoredCertificate, onLongWait: () => void): Promise<void> {
+    const { staples, progress, signal } = this.#options
+    const { held, wanted, wish } = item
+    await staples.add([{ ...issued, ownership: 'issued' }])
+    if (held !== undefined && isAsGood(held, item)) {
+      const onLong = (until: number): void => {
+        progress.awaitsStaple(wanted, until)
+        onLongWait()
+      }
+      const waiting = { isUrgent: wish !== undefined, onLongWait: onLong, signal }
+      await awaitSuccession(held.certificate, issued.certificate, this.#options, waiting)
+    }
+    if (issued.certificate.mustStaple) await staples.first(issued.certificate)
   }
 
   /** A name that the new one lacks is served by the former one for as long as that is good, over restarts too. */
@@ -203,4 +231,10 @@ export class Placement {
     if ((await prove(expected, signal)) === 'proven') progress.proven(item.wanted)
     else progress.unproven(item.wanted)
   }
+}
+
+/** It could serve on for a while, as if there were no successor. */
+function isAsGood({ certificate, keyFault, revokedByHand }: StoredCertificate, { wanted }: Item): boolean {
+  if (keyFault !== undefined || revokedByHand !== undefined || certificate.keyKind !== wanted.keyKind) return false
+  return wanted.names.every((name) => coversName(certificate.names, name))
 }

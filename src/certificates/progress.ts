@@ -49,6 +49,12 @@ export class Progress {
     this.#log.info(event, message, { ...factsOf(wanted), issuer, notAfter, renewAt })
   }
 
+  /** It is there, and the former one serves on for a while. */
+  awaitsStaple(wanted: WantedCertificate, until: number): void {
+    const message = `The new one is there in place of ${describe(wanted)}, which serves on until the new one has its OCSP staple, but not beyond ${spokenTime(until)}.`
+    this.#log.info('certificate-awaits-staple', message, factsOf(wanted))
+  }
+
   /** Its CAs turned out to be out of order, which is told once for all. */
   putOff(wanted: WantedCertificate, reason: string): void {
     this.#log.debug('certificate-put-off', `Put off ${describe(wanted)}: ${asSentence(reason)}`, factsOf(wanted))

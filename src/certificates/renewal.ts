@@ -8,6 +8,7 @@ import { type Attention, noAttention } from './attention.ts'
 import { ByHand } from './by-hand.ts'
 import { CaWatch } from './ca-watch.ts'
 import { Dormant } from './dormant.ts'
+import { Handover } from './handover.ts'
 import { Inventory, type InventoryOptions, type Item, type RevocationOf } from './inventory.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Balance } from './ledger/order-facts.ts'
@@ -21,13 +22,13 @@ import type { Order } from './plan.ts'
 import { Progress } from './progress.ts'
 import type { Expected, Prove } from './proof.ts'
 import { Questions } from './questions.ts'
+import type { StoredCertificate } from './record.ts'
 import type { CertificateReport } from './report.ts'
 import type { AskResponder } from './responder.ts'
 import { type Spread, spreadRenewals } from './spread-renewals.ts'
-import { heldBackBy, standingOf } from './standing.ts'
+import { heldBackBy, nextEndAt, standingOf } from './standing.ts'
 import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
-import { Succession } from './succession.ts'
 import { Trials, trialOf } from './trials.ts'
 import { Unsaved } from './unsaved.ts'
 import type { WantedCertificate } from './wanted.ts'
@@ -71,7 +72,7 @@ export async function startCertificates(options: CertificatesOptions): Promise<C
 /** The same, but nothing is ordered before `start` or, where there is a former, its `handOver`. */
 export async function loadCertificates(options: CertificatesOptions): Promise<Certificates> {
   const certificates = new Certificates(options)
-  await certificates.load()
+  await certificates.load(options.former)
   return certificates
 }
 
@@ -93,7 +94,7 @@ export class Certificates {
   readonly #trials: Trials
   readonly #limited: LimitedRenewals
   readonly #attention: Attention
-  readonly #succession: Succession
+  readonly #handover: Handover
   readonly #stopping = new AbortController()
   /** Aborted when nothing is begun any more, be it that the program stops or that somebody else takes over. */
   readonly #leaving = new AbortController()
@@ -122,6 +123,7 @@ export class Certificates {
     const outages = new Outages({
       ...options,
       onOpen: () => this.#reopen(),
+      nextEnd: (issuer) => nextEndAt(issuer, this.#inventory, clock.now()),
       heldBack: (outage) => heldBackBy(outage, this.#inventory, clock.now()),
     })
     this.#outages = outages
@@ -164,6 +166,7 @@ export class Certificates {
       watch: new CaWatch(options, (issuer, changes) => trials.begin(issuer, changes, this.#agenda.dueAt(issuer))),
       changed: (item) => this.#agenda.changed(item),
       answered: (item) => this.#leaveDesk(item),
+      putAside: (item) => this.#putAside(item),
       onChange: () => this.#tell(),
     })
     this.#byHand = new ByHand({
@@ -180,7 +183,7 @@ export class Certificates {
       },
     })
     const dormant = new Dormant({ ...options, isOut: (issuer) => outages.isOut(issuer) })
-    this.#succession = new Succession({
+    this.#handover = new Handover({
       ...{ inventory, staples, unsaved },
       plan: (item) => this.#plan(item),
       leave: (item) => this.#leave(item),
@@ -257,8 +260,9 @@ export class Certificates {
     )
   }
 
-  async load(): Promise<void> {
+  async load(former?: Certificates): Promise<void> {
     await this.#inventory.load()
+    if (former !== undefined) this.#handover.serveAs(former.#inventory.items)
     await this.#own.refresh()
     await this.#staples.add(this.#servable())
     if (!this.#hasFormer) await this.#settleIn()
@@ -268,7 +272,7 @@ export class Certificates {
   async #settleIn(): Promise<void> {
     const { ownFiles, clock } = this.#options
     this.#attention.began(() => standingOf(this.#inventory, this.#own, ownFiles, clock.now()))
-    await this.#staples.keepOnly(this.#servable())
+    await this.#keepStaples()
   }
 
   #servable(): ServableCertificate[] {
@@ -289,7 +293,7 @@ export class Certificates {
 
   /** Resolves when the orders that are under way now have ended. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#ordering.values(), ...this.#succession.awaited.map(([, settled]) => settled)])
+    await Promise.all([...this.#ordering.values(), ...this.#handover.awaited.map(([, settled]) => settled)])
   }
 
   resume(): void {
@@ -299,16 +303,19 @@ export class Certificates {
 
   /**
    * Leaves all to a successor, which has been loaded and begins now. What is being ordered here comes to its end, and serves
-   * there; resolves when that is so.
+   * there; resolves when that is so. If the successor is stopped before, it is given up.
    */
   async handOver(successor: Certificates): Promise<void> {
     this.#leaving.abort()
     this.#successor = successor
-    const underWay = new Map([...this.#ordering, ...this.#succession.awaited])
-    successor.#succession.takeOver({ items: this.#inventory.items, underWay })
+    const underWay = new Map([...this.#ordering, ...this.#handover.awaited])
+    const giveUp = (): void => this.#stopping.abort()
+    successor.#stopping.signal.addEventListener('abort', giveUp, { once: true })
+    successor.#handover.takeOver({ items: this.#inventory.items, underWay, coming: () => this.#coming })
     successor.start()
     await successor.#settleIn()
     await Promise.all(underWay.values())
+    successor.#stopping.signal.removeEventListener('abort', giveUp)
     await this.stop()
   }
 
@@ -345,7 +352,7 @@ export class Certificates {
       if (this.#leaving.signal.aborted) return
       if (!(await this.#own.refresh())) continue
       await this.#staples.add(this.#own.held)
-      await this.#staples.keepOnly(this.#servable())
+      await this.#keepStaples()
       this.#tell()
     }
   }
@@ -353,7 +360,7 @@ export class Certificates {
   /** All that there is, as if it had just been taken up. */
   #lookAtAll(): void {
     for (const item of this.#inventory.items) {
-      if (this.#succession.isAwaited(item)) continue
+      if (this.#handover.isAwaited(item)) continue
       this.#agenda.changed(item)
       this.#questions.changed(item)
     }
@@ -412,6 +419,11 @@ export class Certificates {
     this.#wake.abort()
   }
 
+  #putAside(item: Item): void {
+    this.#agenda.putAside(item)
+    this.#wake.abort()
+  }
+
   #leave(item: Item): void {
     this.#agenda.remove(item)
     this.#questions.remove(item)
@@ -423,12 +435,18 @@ export class Certificates {
   /** Who has handed over serves nothing by itself any more. */
   #tell(): Promise<void> | void {
     if (this.#successor === undefined) return this.#options.onChange(() => this.state)
-    this.#successor.#succession.refresh()
+    this.#successor.#handover.refresh()
     return this.#successor.#tell()
   }
 
+  /** Also of what is about to serve, which may be waiting for its first. */
   async #keepStaples(): Promise<void> {
-    await (this.#successor === undefined ? this.#staples.keepOnly(this.#servable()) : this.#successor.#keepStaples())
+    if (this.#successor !== undefined) return this.#successor.#keepStaples()
+    await this.#staples.keepOnly([...this.#servable(), ...this.#coming])
+  }
+
+  get #coming(): StoredCertificate[] {
+    return [...this.#placement.coming, ...this.#handover.coming]
   }
 
   /** What nobody asks for any more once it has come is met nowhere. */

@@ -28,6 +28,16 @@ export function heldBackBy({ issuer }: OutOfOrder, inventory: Inventory, now: nu
     .map((item) => ({ wanted: item.wanted, serving: item.held ?? item.standIns[0]?.stored }))
 }
 
+/** When the first certificate ends that would be renewed there; Infinity without one. What has ended already ends no more. */
+export function nextEndAt(issuer: string, { items }: Pick<Inventory, 'items'>, now: number): number {
+  let next = Number.POSITIVE_INFINITY
+  for (const { wanted, held } of items) {
+    const end = held?.certificate.notAfter ?? 0
+    if (end > now && end < next && wanted.issuers.includes(issuer)) next = end
+  }
+  return next
+}
+
 function isHeldBack(item: Item, inventory: Inventory, now: number): boolean {
   const outage = isOnDemandId(item.wanted.id) ? undefined : inventory.outageFor(item)
   if (outage === undefined) return false

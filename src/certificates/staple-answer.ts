@@ -46,10 +46,14 @@ export function refreshAt(answer: StapleAnswer, now: number, random: Random): nu
   return Math.round(Math.max(half, now + wait(HOUR_MS, answer, now)))
 }
 
-/** When to try again after failures in a row, `answer` being what there still is. */
-export function retryAt(failures: number, answer: StapleAnswer | undefined, now: number, random: Random): number {
-  const step = LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!
-  return Math.round(now + wait(jittered(step, JITTER, random), answer, now))
+/** What hurries: the answer that there still is, and when the first one is needed, if either is so. */
+export type Hurry = { readonly answer: StapleAnswer | undefined; readonly neededBy: number | undefined }
+
+/** When to try again after failures in a row. */
+export function retryAt(failures: number, { answer, neededBy }: Hurry, now: number, random: Random): number {
+  const step = jittered(LADDER_MS[Math.min(failures, LADDER_MS.length) - 1]!, JITTER, random)
+  if (neededBy === undefined) return Math.round(now + wait(step, answer, now))
+  return Math.round(now + Math.min(step, Math.max((neededBy - now) * LARGEST_PART_OF_REST, MINUTE_MS)))
 }
 
 /** From when on one that has not been renewed is about to end. */

@@ -61,9 +61,13 @@ type Item = Certified & {
   reason: string | undefined
   isAsking: boolean
   /** What the operator was last told. */
-  told: 'nothing' | 'ending' | 'over'
+  told: 'nothing' | 'missing' | 'ending' | 'over'
+  /** Until then the certificate waits for it, and another serves. */
+  neededBy: number | undefined
   /** The first question has found its answer, or none. */
   readonly asked: PromiseWithResolvers<void>
+  /** There is an answer, or there will be none. */
+  readonly answered: PromiseWithResolvers<void>
 }
 
 /** Questions at a time: responders answer in milliseconds, and one that hangs does so for ten seconds. */
@@ -95,10 +99,19 @@ export class Staples {
   }
 
   /** What is to be served with a certificate: DER in base64. Never what is over, or says that it was revoked. */
-  staple({ fingerprint }: Stapled['certificate']): string | undefined {
-    const answer = this.#items.get(fingerprint)?.answer
-    if (answer?.status.type !== 'good' || !isCurrent(answer, this.#options.clock.now())) return undefined
-    return answer.response.toString('base64')
+  staple({ fingerprint }: Pick<Certificate, 'fingerprint'>): string | undefined {
+    return this.#good(fingerprint)?.response.toString('base64')
+  }
+
+  /** When that ends; undefined if there is none. */
+  stapledUntil({ fingerprint }: Pick<Certificate, 'fingerprint'>): number | undefined {
+    return this.#good(fingerprint)?.until
+  }
+
+  /** Whether it may have a staple and nobody has yet said how it stands with it. */
+  isAwaited({ fingerprint }: Pick<Certificate, 'fingerprint'>): boolean {
+    const item = this.#items.get(fingerprint)
+    return item !== undefined && item.answer === undefined
   }
 
   /** undefined unless its CA said that it was revoked. */
@@ -138,13 +151,32 @@ export class Staples {
   }
 
   /** Waits for the first answer, but not for long: whoever must have a staple is better not served before. */
-  async first({ fingerprint }: Stapled['certificate']): Promise<void> {
+  async first({ fingerprint }: Pick<Certificate, 'fingerprint'>): Promise<void> {
     const item = this.#items.get(fingerprint)
     if (item === undefined) return
     const inTime = new AbortController()
     const { clock } = this.#options
     const late = pause(clock, FIRST_WAIT_MS, inTime.signal, this.#stopping.signal)
     await Promise.race([item.asked.promise, late])
+    inTime.abort()
+  }
+
+  /**
+   * The certificate waits for its first staple while another serves, until this time; undefined: it waits no more. Towards
+   * it, the responder is asked ever more often, and nobody is told that there is none.
+   */
+  need({ fingerprint }: Pick<Certificate, 'fingerprint'>, by: number | undefined): void {
+    const item = this.#items.get(fingerprint)
+    if (item !== undefined) item.neededBy = by
+  }
+
+  /** Resolves when there is an answer, or after so many milliseconds. */
+  async answered({ fingerprint }: Pick<Certificate, 'fingerprint'>, forMs: number): Promise<void> {
+    const item = this.#items.get(fingerprint)
+    if (item === undefined) return
+    const inTime = new AbortController()
+    const late = pause(this.#options.clock, forMs, inTime.signal, this.#stopping.signal)
+    await Promise.race([item.answered.promise, late])
     inTime.abort()
   }
 
@@ -178,7 +210,9 @@ export class Staples {
       reason: undefined,
       isAsking: false,
       told: 'nothing',
+      neededBy: undefined,
       asked: Promise.withResolvers(),
+      answered: Promise.withResolvers(),
     }
     this.#items.set(fingerprint, item)
     return item
@@ -206,8 +240,14 @@ export class Staples {
     this.#settle(item, isFresh ? refreshAt(answer, answer.receivedAt, random) : now)
   }
 
+  #good(fingerprint: string): StapleAnswer | undefined {
+    const answer = this.#items.get(fingerprint)?.answer
+    return answer?.status.type === 'good' && isCurrent(answer, this.#options.clock.now()) ? answer : undefined
+  }
+
   #drop(item: Item): void {
     item.asked.resolve()
+    item.answered.resolve()
     this.#items.delete(item.certificate.fingerprint)
     this.#options.attention?.dropped(item.certificate.fingerprint)
   }
@@ -295,10 +335,12 @@ export class Staples {
     if (before !== undefined && !isNewer(answer, before)) return
     item.answer = answer
     item.told = 'nothing'
+    item.answered.resolve()
+    // Ahead of the storage, which may be slow: what is lost in a crash is had anew.
+    this.#options.onChange()
     await this.#save(item, answer)
     if (!this.#isLookedAfter(item)) return
     if (answer.status.type === 'revoked' && before?.status.type !== 'revoked') await this.#sayRevoked(item)
-    this.#options.onChange()
     if (answer.status.type === 'good') this.#report.received(certificate, answer, before?.status.type !== 'good')
   }
 
@@ -317,9 +359,11 @@ export class Staples {
     const now = clock.now()
     item.failures++
     item.reason = describeError(error)
-    this.#settle(item, retryAt(item.failures, answer, now, random))
+    this.#settle(item, retryAt(item.failures, { answer, neededBy: item.neededBy }, now, random))
     // A responder often learns of a new certificate a little later than we do.
-    const isMissed = answer === undefined && item.failures === (certificate.mustStaple ? 1 : 2)
+    const isSoon = item.failures < (certificate.mustStaple ? 1 : 2)
+    const isMissed = answer === undefined && !isSoon && item.neededBy === undefined && item.told === 'nothing'
+    if (isMissed) item.told = 'missing'
     this.#report.failed(certificate, error, { isMissed, waitMs: item.askAt - now })
   }
 

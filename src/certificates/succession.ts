@@ -1,108 +1,51 @@
-import { type Inventory, type Item, servedBy } from './inventory.ts'
-import type { StoredCertificate } from './record.ts'
+import type { Certificate } from '../pki/certificate.ts'
+import type { Clock } from '../system/clock.ts'
 import type { Staples } from './staples.ts'
-import type { Unsaved } from './unsaved.ts'
-import { conclude } from './wish.ts'
-
-/** What somebody leaves who hands over: how it stands with each certificate, and which are still being ordered. */
-export type Estate = {
-  readonly items: readonly Item[]
-  /** Each order resolves when it has come to its end. */
-  readonly underWay: ReadonlyMap<Item, Promise<void>>
-}
-
-/** An item of the former, and when what it gave has been taken over here. */
-type Awaited = { readonly former: Item; readonly settled: Promise<void> }
 
 export type SuccessionOptions = {
-  readonly inventory: Inventory
-  readonly staples: Staples
-  readonly unsaved: Unsaved
-  readonly plan: (item: Item) => void
-  readonly leave: (item: Item) => void
-  /** What is served has changed. */
-  readonly onChange: () => void
+  readonly clock: Clock
+  readonly staples: Pick<Staples, 'first' | 'isAwaited' | 'stapledUntil' | 'need' | 'answered'>
 }
+
+type Named = Pick<Certificate, 'fingerprint'>
+
+/** What happens while a certificate waits. */
+export type Waiting = {
+  /** Somebody has asked for it: it waits for the first answer, and no longer. */
+  readonly isUrgent: boolean
+  /** Called once if the wait becomes a long one, with its end in ms since 1970. */
+  readonly onLongWait: (until: number) => void
+  /** Aborted when the program stops. */
+  readonly signal: AbortSignal
+}
+
+/** Of what the former one has left: no wait takes more, so that there is time for another order if the new one is no good. */
+const LARGEST_PART_OF_REST = 1 / 2
+/** The former one may turn out to be revoked meanwhile. */
+const LOOK_AGAIN_MS = 60_000
 
 /**
- * Takes over from those who looked after the certificates of a former config. What was ordered there is not ordered here a
- * second time: it is waited for, and what it gives serves here as it comes.
+ * Waits until a new certificate can take the place of one that is served with a staple: until it has a staple too, for a
+ * responder may be out, or learn of new certificates late. A client that insists on staples would refuse the one, while the
+ * other is as good as ever. So it waits as long as the former is valid, stapled, and not nearly at its end.
  */
-export class Succession {
-  readonly #options: SuccessionOptions
-  /** What is still being ordered there, by what stands for it here. */
-  readonly #awaited = new Map<Item, Awaited>()
-
-  constructor(options: SuccessionOptions) {
-    this.#options = options
+export async function awaitSuccession(
+  former: Named & Pick<Certificate, 'notAfter'>,
+  next: Named,
+  { clock, staples }: SuccessionOptions,
+  { isUrgent, onLongWait, signal }: Waiting,
+): Promise<void> {
+  const end = clock.now() + (former.notAfter - clock.now()) * LARGEST_PART_OF_REST
+  const latest = (): number => Math.min(end, staples.stapledUntil(former) ?? 0)
+  if (latest() <= clock.now()) return
+  if (!isUrgent) staples.need(next, latest())
+  await staples.first(next)
+  for (let isLong = false; !isUrgent && !signal.aborted && staples.isAwaited(next); isLong = true) {
+    const [now, until] = [clock.now(), latest()]
+    if (until <= now) break
+    if (!isLong) onLongWait(Math.round(end))
+    staples.need(next, until)
+    await staples.answered(next, Math.min(until - now, LOOK_AGAIN_MS))
   }
-
-  /** To be called at the instant at which the former begin nothing any more. */
-  takeOver({ items, underWay }: Estate): void {
-    const own = new Map(this.#options.inventory.items.map((item) => [item.wanted.id, item]))
-    for (const former of items) {
-      const item = own.get(former.wanted.id)
-      const order = underWay.get(former)
-      if (item === undefined) this.#dismiss(former, order)
-      else if (order === undefined) this.#takeUp(item, former)
-      else this.#await(item, former, order)
-    }
-  }
-
-  /** Takes over what orders have given since, which still look whether it is served well. */
-  refresh(): void {
-    for (const [item, { former }] of this.#awaited) this.#copy(item, former)
-  }
-
-  isAwaited(item: Item): boolean {
-    return this.#awaited.has(item)
-  }
-
-  /** For whoever takes over from here before that. */
-  get awaited(): [Item, Promise<void>][] {
-    return [...this.#awaited].map(([item, { settled }]) => [item, settled])
-  }
-
-  /** Nobody asks for it any more, and whoever did by hand is told when its order ends, or now. */
-  #dismiss(former: Item, order: Promise<void> | undefined): void {
-    if (order === undefined) conclude(former, { status: 'stopped' })
-  }
-
-  #takeUp(item: Item, former: Item): void {
-    if (!isSame(item.held, former.held)) this.#copy(item, former)
-    if (former.saveAgainAt !== undefined) this.#copy(item, former)
-    item.wish = former.wish
-    former.wish = undefined
-  }
-
-  #await(item: Item, former: Item, order: Promise<void>): void {
-    item.orderedSince = former.orderedSince
-    this.#options.leave(item)
-    this.#awaited.set(item, { former, settled: order.then(() => this.#settle(item, former)) })
-  }
-
-  async #settle(item: Item, former: Item): Promise<void> {
-    const { inventory, staples, plan, onChange } = this.#options
-    this.#copy(item, former)
-    // What cannot be read of its tries is as if none had been.
-    await inventory.recall(item).catch(() => {})
-    await staples.add(servedBy(item))
-    this.#awaited.delete(item)
-    item.orderedSince = undefined
-    item.wish ??= former.wish
-    plan(item)
-    onChange()
-  }
-
-  #copy(item: Item, { held, standIns, saveAgainAt }: Item): void {
-    const { inventory, unsaved } = this.#options
-    item.standIns = standIns
-    if (held === undefined) return
-    inventory.hold(item, held)
-    if (saveAgainAt !== undefined) unsaved.take(item, saveAgainAt)
-  }
-}
-
-function isSame(one: StoredCertificate | undefined, other: StoredCertificate | undefined): boolean {
-  return one?.certificate.fingerprint === other?.certificate.fingerprint
+  staples.need(next, undefined)
 }

@@ -1,12 +1,10 @@
 import { parseArgs } from 'node:util'
+import { defaultSource } from '../config/config-source.ts'
 import { describeError } from '../errors.ts'
-
-/** Looked for in the working folder unless an argument names another. */
-export const DEFAULT_CONFIG = 'castellan.yaml'
 
 /** What commands have in common that can do without a positional config. */
 export const commonOptions = {
-  config: { type: 'string', short: 'c', default: DEFAULT_CONFIG },
+  config: { type: 'string', short: 'c', default: defaultSource(process.env) },
   json: { type: 'boolean', default: false },
 } as const
 
@@ -34,7 +32,7 @@ export function optionsOnly(
 }
 
 /**
- * The config file that a command is to use: its only argument, or `--config FILE`. undefined if the arguments are wrong,
+ * The config file that a command is to use, or `env:`: its only argument, or `--config FILE`. undefined if the arguments are wrong,
  * which has then been said.
  */
 export function configArgument(command: string, args: readonly string[]): string | undefined {
@@ -45,7 +43,7 @@ export function configArgument(command: string, args: readonly string[]): string
       allowPositionals: true,
     })
     const files = values.config === undefined ? positionals : [values.config, ...positionals]
-    if (files.length <= 1) return files[0] ?? DEFAULT_CONFIG
+    if (files.length <= 1) return files[0] ?? defaultSource(process.env)
     process.stderr.write(`castellan: "${command}" takes one config file, not ${files.length}: ${files.join(', ')}\n`)
   } catch (error) {
     process.stderr.write(`castellan: ${mistakeOf(error)}; usage: castellan ${command} [CONFIG]\n`)

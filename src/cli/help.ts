@@ -4,6 +4,9 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan reload              have the program that runs take up its config as it is now, and say what
                                 has changed (--dry-run: what would)
   castellan upgrade             have the program as it is on the disk take over from the one that runs
+  castellan proxy --from NAME --to :3000
+                                the same for one app without a config: --from is localhost unless given, and
+                                there is an option for each variable
   castellan validate [CONFIG]   check the config and print every problem
   castellan certs list          each certificate: how long it is good, and what is done next
   castellan certs show NAME     all that is known of the certificates for a name
@@ -28,6 +31,10 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan account show [ISSUER]
                                 the accounts at CAs; "rollover" gives them new keys, and
                                 "deactivate ISSUER" ends one for good
+  castellan hash-password       the hash of a password, for auth.basic: typed unseen, or from standard input
+  castellan health              whether the program serves, by the exit code (--storage FOLDER)
+  castellan variables           what the environment can say in place of a config
+  castellan schema              print the JSON Schema of the config, for editors
   castellan version             print the version
   castellan help                print this
 
@@ -35,6 +42,10 @@ CONFIG is a YAML file, castellan.yaml in this folder unless given. The shortest 
 
   sites:
     example.com: http://localhost:3000
+
+Without that file, but with CASTELLAN_SITE, the environment is the config, as it is with "env:" for CONFIG:
+
+  CASTELLAN_SITE=example.com CASTELLAN_UPSTREAM=http://app:3000 CASTELLAN_ACCEPT_TERMS=on castellan run
 
 "reload" and "upgrade" take --config FILE and --json.
 "certs", "doctor", "audit", "explain", "limits" and "account" ask the program that runs, and where none does they read

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { askProgram } from '../admin/client.ts'
 import type { ConfigReply } from '../admin/config-reply.ts'
+import { ENVIRONMENT } from '../config/config-source.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { storagePlace } from '../config/storage-place.ts'
@@ -49,7 +50,11 @@ class NoneRunsError extends CastellanError {
 async function ask({ config, 'dry-run': isDryRun }: Given): Promise<ConfigReply> {
   const folder = (await storagePlace(config, process.env)) ?? (await placeInWhole(config))
   if (typeof folder !== 'string') return folder
-  const replies = await askProgram(folder, { ask: 'reload', file: resolve(config), isDryRun }, systemClock)
+  const replies = await askProgram(
+    folder,
+    { ask: 'reload', file: config === ENVIRONMENT ? config : resolve(config), isDryRun },
+    systemClock,
+  )
   for await (const reply of replies ?? []) if (reply.type === 'config') return reply.reply
   const message = `${noneRuns(folder)}, so there is nothing to reload; "castellan run" starts one. If it runs with another storage, "storage" has changed, which takes a restart.`
   throw new NoneRunsError('none-runs', message, { folder })

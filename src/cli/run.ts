@@ -21,7 +21,11 @@ import { Signals } from './signals.ts'
 /** `castellan run [CONFIG]`: serves until SIGTERM or SIGINT. */
 export async function run(args: readonly string[]): Promise<number> {
   const file = configArgument('run', args)
-  if (file === undefined) return 2
+  return file === undefined ? 2 : runConfig(file)
+}
+
+/** Serves what a config says, which may be `env:`, until SIGTERM or SIGINT. */
+export async function runConfig(file: string): Promise<number> {
   // This process serves nobody, and makes little garbage at a time: room for a megabyte of it is enough.
   setFlagsFromString('--semi-space-growth-factor=1')
   let heritage: Heritage | undefined

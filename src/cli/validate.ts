@@ -1,3 +1,4 @@
+import { describeSource } from '../config/config-source.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { configArgument } from './config-argument.ts'
@@ -10,7 +11,7 @@ export async function validate(args: readonly string[]): Promise<number> {
     const { config, warnings } = await loadConfig({ file, env: process.env, isThorough: true })
     for (const warning of warnings) process.stdout.write(`warning: ${formatProblem(warning)}\n`)
     const sites = config.sites.length === 1 ? '1 site' : `${config.sites.length} sites`
-    process.stdout.write(`${file} is good: ${sites}\n`)
+    process.stdout.write(`${describeSource(file)} is good: ${sites}\n`)
     return 0
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

@@ -1,3 +1,4 @@
+import type { ClientTls, Guards } from '../guards.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
@@ -7,7 +8,7 @@ import type { UpstreamAddress } from './upstream-url.ts'
 
 /** The config, ready to use: defaults filled in, paths absolute, durations in ms, secrets read. Do not log it. */
 export type Config = {
-  /** The file it came from, absolute, and its folder. */
+  /** The file it came from, absolute, or `env:`; and its folder. */
   readonly file: string
   readonly folder: string
   readonly contact: string | undefined
@@ -143,6 +144,8 @@ export type Site = {
   readonly forwarded: boolean
   /** RFC 9110 §7.6.3. */
   readonly via: boolean
+  /** TLS with clients; undefined where it is as usual. */
+  readonly tls: ClientTls | undefined
   /** A certificate of each kind. */
   readonly keys: readonly KeyKind[]
   readonly grouping: 'perSite' | 'perName'
@@ -206,6 +209,8 @@ export type Policy = {
   readonly headers:
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
+  /** undefined where anybody is served. */
+  readonly guards: Guards | undefined
 }
 
 /** Names, and names and values in turn. */

@@ -1,12 +1,18 @@
 import { dirname } from 'node:path'
 import { LineCounter, parseDocument, type YAMLError } from 'yaml'
-import { type ConfigProblem, formatPath, type Path, type Refusal, showValue } from './problem.ts'
+import { type ConfigProblem, formatPath, formatPosition, type Path, type Refusal, showValue } from './problem.ts'
 import { secretHolders, secretKeys } from './schema.ts'
 import type { Environment } from './substitution.ts'
 import type { TextFile } from './text-file.ts'
 import { type Place, readValues, type Values } from './yaml-values.ts'
 
-/** A YAML file as plain values, each of which can be found again in the text. */
+/** Where a value stands, as problems name it. A file has lines; what stands by itself has a name, and neither they nor keys. */
+export type Position = Pick<ConfigProblem, 'file' | 'line' | 'column'>
+
+/** Finds what stands at an offset, or what would hold the value at a path if there were one. */
+export type Positions = (offset: number, path: Path) => Position
+
+/** A YAML file, or an environment, as plain values, each of which can be found again where it was written. */
 export class Document {
   /** As problems name it. */
   readonly file: string
@@ -18,14 +24,14 @@ export class Document {
   /** Where values were refused while reading. */
   readonly refusedPaths: readonly Path[]
   readonly #root: Place
-  readonly #lines: LineCounter
+  readonly #positions: Positions
 
-  constructor(names: DocumentNames, values: Values, lines: LineCounter) {
+  constructor(names: DocumentNames, values: Values, positions: Positions) {
     this.file = names.file
     this.folder = dirname(names.path)
     this.value = values.value
     this.#root = values.place
-    this.#lines = lines
+    this.#positions = positions
     this.refusedPaths = values.refusals.filter(({ of }) => of === 'value').map(({ path }) => path)
     this.problems = values.refusals.map(({ path, refusal, offset }) => this.spot(...path).problem(refusal, offset))
   }
@@ -46,13 +52,8 @@ export class Document {
     return { place, exists: true }
   }
 
-  position(offset: number): { line: number; column: number } {
-    const { line, col } = this.#lines.linePos(offset)
-    return { line, column: col }
-  }
-
-  locate(offset: number): string {
-    return formatLocation(this.file, this.#lines.linePos(offset))
+  position(offset: number, path: Path): Position {
+    return this.#positions(offset, path)
   }
 }
 
@@ -112,14 +113,14 @@ export class Spot {
   /** `castellan.yaml:3:5`, where its key, or the item of a list, starts. */
   get location(): string {
     const { place } = this.document.place(this.path)
-    return this.document.locate(place.key ?? place.value)
+    return formatPosition(this.document.position(place.key ?? place.value, this.path))
   }
 
   #report(offset: number, refusal: Refusal, found: string, hint?: string): ConfigProblem {
+    const position = this.document.position(offset, this.path)
     return {
-      file: this.document.file,
-      ...this.document.position(offset),
-      key: formatPath(this.path),
+      ...position,
+      key: position.line === undefined ? undefined : formatPath(this.path),
       found,
       allowed: hint === undefined ? refusal.allowed : `${hint} ${refusal.allowed}`,
     }
@@ -157,13 +158,13 @@ export function readDocument(
   const errors = [...yaml.errors, ...yaml.warnings]
   if (errors.length > 0) return { problems: syntaxProblems(file, errors, lineCounter) }
   if (yaml.contents === null) return { problems: [emptyFile(file)] }
-  const values = readValues(yaml.contents, env, (offset) => formatLocation(file, lineCounter.linePos(offset)))
-  const document = new Document(names, values, lineCounter)
+  const positions = (offset: number): Position => {
+    const { line, col } = lineCounter.linePos(offset)
+    return { file, line, column: col }
+  }
+  const values = readValues(yaml.contents, env, (offset) => formatPosition(positions(offset)))
+  const document = new Document(names, values, positions)
   return values.complete ? { document } : { problems: document.problems }
-}
-
-function formatLocation(file: string, { line, col }: { line: number; col: number }): string {
-  return `${file}:${line}:${col}`
 }
 
 function unreadable(file: string, { fault, line, column }: Exclude<TextFile, { text: string }>): ConfigProblem {

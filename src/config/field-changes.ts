@@ -19,11 +19,12 @@ const CONNECTION_FIELDS = new Set([
 ])
 
 /** What applications believe of the proxy in front of them; `listen.trustedProxies` says whom we believe. */
-const FORWARDING_FIELD = /^(?:forwarded|via|x[-_.]real[-_.]ip|x[-_.]request[-_.]id|x[-_.]forwarded[-_.].*)$/
+const FORWARDING_FIELD =
+  /^(?:forwarded|via|client[-_.]cert(?:[-_.]chain)?|x[-_.]real[-_.]ip|x[-_.]request[-_.]id|x[-_.]forwarded[-_.].*)$/
 
 const NAME_ALLOWED = 'allowed: the name of a field, such as X-Frame-Options'
 
-const fieldNameFormat: TextFormat<string> = {
+export const fieldNameFormat: TextFormat<string> = {
   allowed: NAME_ALLOWED,
   schema: { pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", examples: ['X-Frame-Options'] },
   read: (written) => (TOKEN.test(written) ? written : new Refusal(NAME_ALLOWED)),
@@ -59,7 +60,8 @@ function fields(of: 'requests' | 'responses') {
     .transform((values): string[] => Object.entries(values).flat())
 }
 
-function nameFault(name: string, of: 'requests' | 'responses'): Refusal | undefined {
+/** Why a field may not be set on requests or responses: its name is none, or it is set by ourselves. */
+export function nameFault(name: string, of: 'requests' | 'responses'): Refusal | undefined {
   const folded = name.toLowerCase()
   if (!TOKEN.test(name)) return new Refusal(NAME_ALLOWED, { found: `${JSON.stringify(name)} is no name of a field` })
   if (CONNECTION_FIELDS.has(folded))

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { startOwnProcess } from '../system/own-process.ts'
 import type { LoadedConfig } from './load.ts'
 import { ConfigError, type ConfigProblem, type ConfigSources } from './problem.ts'
 
@@ -18,10 +18,8 @@ const V8_FLAGS = ['--min-semi-space-size=64', '--max-semi-space-size=64']
  * @param how `isThorough` as for loadConfig.
  */
 export function loadConfigApart(program: string, file: string, how = { isThorough: false }): Promise<LoadedConfig> {
-  const execArgv = [...process.execArgv, ...V8_FLAGS]
-  const child = fork(program, ['load-config', file, ...(how.isThorough ? ['thoroughly'] : [])], {
-    execArgv,
-    serialization: 'advanced',
+  const child = startOwnProcess(program, ['load-config', file, ...(how.isThorough ? ['thoroughly'] : [])], {
+    flags: V8_FLAGS,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   return new Promise((resolve, reject) => {

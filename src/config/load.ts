@@ -1,13 +1,15 @@
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
+import { ENVIRONMENT, SITE_VARIABLE } from './config-source.ts'
 import { type Document, type DocumentNames, readDocument } from './document.ts'
+import { readEnvironment } from './environment.ts'
 import { Findings } from './findings.ts'
 import { checkForm } from './form.ts'
 import { type IncludedFile, includedFiles } from './included-files.ts'
 import { ConfigError, type ConfigProblem, type ConfigSources, Refusal } from './problem.ts'
 import { type Included, resolveConfig } from './resolve.ts'
-import { configSchema, includedSchema } from './schema.ts'
+import { type ConfigSettings, configSchema, includedSchema } from './schema.ts'
 import type { Environment } from './substitution.ts'
 import { type TextFile, TextFiles } from './text-file.ts'
 
@@ -23,14 +25,15 @@ export type LoadOptions = { readonly file: string; readonly env: Environment; re
 
 /**
  * Reads the config file, its included files, and the secrets and PEM files that they name. `file` may be relative to
- * the working directory, and problems then name it so; `env` is what variables are taken from. If `isThorough`, own
+ * the working directory, and problems then name it so; `env:` is no file, but `env` itself as CASTELLAN_* has it. `env` is
+ * also what variables are taken from. If `isThorough`, own
  * certificates and keys are also tried together: a program that starts does that later, and serves without a bad one.
  * Throws ConfigError `config-invalid` with every problem that could be found.
  */
 export async function loadConfig({ file, env, isThorough = false }: LoadOptions): Promise<LoadedConfig> {
   const findings = new Findings(env, new TextFiles(), isThorough)
   const names = { file, path: resolve(file) }
-  const main = open(names, await findings.files.read(names.path), configSchema, findings)
+  const main = file === ENVIRONMENT ? openEnvironment(findings) : await openFile(names, findings)
   const sourcesWith = (patterns: readonly string[]): ConfigSources => ({ files: findings.files.paths, patterns })
   if (main?.settings === undefined) throw new ConfigError(file, findings.problems, sourcesWith([]))
 
@@ -61,6 +64,23 @@ async function openIncluded(files: readonly IncludedFile[], findings: Findings):
     if (other?.settings !== undefined) included.push({ document: other.document, sites: other.settings.sites })
   }
   return included
+}
+
+/** A file has all that it needs: that the environment would have another config is said, and nothing else. */
+async function openFile(names: DocumentNames, findings: Findings): Promise<Opened<ConfigSettings> | undefined> {
+  if (findings.env[SITE_VARIABLE]) {
+    const found = `found a site, but ${names.file} is the config`
+    const allowed = 'unset it, or name "env:" in place of the file to be configured by the environment'
+    findings.warnings.push({ file: SITE_VARIABLE, line: undefined, column: undefined, key: undefined, found, allowed })
+  }
+  return open(names, await findings.files.read(names.path), configSchema, findings)
+}
+
+function openEnvironment(findings: Findings): Opened<ConfigSettings> {
+  const { document, problems: unknown } = readEnvironment(findings.env)
+  const { settings, problems } = checkForm(document, configSchema)
+  findings.report([...unknown, ...problems])
+  return { document, settings }
 }
 
 type Opened<T> = { readonly document: Document; readonly settings: T | undefined }

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { headers } from './field-changes.ts'
+import { guardKeys } from './guard-schema.ts'
 import { mapping, onOff, text } from './schema-elements.ts'
 import { sizeFormat } from './size.ts'
 
@@ -20,10 +21,11 @@ const limits = mapping(
 export const policyKeys = {
   headers: headers.optional(),
   limits: limits.optional(),
+  ...guardKeys,
 }
 
 /** Settings of a policy that are still to come. */
-export const POLICY_KEYS_LATER = ['compress', 'auth', 'allow', 'rateLimit']
+export const POLICY_KEYS_LATER = ['compress']
 
 /** As they stand in the file. */
 export type PolicySettings = { readonly [Key in keyof typeof policyKeys]?: z.output<(typeof policyKeys)[Key]> }

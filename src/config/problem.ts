@@ -3,9 +3,9 @@ import { escapeControls } from '../telemetry/line-log.ts'
 
 /** One thing wrong with the config (or, among warnings, worth a second thought), in words that say what to do. */
 export type ConfigProblem = {
-  /** As the operator would write it: relative if the config was named so. */
+  /** As the operator would write it: relative if the config was named so. Without a file, the name of a variable or option. */
   readonly file: string
-  /** From 1; undefined where the problem is the file as a whole. */
+  /** From 1; undefined where the problem is the file as a whole, or there is none. */
   readonly line: number | undefined
   readonly column: number | undefined
   /** `sites."a.example".aliases[0]`; undefined where the problem has no key, as in a YAML syntax error. */
@@ -18,9 +18,13 @@ export type ConfigProblem = {
  * `castellan.yaml:4:3: sites."a.example".upsteam: unknown key; did you mean "upstream"? allowed: …`: one line, in which
  * nothing that stood in the file, or in its name, gives orders to a terminal or turns the direction of the text.
  */
-export function formatProblem({ file, line, column, key, found, allowed }: ConfigProblem): string {
-  const place = line === undefined ? file : `${file}:${line}:${column}`
-  return escapeControls(`${place}: ${key === undefined ? '' : `${key}: `}${found}; ${allowed}`)
+export function formatProblem({ key, found, allowed, ...position }: ConfigProblem): string {
+  return escapeControls(`${formatPosition(position)}: ${key === undefined ? '' : `${key}: `}${found}; ${allowed}`)
+}
+
+/** `castellan.yaml:4:3`, or what there is without a line. */
+export function formatPosition({ file, line, column }: Pick<ConfigProblem, 'file' | 'line' | 'column'>): string {
+  return line === undefined ? file : `${file}:${line}:${column}`
 }
 
 /** Absolute paths of the files that a config is made of, and patterns of more that it includes. */

@@ -1,8 +1,24 @@
 import type { Policy } from './config.ts'
+import type { Spot } from './document.ts'
+import type { Findings } from './findings.ts'
 import type { PolicySettings } from './policy-schema.ts'
+import { type GuardLayer, guardsOf, settleGuards } from './resolve-guards.ts'
+
+/** What one place says of a policy: a route, its site, or the defaults. */
+export type PolicyLayer = PolicySettings & { readonly guards: GuardLayer }
+
+/** Reads what one place says, once, however many inherit it. */
+export async function policyLayer(
+  settings: PolicySettings,
+  scope: 'site' | 'route',
+  spot: Spot,
+  findings: Findings,
+): Promise<PolicyLayer> {
+  return { ...settings, guards: await settleGuards(settings, scope, spot, findings) }
+}
 
 /** Makes a policy ready: of each key, what the first of these says about it, from the innermost outwards. */
-export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
+export function resolvePolicy(...layers: readonly PolicyLayer[]): Policy {
   const headers = first(layers, 'headers')
   return {
     maxBodyBytes: first(
@@ -10,6 +26,7 @@ export function resolvePolicy(...layers: readonly PolicySettings[]): Policy {
       'body',
     ),
     headers: headers && { request: headers.request, response: headers.response },
+    guards: guardsOf(layers.map(({ guards }) => guards)),
   }
 }
 

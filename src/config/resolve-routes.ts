@@ -1,17 +1,16 @@
 import type { Route } from './config.ts'
 import type { Spot } from './document.ts'
-import type { PolicySettings } from './policy-schema.ts'
 import { Refusal } from './problem.ts'
 import type { RedirectSurroundings } from './redirect-loop.ts'
 import { resolveAction } from './resolve-action.ts'
-import { resolvePolicy } from './resolve-policy.ts'
+import { type PolicyLayer, policyLayer, resolvePolicy } from './resolve-policy.ts'
 import type { RouteSettings } from './route-schema.ts'
 import type { Claim } from './site-claims.ts'
 
 /** Makes a site's routes ready, in their order. `layers` are the policies that they start from, the site's own first. */
 export async function resolveRoutes(
   settings: readonly RouteSettings[],
-  layers: readonly PolicySettings[],
+  layers: readonly PolicyLayer[],
   own: readonly Claim[],
   spot: Spot,
   around: RedirectSurroundings,
@@ -21,7 +20,8 @@ export async function resolveRoutes(
   for (const [index, each] of settings.entries()) {
     const place = spot.item(index)
     const action = await resolveAction(each, own, place, around)
-    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy: resolvePolicy(each, ...layers) }
+    const policy = resolvePolicy(await policyLayer(each, 'route', place, around.findings), ...layers)
+    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy }
     checkPrefix(each, place, around)
     const sameAs = known.get(conditionKey(route))
     if (sameAs !== undefined)

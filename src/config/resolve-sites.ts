@@ -11,8 +11,9 @@ import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { resolveAction } from './resolve-action.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
 import { resolveOnDemand } from './resolve-on-demand.ts'
-import { resolvePolicy } from './resolve-policy.ts'
+import { type PolicyLayer, policyLayer, resolvePolicy } from './resolve-policy.ts'
 import { resolveRoutes } from './resolve-routes.ts'
+import { settleTls, type TlsLayer, tlsOf } from './resolve-tls.ts'
 import type { ConfigSettings, SiteSettings } from './schema.ts'
 import { SharedParts } from './shared-parts.ts'
 import { type Claim, refuseClaim, type SiteClaims, type SiteEntry } from './site-claims.ts'
@@ -21,12 +22,18 @@ import { ANY_NAME } from './site-name.ts'
 /** What sites start from and are checked against. */
 export type SiteSurroundings = {
   readonly defaults: ConfigSettings['defaults']
+  /** Where those stand. */
+  readonly defaultsSpot: Spot
   readonly knownIssuers: ReadonlySet<string>
   readonly listen: ConfigSettings['listen']
   readonly findings: Findings
 }
 
-type Surroundings = SiteSurroundings & { readonly claims: SiteClaims }
+type Surroundings = SiteSurroundings & {
+  readonly claims: SiteClaims
+  readonly defaultLayer: PolicyLayer
+  readonly defaultTls: TlsLayer
+}
 
 /** Makes sites ready, in their order. The claims get all of their names; sites with problems are left out. */
 export async function resolveSites(
@@ -35,7 +42,11 @@ export async function resolveSites(
   surroundings: SiteSurroundings,
 ): Promise<Site[]> {
   const claimed = entries.map((entry) => ({ entry, own: claims.add(entry) }))
-  const sites = await Promise.all(claimed.map(({ entry, own }) => resolveSite(entry, own, { ...surroundings, claims })))
+  const { defaults, defaultsSpot, findings } = surroundings
+  const defaultLayer = await policyLayer(defaults, 'site', defaultsSpot, findings)
+  const defaultTls = await settleTls(defaults.tls, defaultsSpot.at('tls'), findings)
+  const around = { ...surroundings, claims, defaultLayer, defaultTls }
+  const sites = await Promise.all(claimed.map(({ entry, own }) => resolveSite(entry, own, around)))
   const shared = new SharedParts()
   return sites.filter((site) => site !== undefined).map((site) => shared.site(site))
 }
@@ -43,10 +54,11 @@ export async function resolveSites(
 async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surroundings): Promise<Site | undefined> {
   const { settings, spot } = entry
   if (settings === undefined) return undefined
-  const { defaults, findings } = around
+  const { defaults, defaultLayer, defaultTls, findings } = around
   const action = await resolveSiteAction(settings, own, spot, around)
-  const layers = [settings, defaults]
+  const layers = [await policyLayer(settings, 'site', spot, findings), defaultLayer]
   const routes = await resolveRoutes(settings.routes ?? [], layers, own, spot.at('routes'), around)
+  const tls = await settleTls(settings.tls, spot.at('tls'), findings)
   const issuers = settings.issuer ?? defaults.issuer
   const names = own.map((claim) => claim.name)
   const files = await resolveFiles(settings, names, spot, findings)
@@ -71,6 +83,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     hsts: (settings.hsts ?? defaults.hsts) || undefined,
     forwarded: settings.forwarded ?? defaults.forwarded,
     via: settings.via ?? defaults.via,
+    tls: tlsOf(tls, defaultTls),
     keys: settings.certificate?.keys ?? defaults.certificate.keys,
     grouping: settings.certificate?.grouping ?? defaults.certificate.grouping,
     mustStaple: mustStaple ?? defaults.certificate.mustStaple,

@@ -25,7 +25,12 @@ function absoluteAddress(address: UpstreamAddress, spot: Spot, findings: Finding
   return { scheme: 'unix', path: absoluteSocket(address.path, spot, findings) }
 }
 
-async function resolveTls({ to, tls }: UpstreamSettings, spot: Spot, findings: Findings): Promise<Upstream['tls']> {
+/** How an upstream's certificate is verified. */
+export async function resolveTls(
+  { to, tls }: Pick<UpstreamSettings, 'to' | 'tls'>,
+  spot: Spot,
+  findings: Findings,
+): Promise<Upstream['tls']> {
   if (tls === undefined) return { trust: undefined, serverName: undefined, verify: true }
   if (to.scheme !== 'https' && to.scheme !== 'h2') {
     const fault = `but ${to.scheme}${to.scheme === 'unix' ? ':' : '://'} is without TLS`

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { warnOfAddresses } from './address-profile.ts'
 import type { Config, Site } from './config.ts'
+import { ENVIRONMENT } from './config-source.ts'
 import type { Document, DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import { builtInDirectories, externalAccountIssuers, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
@@ -44,7 +45,13 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   const entries = siteEntries(parts)
   const noneNamed = document.spot('sites').value === undefined || settings.sites !== undefined
   if (entries.length === 0 && noneNamed && parts.complete) findings.refuse(document.spot('sites'), noSites)
-  const sites = await resolveSites(entries, claims, { defaults, listen: settings.listen, knownIssuers, findings })
+  const sites = await resolveSites(entries, claims, {
+    defaults,
+    defaultsSpot: document.spot('defaults'),
+    listen: settings.listen,
+    knownIssuers,
+    findings,
+  })
   checkAccounts(sites, settings, document, findings)
   warnOfAddresses(sites, settings.issuers, document, findings)
   checkRedirected(sites, settings, document, findings)
@@ -52,7 +59,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   if (parts.complete) checkFallback(settings.fallback, claims, document.spot('fallback'), findings)
 
   return {
-    file: names.path,
+    file: names.file === ENVIRONMENT ? ENVIRONMENT : names.path,
     folder: document.folder,
     contact: settings.contact,
     acceptTerms: settings.acceptTerms,

@@ -26,14 +26,15 @@ import { siteNameFormat } from './site-name.ts'
 import { sizeFormat } from './size.ts'
 import { socketModeFormat } from './socket-mode.ts'
 import { choiceFormat, type TextFormat, wordsFormat } from './text-format.ts'
+import { tls } from './tls-schema.ts'
 import { upstream, upstreamUrl } from './upstream-schema.ts'
 import { upstreamFormat } from './upstream-url.ts'
 
 /** Keys whose values are secrets: no problem repeats them. */
-export const secretKeys: ReadonlySet<string> = new Set(['hmacKey', 'webhook', 'secret', 'password'])
+export const secretKeys: ReadonlySet<string> = new Set(['hmacKey', 'webhook', 'secret', 'password', 'basic'])
 
 /** Mappings with a secret in them, and lists of such: text in the place of one may be that secret. */
-export const secretHolders: ReadonlySet<string> = new Set(['externalAccount', 'notify'])
+export const secretHolders: ReadonlySet<string> = new Set(['externalAccount', 'notify', 'auth'])
 
 /** HSTS without a max-age of its own: what the Integration Guide of Let's Encrypt recommends. */
 const HSTS_DEFAULT_MAX_AGE = '60d'
@@ -125,7 +126,7 @@ const siteCertificate = mapping('site.certificate', {
 })
 
 /** Settings of a site that are still to come, in `defaults` as well. */
-const SITE_KEYS_LATER = ['tls', 'timeouts', 'challenge', ...POLICY_KEYS_LATER]
+const SITE_KEYS_LATER = ['timeouts', 'challenge', ...POLICY_KEYS_LATER]
 
 const siteMapping = mapping(
   'site',
@@ -141,6 +142,7 @@ const siteMapping = mapping(
     hsts: hsts.optional(),
     forwarded: forwarded.optional(),
     via: via.optional(),
+    tls: tls.optional(),
     issuer: issuerNames.optional().describe('Who certifies this site, in order of preference.'),
     certificate: siteCertificate.optional().describe("This site's certificates."),
     ...policyKeys,
@@ -320,6 +322,7 @@ const defaults = mapping(
     hsts: hsts.prefault(false),
     forwarded: forwarded.prefault(false),
     via: via.prefault(false),
+    tls: tls.optional(),
     certificate: mapping('defaults.certificate', {
       keys: certificateKeys.prefault(['ecdsa-p256', 'rsa-2048']),
       grouping: grouping.prefault('perSite'),

@@ -8,13 +8,14 @@ export class SharedParts {
   readonly #known = new Map<string, unknown>()
 
   site(site: Site): Site {
-    const { action, policy, routes, hsts, keys, issuers } = site
+    const { action, policy, routes, hsts, keys, issuers, tls } = site
     return {
       ...site,
       action: this.#action(action),
       policy: this.#one(policy),
       routes: this.#one(routes.map((route) => this.#route(route))),
       hsts: this.#one(hsts),
+      tls: this.#one(tls),
       keys: this.#one(keys),
       issuers: this.#one(issuers),
     }

@@ -28,7 +28,7 @@ const timeouts = mapping('upstream.timeouts', {
   idle: patience('5m').describe('A pause within a response. Event streams should say something more often.'),
 })
 
-const tls = mapping('upstream.tls', {
+export const upstreamTls = mapping('upstream.tls', {
   trust: text(wordsFormat('allowed: the path of a file', { examples: ['./backend-ca.pem'] }))
     .optional()
     .describe('PEM: what may have signed its certificate, besides the authorities that this machine trusts.'),
@@ -45,7 +45,7 @@ const upstreamMapping = mapping(
   {
     to: text(upstreamFormat).describe('The URL of the app.'),
     timeouts: timeouts.prefault({}).describe('How long it may take.'),
-    tls: tls.optional().describe('How its certificate is verified; for https:// and h2:// only.'),
+    tls: upstreamTls.optional().describe('How its certificate is verified; for https:// and h2:// only.'),
     proxyProtocol: text(choiceFormat(['v1', 'v2']))
       .optional()
       .describe('Tells it who the client is by a PROXY protocol header. Its connections are then shared by nobody.'),

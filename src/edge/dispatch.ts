@@ -8,6 +8,7 @@ import type { HttpDate } from './http-date.ts'
 import { applyHsts } from './middleware/hsts.ts'
 import type { Http01Answers } from './middleware/http-01.ts'
 import { type RequestFacts, refuseWith } from './middleware/middleware.ts'
+import type { RateUse } from './middleware/rate-counts.ts'
 import { httpsOrigin, PERMANENT_REDIRECT, redirect } from './middleware/redirect.ts'
 import type { Recorder, RequestRecord } from './recorder.ts'
 import { RequestIds } from './request-id.ts'
@@ -25,6 +26,8 @@ export type DispatchOptions = {
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
   readonly recorder: Pick<Recorder, 'begin'>
+  /** Tells other workers what clients have used of their limits. */
+  readonly tellRates?: ((uses: readonly RateUse[]) => void) | undefined
 }
 
 /** What is refused here, with its status and the word for it in the access log. */
@@ -60,6 +63,11 @@ export class Dispatch {
       const site = this.#router.site(name)
       if (site?.name === name) site.hsts = field
     }
+  }
+
+  /** What clients have used of their limits with other workers. */
+  addRates(uses: readonly RateUse[]): void {
+    this.#handlers.rates.add(uses)
   }
 
   handle(exchange: Exchange): void {

@@ -16,6 +16,7 @@ import type { Http2Error } from './http2/http2-error.ts'
 import { Http2Server } from './http2/server.ts'
 import { type ListenerSpec, listen } from './listener.ts'
 import { Http01Answers } from './middleware/http-01.ts'
+import type { RateUse } from './middleware/rate-counts.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import { Router } from './router/router.ts'
@@ -38,6 +39,8 @@ export type EdgeOptions = {
   readonly askForName: AskForName
   /** Clients have lately come for these names, which are served on demand. */
   readonly tellSeen: (names: readonly string[]) => void
+  /** Tells other workers what clients have used of their limits; none are told unless given. */
+  readonly tellRates?: (uses: readonly RateUse[]) => void
   readonly randomBytes: (size: number) => Buffer
 }
 
@@ -79,6 +82,7 @@ export class Edge {
       date,
       randomBytes,
       recorder,
+      tellRates: options.tellRates,
     })
     const onExchange = (exchange: Exchange): void => this.#dispatch.handle(exchange)
     const onRefusal: Http1ServerOptions['onRefusal'] = ({ code, message, status }, client, request) => {
@@ -110,6 +114,7 @@ export class Edge {
       fallback: snapshot.fallback,
       onDemand: this.#onDemandNames(options, router),
       ticketSecrets,
+      tlsOf: (name) => router.site(name)?.tls,
       counters: this.#counters,
       helloTimeoutMs: timeouts.helloMs,
       handshakeTimeoutMs: timeouts.handshakeMs,
@@ -140,6 +145,11 @@ export class Edge {
 
   changeHsts(changes: readonly HstsChange[]): void {
     this.#dispatch.changeHsts(changes)
+  }
+
+  /** What clients have used of their limits with other workers. */
+  addRates(uses: readonly RateUse[]): void {
+    this.#dispatch.addRates(uses)
   }
 
   /** What has been counted since the start. */
@@ -215,6 +225,7 @@ function clientFacts(endpoints: Endpoints, tls: TlsConnection | undefined, facts
       return endpoints.localPort
     },
     certificateNames: tls?.certificate.names,
+    proof: tls?.proof,
     usesFallback: tls !== undefined && tls.serverName === undefined,
     tls: facts,
   }

@@ -4,6 +4,8 @@ import type { Answer } from './exchange/answer.ts'
 /** What a visitor can do about it. Nothing about what stands behind the proxy. */
 const ADVICE: Record<number, string> = {
   400: 'The request could not be understood.',
+  401: 'A name and a password are needed here.',
+  403: 'This is not served to you.',
   404: 'There is no site of this name here.',
   405: 'This method is not served here.',
   408: 'The request took too long to arrive.',
@@ -11,9 +13,11 @@ const ADVICE: Record<number, string> = {
   414: 'The address is too long.',
   417: 'What the request expects is not done here.',
   421: 'This connection was opened for another site. Open a new one.',
+  429: 'There were too many requests. Please try again in a moment.',
   431: 'The request has more or longer fields than are taken here. Deleting the cookies of this site may help.',
   501: 'The request is in a form that is not known here.',
   502: 'The application behind this address gave no usable answer. Please try again in a moment.',
+  503: 'There is too much to do at the moment. Please try again in a moment.',
   504: 'The application behind this address took too long to answer. Please try again in a moment.',
   505: 'This version of HTTP is not spoken here.',
 }

@@ -53,8 +53,8 @@ function mayConcernUs(name: string): boolean {
   const { length } = name
   // In lower case, if it is a letter.
   switch (name.charCodeAt(0) | 0x20) {
-    case 0x63: // Connection, Content-Length
-      return length === 10 || length === 14
+    case 0x63: // Connection, Content-Length, Client-Cert, Client-Cert-Chain
+      return length === 10 || length === 14 || length === 11 || length === 17
     case 0x64: // Date
       return length === 4
     case 0x65: // Expect
@@ -88,10 +88,11 @@ function learnRole(name: string): FieldRole {
 /** CGI-like applications fold the spellings of a name into the same variable. */
 function foldedRole(name: string): FieldRole {
   if (isForwardingField(name)) return 'forwarding'
-  return fold(name) === 'x-request-id' ? 'request-id' : 'end-to-end'
+  return foldedName(name) === 'x-request-id' ? 'request-id' : 'end-to-end'
 }
 
-function fold(name: string): string {
+/** As CGI-like applications fold the spellings of a name into the same variable. */
+export function foldedName(name: string): string {
   return name.toLowerCase().replaceAll(/[_.]/g, '-')
 }
 
@@ -100,13 +101,22 @@ export function ownCopy(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1')
 }
 
+/** Those by which a proxy tells of a client's certificate (RFC 9440 §2), folded. */
+export const CERTIFICATE_FIELDS: ReadonlySet<string> = new Set(['client-cert', 'client-cert-chain'])
+
 /**
- * Whether a field claims what only a proxy can know: Forwarded (RFC 7239), X-Forwarded-* and X-Real-IP, also in the
+ * Whether a field claims what only a proxy can know: Forwarded (RFC 7239), X-Forwarded-*, X-Real-IP and Client-Cert (RFC
+ * 9440), also in the
  * spellings that CGI-like applications fold into the same variable (`X_Forwarded_For`, `X.Forwarded.For`).
  */
 export function isForwardingField(name: string): boolean {
-  const folded = fold(name)
-  return folded === 'forwarded' || folded === 'x-real-ip' || folded.startsWith('x-forwarded-')
+  const folded = foldedName(name)
+  return (
+    folded === 'forwarded' ||
+    folded === 'x-real-ip' ||
+    folded.startsWith('x-forwarded-') ||
+    CERTIFICATE_FIELDS.has(folded)
+  )
 }
 
 /** Those that we write ourselves. */
@@ -121,6 +131,13 @@ export function isBelievedOfProxy(name: string): boolean {
 export function fieldValue(fields: Fields, name: string): string | undefined {
   for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) return fields[at + 1]
   return undefined
+}
+
+/** The values of all fields of this name, which is in lower case. */
+export function fieldValues(fields: Fields, name: string): string[] {
+  const values: string[] = []
+  for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) values.push(fields[at + 1]!)
+  return values
 }
 
 /** Whether there is a field of this name, which is in lower case. Looks at lengths first, for the codecs ask it of every message. */

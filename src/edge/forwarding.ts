@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { AddressSet } from './address-set.ts'
 import { plainAddress } from './endpoints.ts'
 import type { ClientFacts, Fields, RequestHead } from './exchange/exchange.ts'
+import { fieldValues } from './fields.ts'
 import { parseHost } from './host.ts'
 
 /** A request as its client made it, in front of whatever proxies it came through. */
@@ -41,7 +42,7 @@ export function originOf(
 
 /** The addresses of X-Forwarded-For, from the client on. */
 function vouchedFor(fields: Fields, trusted: AddressSet): string[] {
-  const entries = values(fields, 'x-forwarded-for').join(',').split(',')
+  const entries = fieldValues(fields, 'x-forwarded-for').join(',').split(',')
   const chain: string[] = []
   for (const entry of entries.reverse()) {
     const address = addressIn(entry.trim())
@@ -61,21 +62,15 @@ function addressIn(entry: string): string | undefined {
 
 /** The proxy next to us speaks last, and for what it was asked itself. */
 function schemeFrom(fields: Fields): 'http' | 'https' | undefined {
-  const scheme = lastOf(values(fields, 'x-forwarded-proto'))?.toLowerCase()
+  const scheme = lastOf(fieldValues(fields, 'x-forwarded-proto'))?.toLowerCase()
   return scheme === 'http' || scheme === 'https' ? scheme : undefined
 }
 
 function hostFrom(fields: Fields): string | undefined {
-  const host = lastOf(values(fields, 'x-forwarded-host'))
+  const host = lastOf(fieldValues(fields, 'x-forwarded-host'))
   return host !== undefined && parseHost(host) !== undefined ? host : undefined
 }
 
 function lastOf(lines: readonly string[]): string | undefined {
   return lines.at(-1)?.split(',').at(-1)?.trim()
-}
-
-function values(fields: Fields, name: string): string[] {
-  const found: string[] = []
-  for (let at = 0; at < fields.length; at += 2) if (fields[at]!.toLowerCase() === name) found.push(fields[at + 1]!)
-  return found
 }

@@ -6,9 +6,13 @@ import { fieldValue } from './fields.ts'
 import type { Origin } from './forwarding.ts'
 import type { HttpDate } from './http-date.ts'
 import { canonical } from './middleware/canonical.ts'
+import { certificateFields } from './middleware/client-certificate.ts'
+import { identityNames } from './middleware/identity-fields.ts'
 import { forwardsLeft, lastAnswer } from './middleware/max-forwards.ts'
 import { chain, type Handler, type Middleware, type Refuse } from './middleware/middleware.ts'
-import { middlewares } from './middleware/policy.ts'
+import { PasswordChecks } from './middleware/password-checks.ts'
+import { middlewares, type PolicyPlace, type PolicyTools } from './middleware/policy.ts'
+import { RateCounts, type RateCountsOptions } from './middleware/rate-counts.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
@@ -21,6 +25,7 @@ export type SiteHandlersOptions = {
   readonly date: HttpDate
   readonly randomBytes: (size: number) => Buffer
   readonly refuse: Refuse
+  readonly tellRates?: RateCountsOptions['tell'] | undefined
 }
 
 /**
@@ -30,9 +35,14 @@ export type SiteHandlersOptions = {
 export class SiteHandlers {
   readonly #options: SiteHandlersOptions
   readonly #bySite = new Map<SiteSnapshot, Handler>()
+  /** What clients have used of their limits. */
+  readonly rates: RateCounts
+  readonly #tools: PolicyTools
 
   constructor(options: SiteHandlersOptions) {
     this.#options = options
+    this.rates = new RateCounts({ tell: options.tellRates })
+    this.#tools = { ...options, rates: this.rates, passwords: new PasswordChecks(options) }
   }
 
   of(site: SiteSnapshot): Handler {
@@ -40,7 +50,12 @@ export class SiteHandlers {
   }
 
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site.action, site.policy)
+    const otherwise = this.#handler(site.action, site.policy, {
+      site: site.name,
+      route: undefined,
+      identity: identityNames(site),
+      tls: site.tls,
+    })
     const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
     const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
     const handler = chain(outer, inner)
@@ -48,8 +63,8 @@ export class SiteHandlers {
     return handler
   }
 
-  #handler(action: SiteAction, policy: PolicySnapshot): Handler {
-    return chain(middlewares(policy, this.#options), this.#last(action))
+  #handler(action: SiteAction, policy: PolicySnapshot, place: PolicyPlace): Handler {
+    return chain(middlewares(policy, this.#tools, place), this.#last(action))
   }
 
   /** What finally answers. */
@@ -80,7 +95,8 @@ export class SiteHandlers {
       if (forwardsLeft(request) === 0) return answer(exchange, lastAnswer(request.method, date.now()), record)
       const { forwarded, via } = site
       const prefix = prefixOf(request, origin, route)
-      const told = { origin, requestId, forwarded, via, prefix }
+      const certificate = certificateFields(exchange, site)
+      const told = { origin, requestId, forwarded, via, prefix, certificate }
       record.upstream = upstream.address
       forward(exchange, upstream, { told, connections, date, randomBytes, record })
     }
@@ -89,7 +105,12 @@ export class SiteHandlers {
   #routed(site: SiteSnapshot, otherwise: Handler): Handler {
     const table = new RouteTable(site.routes)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
-    for (const route of site.routes) handlers.set(route, this.#handler(route.action, route.policy))
+    const identity = identityNames(site)
+    for (const route of site.routes) {
+      const { action, policy, path, methods, headers } = route
+      const place = { site: site.name, route: JSON.stringify([path, methods, headers]), identity, tls: site.tls }
+      handlers.set(route, this.#handler(action, policy, place))
+    }
     const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange

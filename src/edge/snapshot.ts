@@ -1,3 +1,5 @@
+import type { ClientTls, Guards } from '../guards.ts'
+
 /**
  * Everything the data plane knows, as plain data: it arrives over a process boundary. There are two things that it asks
  * whoever made it: what it takes to show a certificate, and, where there is a site `*`, whether a name is one of its.
@@ -82,6 +84,8 @@ export type SiteSnapshot = {
   readonly forwarded: boolean
   /** Via is sent both ways (RFC 9110 §7.6.3). */
   readonly via: boolean
+  /** TLS with clients; undefined where it is as usual. */
+  readonly tls: ClientTls | undefined
 }
 
 /** What a site, by the first of its names, sends from now on as Strict-Transport-Security. */
@@ -119,6 +123,8 @@ export type PolicySnapshot = {
   readonly headers:
     | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
     | undefined
+  /** undefined where anybody is served. */
+  readonly guards: Guards | undefined
 }
 
 /** Names, and names and values in turn, as they are to be written. */

@@ -60,8 +60,12 @@ export class FileReader implements StorageReader {
   }
 
   async #look(folder: string): Promise<void> {
-    for (let above = folder; above !== this.#root; above = dirname(above))
-      if (await isLink(above)) throw new LinkError(above)
+    const folders: string[] = []
+    for (let above = folder; above !== this.#root; above = dirname(above)) folders.push(above)
+    // All at once: whoever comes for a name on demand waits for this.
+    const areLinks = await Promise.all(folders.map(isLink))
+    const link = areLinks.indexOf(true)
+    if (link >= 0) throw new LinkError(folders[link]!)
   }
 }
 

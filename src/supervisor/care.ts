@@ -14,6 +14,7 @@ import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { CertificateBoard } from './certificate-board.ts'
+import { takesTls12 } from './edge-config.ts'
 import { createIssuers, limitsOf } from './issuers.ts'
 import type { ListeningSet } from './listening-set.ts'
 import { createSelfProof } from './self-proof.ts'
@@ -67,6 +68,7 @@ export async function loadCare(
       targets: listening.https.flatMap(({ reachedAt }) => reachedAt),
       proxyProtocolFrom: config.listen.proxyProtocolFrom,
       ready: () => pool.accepting,
+      takesTls12: takesTls12(config.sites),
       clock,
     }),
     // What changes before that is told as a whole.

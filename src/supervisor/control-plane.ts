@@ -323,7 +323,8 @@ export class ControlPlane {
   #openControl(): Promise<ControlSocket> {
     const { pool, clock, log, orders } = this.#options
     const probe = createProbe({ publisher: pool, clock })
-    const answering = { probe, notices: this.#notices, signal: this.#stopping.signal, log, orders }
+    const health = () => pool.health
+    const answering = { probe, notices: this.#notices, health, signal: this.#stopping.signal, log, orders }
     return openControlSocket({
       folder: this.care.config.storage.folder,
       answer: (request) => {

@@ -1,5 +1,6 @@
 import type { Config, Site } from '../config/config.ts'
 import type { ListenAddress } from '../config/listen-address.ts'
+import { wildcardOf } from '../edge/router/router.ts'
 import type { EdgeSnapshot, OnDemandSnapshot, SiteSnapshot } from '../edge/snapshot.ts'
 
 /** What the config means for the data plane, but for the sites. */
@@ -24,8 +25,14 @@ function onDemandSnapshot({ onDemand }: Partial<Site> = {}): OnDemandSnapshot | 
 
 /** What a site means for it, and its Strict-Transport-Security now. */
 export function siteSnapshot(site: Site, hsts: string | undefined): SiteSnapshot {
-  const { name, names, action, policy, routes, isCanonical, redirectToHttps, forwarded, via } = site
-  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, forwarded, via }
+  const { name, names, action, policy, routes, isCanonical, redirectToHttps, forwarded, via, tls } = site
+  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, forwarded, via, tls }
+}
+
+/** Tells of a name whether clients may come for it that speak no more than TLS 1.2. */
+export function takesTls12(sites: readonly Site[]): (name: string) => boolean {
+  const minimum = new Map(sites.flatMap(({ names, tls }) => names.map((name) => [name, tls?.minVersion ?? '1.2'])))
+  return (name) => (minimum.get(name) ?? minimum.get(wildcardOf(name)) ?? minimum.get('*')) !== '1.3'
 }
 
 /** The first port among these addresses; undefined if there is none of ours. */

@@ -1,5 +1,6 @@
 import type { CounterReport } from '../edge/counters.ts'
 import type { ListenerSpec } from '../edge/listener.ts'
+import type { RateUse } from '../edge/middleware/rate-counts.ts'
 import type {
   CertificateChange,
   CertificateMaterial,
@@ -38,6 +39,8 @@ export type ToWorker =
   | { readonly type: 'hsts'; readonly changes: readonly HstsChange[] }
   /** The answer to `name-wanted`. Where it is `served`, the certificates have been told of before. */
   | { readonly type: 'name-answer'; readonly name: string; readonly answer: NameAnswer }
+  /** What clients have used of their limits with another worker. */
+  | { readonly type: 'rates-used'; readonly uses: readonly RateUse[] }
   | { readonly type: 'ticket-secrets'; readonly secrets: TicketSecrets }
   | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
@@ -58,6 +61,8 @@ export type FromWorker =
   | { readonly type: 'material-wanted'; readonly certificate: string }
   /** A client has come for a name that no site lists. */
   | { readonly type: 'name-wanted'; readonly name: string; readonly address: string }
+  /** What clients have used of their limits with this worker, for the others to count too. */
+  | { readonly type: 'rates-used'; readonly uses: readonly RateUse[] }
   /** Clients have lately come for these names, which are served on demand. */
   | { readonly type: 'names-seen'; readonly names: readonly string[] }
   | { readonly type: 'alive' }

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import type { ConfigChanges, ConfigReply } from '../admin/config-reply.ts'
 import type { Config } from '../config/config.ts'
+import { describeSource } from '../config/config-source.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, formatProblem } from '../config/problem.ts'
 import { CastellanError, describeError } from '../errors.ts'
@@ -59,7 +60,9 @@ export class Reloads {
   #refuseOther(file: string | undefined): ConfigReply | undefined {
     const own = this.#options.plane()?.care.config.file
     if (file === undefined || own === undefined || real(file) === real(own)) return undefined
-    return refused(`The program that runs has its config from ${own}, and not from ${file}.`)
+    return refused(
+      `The program that runs has its config from ${describeSource(own)}, and not from ${describeSource(file)}.`,
+    )
   }
 
   /** Runs this when no reload is under way, and lets none begin until it has ended. */

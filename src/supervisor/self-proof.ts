@@ -14,6 +14,8 @@ export type SelfProofOptions = {
   /** Resolves when the workers accept connections. They have been sent what they are to serve now. */
   readonly ready: () => Promise<unknown>
   readonly clock: Clock
+  /** Whether clients that speak no more than TLS 1.2 may come for a name. */
+  readonly takesTls12: (name: string) => boolean
 }
 
 /** For one connection on this machine, busy as it may be. */
@@ -39,7 +41,7 @@ export function createSelfProof(options: SelfProofOptions): Prove {
     await abortable(options.ready(), signal)
     const names = expected.names.slice(0, MAX_NAMES).map((name) => name.replace(/^\*/, ANY_LABEL))
     const questions = names.map((name): Question => ({ name, version: 'TLSv1.3', keyKind }))
-    questions.push({ ...questions[0]!, version: 'TLSv1.2' })
+    if (options.takesTls12(names[0]!)) questions.push({ ...questions[0]!, version: 'TLSv1.2' })
     let proven = 0
     for (const question of questions) if (await isMet(question, expected, { ...options, proxies }, signal)) proven++
     return proven === questions.length ? 'proven' : 'unproven'

@@ -1,10 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { ListenAddress } from '../config/listen-address.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import { abortable, withDeadline } from '../system/deadline.ts'
+import { startOwnProcess } from '../system/own-process.ts'
 import type { ListeningSocket } from './listening-sockets.ts'
 import { FIRST_INHERITED_FD } from './worker-process.ts'
 
@@ -84,7 +85,8 @@ export async function handOver(options: TakeoverOptions): Promise<number> {
 
 /** Node passes sockets to children alone: that one outlives its parent. */
 function startSuccessor({ program, args, sockets, ticketSecrets }: TakeoverOptions): ChildProcess {
-  const successor = fork(program, args, {
+  const successor = startOwnProcess(program, args, {
+    flags: [],
     env: { ...process.env, [TAKEOVER_VARIABLE]: '1' },
     stdio: ['inherit', 'inherit', 'inherit', 'ipc', ...sockets.map(({ fd }) => fd)],
   })

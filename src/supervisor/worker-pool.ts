@@ -135,6 +135,11 @@ export class WorkerPool implements ChallengePublisher {
     this.#leave(former, drainMs)
   }
 
+  /** How many workers accept connections, of how many. */
+  get health(): { readonly accepting: number; readonly workers: number } {
+    return { accepting: this.#cohort.accepting.size, workers: this.#cohort.start.count }
+  }
+
   /** Tells all workers which certificates have changed. */
   changeCertificates(change: CertificateChange): void {
     for (const part of changeInParts(change))
@@ -289,6 +294,10 @@ export class WorkerPool implements ChallengePublisher {
       }
       case 'names-seen':
         return this.#options.namesSeen(message.names)
+      case 'rates-used':
+        for (const other of this.#workers.keys())
+          if (other !== worker) other.send({ type: 'rates-used', uses: message.uses })
+        return
       case 'draining':
         return void this.#succeed(worker)
       case 'done':

@@ -1,5 +1,6 @@
-import { type ChildProcess, fork, type StdioOptions } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { describeError } from '../errors.ts'
+import { startOwnProcess } from '../system/own-process.ts'
 import type { FromWorker } from './messages.ts'
 import { workerEnvironment } from './worker-environment.ts'
 import type { WorkerProcess } from './worker-pool.ts'
@@ -29,17 +30,10 @@ const ENVIRONMENT = { MALLOC_ARENA_MAX: '1' }
  */
 export function spawnWorker(program: string, fds: readonly number[]): WorkerProcess {
   try {
-    const execArgv = [...process.execArgv, ...V8_FLAGS]
     const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc', ...fds]
-    // Unlike JSON it keeps what several sites have in common one thing: a worker holds the default timeouts once.
-    return asWorker(
-      fork(program, ['worker'], {
-        execArgv,
-        env: { ...ENVIRONMENT, ...workerEnvironment(process.env) },
-        serialization: 'advanced',
-        stdio,
-      }),
-    )
+    const env = { ...ENVIRONMENT, ...workerEnvironment(process.env) }
+    // The channel keeps what several sites have in common one thing: a worker holds the default timeouts once.
+    return asWorker(startOwnProcess(program, ['worker'], { flags: V8_FLAGS, env, stdio }))
   } catch (error) {
     return stillborn(error)
   }

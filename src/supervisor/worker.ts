@@ -72,6 +72,7 @@ class RunningWorker {
       fetchMaterial: (certificate) => this.#fetchMaterial(certificate),
       askForName: (name, address) => this.#askForName(name, address),
       tellSeen: (names) => send({ type: 'names-seen', names }),
+      tellRates: (uses) => send({ type: 'rates-used', uses }),
       clock: systemClock,
       randomBytes,
       log: this.log,
@@ -114,6 +115,8 @@ class RunningWorker {
         return
       case 'ticket-secrets':
         return this.#edge.useTicketSecrets(message.secrets)
+      case 'rates-used':
+        return this.#edge.addRates(message.uses)
       case 'reopen-logs':
         return this.#accessFile?.reopen()
       case 'count':

@@ -70,6 +70,7 @@ function answers(
     probe,
     notices,
     orders,
+    health: () => ({ accepting: 1, workers: 2 }),
     signal: new AbortController().signal,
     log,
   })
@@ -211,4 +212,9 @@ test('accounts are asked for of one issuer or of all that have any; a wrong name
       code: 'issuer-unknown',
       message,
     })
+})
+
+test('a program tells how many of its workers serve', async () => {
+  const said = await Array.fromAsync(answers(certificates([]), new RecordingLog())({ ask: 'health' }))
+  assert.deepEqual(said, [{ type: 'health', health: { accepting: 1, workers: 2 } }])
 })

@@ -136,6 +136,20 @@ test('no more than so many are under way, and the next begins when one ends', ()
   assert.equal(desk.at(NOW).length, 5)
 })
 
+test('of the same names one is under way at a time, unless it is put aside', () => {
+  const desk = new Desk(1000)
+  const [first, second, third] = [item('a.com'), item('a.com'), item('a.com')]
+  desk.add(first, second, third)
+  assert.deepEqual(desk.at(NOW), ['a.com'])
+  assert.deepEqual(desk.at(NOW), [])
+  const [aside] = desk.running
+  desk.agenda.putAside(aside!)
+  assert.deepEqual(desk.at(NOW), ['a.com'])
+  desk.agenda.ended(aside!)
+  assert.deepEqual(desk.at(NOW), [], 'its end is not the end of the other')
+  assert.equal(aside!.isRunning, false)
+})
+
 test('a limit lets one through for each token, the most urgent first, and others pass by it', () => {
   const desk = new Desk(100)
   desk.atOnce = 100

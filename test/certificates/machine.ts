@@ -125,7 +125,7 @@ export class Machine {
   }
 
   #outcomes(): number {
-    return ['issued', 'renewed', 'failed', 'put-off', 'kept'].reduce(
+    return ['issued', 'renewed', 'failed', 'put-off', 'kept', 'awaits-staple'].reduce(
       (sum, event) => sum + this.log.of(`certificate-${event}`).length,
       0,
     )

@@ -47,6 +47,27 @@ test('a CA that is out is probed after 1, 2, 4 … minutes and then hourly, and 
   await machine.certificates.stop()
 })
 
+test('certificates of two hours: a probe takes no more than a quarter of what they have left', async () => {
+  const machine = new Machine()
+  machine.ca.lifetimeMs = 2 * HOUR
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  machine.ca.breakDown(DOWN)
+  await machine.live(HOUR)
+  await machine.untilLogged('certificate-put-off')
+  const { notAfter } = machine.certificates.lifetimes[0]!
+  await machine.live(notAfter - machine.clock.now() - 10 * MINUTE)
+  const { probes } = machine.ca
+  for (const [index, at] of probes.slice(0, -1).entries()) {
+    const part = (probes[index + 1]! - at) / (notAfter - at)
+    assert.ok(part < 0.251, `${part} of the rest`)
+  }
+  machine.ca.recover()
+  await machine.live(9 * MINUTE)
+  await machine.untilLogged('certificate-renewed')
+  await machine.certificates.stop()
+})
+
 test('the pauses differ by the dice, by a tenth', async () => {
   for (const [random, after] of [
     [0, 54_000],
@@ -342,6 +363,7 @@ test('of a certificate that nobody wants any more nothing is remembered', async 
     random: () => 0.5,
     log,
     onOpen: () => {},
+    nextEnd: () => Number.POSITIVE_INFINITY,
     heldBack: () => [],
   })
   const down = Object.assign(new Error('down'), { concernsCa: true })

@@ -33,6 +33,9 @@ const configs: Record<string, string | Files> = {
   'the address of a webhook as an item': `sites: { a.example: http://h }\nnotify: [ https://h/hunter2 ]`,
   'a password without a user': `sites: { a.example: http://h }\nnotify: { email: a@b.c, smtp: smtp://h, password: ${SECRET} }`,
   'a password in the address of a mail server': `sites: { a.example: http://h }\nnotify: { email: a@b.c, smtp: "smtp://u:hunter2@h" }`,
+  'a password in the place of its hash': `sites: { a.example: { upstream: "http://h", auth: { basic: { alice: ${SECRET} } } } }`,
+  'a password in a list of users': `sites: { a.example: { upstream: "http://h", auth: { basic: "alice:${SECRET}" } } }`,
+  'a user in the place of auth': `sites: { a.example: { upstream: "http://h", auth: "alice:hunter2" } }`,
   'an encrypted private key': {
     'castellan.yaml':
       'sites: { a.example: { upstream: http://h, certificate: { files: [{ certificate: k, key: k }] } } }',

@@ -43,8 +43,8 @@ const keys: Case[] = [
   ],
   [
     'defaults that are to come',
-    `${GOOD}defaults:\n  tls: {}\n  certificate: { mustStaple: maybe }`,
-    '3:3: defaults.tls: not supported yet; remove it',
+    `${GOOD}defaults:\n  challenge: {}\n  certificate: { mustStaple: maybe }`,
+    '3:3: defaults.challenge: not supported yet; remove it',
     '4:30: defaults.certificate.mustStaple: found "maybe"; allowed: on, off, true, false',
   ],
 ]

@@ -83,15 +83,19 @@ export class Castellan {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   #onLine: () => void = () => {}
 
-  /** @param fds what it inherits, from descriptor 3 on. */
+  /**
+   * @param fds what it inherits, from descriptor 3 on.
+   * @param command what starts it: the sources of this checkout unless given.
+   */
   constructor(
     folder: string,
     args: readonly string[] = ['run'],
     env: NodeJS.ProcessEnv = process.env,
     fds: readonly number[] = [],
+    [file, ...first]: readonly [string, ...string[]] = [process.execPath, PROGRAM],
   ) {
     const stdio = ['ignore', 'pipe', 'pipe', ...fds] as const
-    this.process = spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, env, stdio: [...stdio] })
+    this.process = spawn(file, [...first, ...args], { cwd: folder, env, stdio: [...stdio] })
     for (const stream of [this.process.stdout!, this.process.stderr!])
       createInterface(stream).on('line', (line) => this.#read(line))
     this.exited = once(this.process, 'close').then(([code, signal]) => ({ code, signal }))

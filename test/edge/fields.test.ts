@@ -37,7 +37,7 @@ function upstreamFields(
   const origin = originOf(request, client, new AddressSet(trusted))
   return requestFields(
     { request, expectsContinue: false },
-    { origin, requestId: 'id-1', forwarded: false, via: false, prefix: undefined, ...told },
+    { origin, requestId: 'id-1', forwarded: false, via: false, prefix: undefined, certificate: undefined, ...told },
   )
 }
 

@@ -35,6 +35,7 @@ function site(...names: string[]): SiteSnapshot {
     isCanonical: false,
     forwarded: false,
     via: false,
+    tls: undefined,
   }
 }
 

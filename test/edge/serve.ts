@@ -20,6 +20,7 @@ import type {
 } from '../../src/edge/snapshot.ts'
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
+import type { Guards } from '../../src/guards.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 import { serveTls, type TestCertificate } from './tls/served.ts'
@@ -35,8 +36,11 @@ export type Served = {
   close(): Promise<void>
 }
 
+/** Asks nothing of anybody. */
+export const plainGuards: Guards = { addresses: undefined, rateLimit: undefined, cors: undefined, auth: undefined }
+
 /** Nothing besides. */
-export const plainPolicy: PolicySnapshot = { maxBodyBytes: undefined, headers: undefined }
+export const plainPolicy: PolicySnapshot = { maxBodyBytes: undefined, headers: undefined, guards: undefined }
 
 /** Of a config that says no more than it must. */
 export const plainSnapshot: EdgeSnapshot = {
@@ -214,6 +218,7 @@ export function siteOf(
     isCanonical: false,
     forwarded: false,
     via: false,
+    tls: undefined,
     ...overrides,
   }
 }

@@ -76,11 +76,11 @@ export class CaAuthorizations {
   }
 
   /** A challenge's URL (§7.5.1): the CA is told that it can look. */
-  begin(authorization: CaAuthorization, type: string): CaAnswer {
+  async begin(authorization: CaAuthorization, type: string): Promise<CaAnswer> {
     if (authorization.status !== 'pending') throw new Refusal('malformed', 'The authorization is not pending')
     const { account, name, token, answered } = authorization
     if (answered === undefined)
-      authorization.problem = this.#validation.validate({ name, type, token, thumbprint: account.thumbprint })
+      authorization.problem = await this.#validation.validate({ name, type, token, thumbprint: account.thumbprint })
     authorization.answered ??= type
     return { body: this.#challenge(authorization, type) }
   }

@@ -12,6 +12,7 @@ import { type Certificate, parseChain } from '../../src/pki/certificate.ts'
 import { commonName, extension, keyIdentifierOf, signCertificate } from '../../src/pki/certificate-signing.ts'
 import { generateKey, type KeyPair } from '../../src/pki/keys.ts'
 import { subjectAlternativeName } from '../../src/pki/subject-names.ts'
+import { ocspAccess } from '../pki/stapled-authority.ts'
 import type { CaAccount } from './accounts.ts'
 import { type CaAnswer, Refusal } from './answer.ts'
 
@@ -41,8 +42,7 @@ export type LeafTerms = {
 /** The chain for a leaf, in PEM: what a lying CA sends is another one. */
 export type ChainOf = (leaf: string, terms: LeafTerms, authority: Authority) => string | Promise<string>
 
-/** CAs date certificates back, for clients whose clocks are slow. */
-const BACKDATING_MS = 60 * 60 * 1000
+const HOUR_MS = 60 * 60 * 1000
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000
 
 /** The tops of the two chains that are offered: the CA's own choice, then the alternate one (RFC 8555 §7.4.2). */
@@ -53,6 +53,8 @@ export class Authority {
   readonly keys: KeyPair
   /** PEM, one a root. */
   readonly intermediates: readonly string[]
+  /** Named in what it signs from now on. */
+  ocspUrl: string | undefined
 
   private constructor(keys: KeyPair, intermediates: readonly string[]) {
     this.keys = keys
@@ -78,6 +80,7 @@ export class Authority {
     const extensions = [
       subjectAlternativeName(names, { critical: true }),
       extension(id_ce_authorityKeyIdentifier, new AuthorityKeyIdentifier({ keyIdentifier })),
+      ...(this.ocspUrl === undefined ? [] : [ocspAccess(this.ocspUrl)]),
     ]
     const content = { issuer: commonName('Fake Intermediate E1'), subject: new Name(), publicKey, extensions }
     return signCertificate({ ...content, notBefore, notAfter }, this.keys.privateKey)
@@ -89,6 +92,8 @@ export class CaCertificates {
   readonly all: CaCertificate[] = []
   /** In place of the right chain, as long as it is set. */
   chainOf: ChainOf | undefined
+  /** CAs date certificates back, for clients whose clocks are slow. */
+  backdatingMs = HOUR_MS
   readonly #now: () => number
   readonly #url: (path: string) => string
   readonly #authority: Authority
@@ -105,7 +110,7 @@ export class CaCertificates {
     publicKey: KeyObject,
     lifetimeMs: number,
   ): Promise<CaCertificate> {
-    const notBefore = this.#now() - BACKDATING_MS
+    const notBefore = this.#now() - this.backdatingMs
     const notAfter = notBefore + lifetimeMs
     const leaf = await this.#authority.sign({ names, publicKey, notBefore, notAfter })
     const [certificate] = parseChain(leaf)

@@ -47,6 +47,8 @@ export class FakeCa {
   readonly certificates: CaCertificates
   readonly renewalInfo: CaRenewalInfo
   readonly orders: CaOrders
+  /** What it signs with. */
+  readonly authority: Authority
   readonly #now: () => number
   #server = this.#createServer()
   #port = 0
@@ -54,6 +56,7 @@ export class FakeCa {
   private constructor(now: () => number, view: View, authority: Authority) {
     const url = (path: string): string => `${this.origin}${path}`
     this.#now = now
+    this.authority = authority
     this.directory = new CaDirectory(url)
     this.limits = new RateLimits(now)
     this.accounts = new CaAccounts(url, this.directory, this.limits)

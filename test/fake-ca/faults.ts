@@ -94,14 +94,14 @@ export const faultNames = [...Object.keys(spoils), 'refused'] as FaultName[]
 
 /** Which requests go wrong, and how. */
 export class Faults {
-  #fault: { readonly step: Step; readonly name: FaultName; timesLeft: number } | undefined
+  #fault: { readonly step: Step | 'every'; readonly name: FaultName; timesLeft: number } | undefined
   /** Those to requests that are not answered. */
   readonly hanging = new Set<http.ServerResponse>()
   /** How often the fault was met. */
   met = 0
 
-  /** From now on, requests of this step go wrong in this way; so many of them, or all until `lift`. */
-  set(step: Step, name: FaultName, times = Number.POSITIVE_INFINITY): void {
+  /** From now on, requests of this step go wrong in this way, or all; so many of them, or all until `lift`. */
+  set(step: Step | 'every', name: FaultName, times = Number.POSITIVE_INFINITY): void {
     this.#fault = { step, name, timesLeft: times }
     this.met = 0
   }
@@ -113,13 +113,14 @@ export class Faults {
   /** The CA is to stop listening after this step, as the next one is to be refused. */
   isLastBeforeRefusal(step: Step): boolean {
     const fault = this.#fault
-    return fault?.name === 'refused' && PREDECESSORS[fault.step] === step
+    return fault?.name === 'refused' && fault.step !== 'every' && PREDECESSORS[fault.step] === step
   }
 
   /** Spoils an exchange, unless nothing is wrong with its step: then it is to be answered. */
   async spoil(step: Step | undefined, exchange: Exchange): Promise<boolean> {
     const fault = this.#fault
-    if (fault === undefined || fault.step !== step || fault.name === 'refused' || fault.timesLeft === 0) return false
+    if (fault === undefined || fault.name === 'refused' || fault.timesLeft === 0) return false
+    if (fault.step !== 'every' && fault.step !== step) return false
     fault.timesLeft--
     this.met++
     if (fault.name === 'hanging') this.#hang(exchange.response)

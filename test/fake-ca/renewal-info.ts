@@ -16,6 +16,8 @@ export class CaRenewalInfo {
   retryAfter: number | undefined = RETRY_AFTER_SECONDS
   /** In place of every answer, as long as it is set. */
   nonsense: CaAnswer | undefined
+  /** Where in a lifetime its window begins, unless it was moved. */
+  beginsAt = 2 / 3
   readonly #moved = new Map<CaCertificate, Window>()
   readonly #certificates: CaCertificates
 
@@ -33,7 +35,7 @@ export class CaRenewalInfo {
     const { revokedAt, notBefore, notAfter } = issued
     if (revokedAt !== undefined)
       return { start: revokedAt - 2 * DAY_MS, end: revokedAt - DAY_MS, explanationURL: REVOCATION_URL }
-    const start = notBefore + ((notAfter - notBefore) * 2) / 3
+    const start = notBefore + (notAfter - notBefore) * this.beginsAt
     return this.#moved.get(issued) ?? { start, end: start + (notAfter - notBefore) / 45 }
   }
 

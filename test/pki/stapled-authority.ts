@@ -104,7 +104,8 @@ const tlsFeature = new Extension({
   extnValue: new OctetString(Buffer.from('3003020105', 'hex')),
 })
 
-function ocspAccess(url: string): Extension {
+/** Says where its status is to be had (RFC 5280 §4.2.2.1). */
+export function ocspAccess(url: string): Extension {
   const accessLocation = new GeneralName({ uniformResourceIdentifier: url })
   const access = new AuthorityInfoAccessSyntax([new AccessDescription({ accessMethod: id_ad_ocsp, accessLocation })])
   return extension(id_pe_authorityInfoAccess, access)

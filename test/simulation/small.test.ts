@@ -36,3 +36,38 @@ test('a ledger that knows nothing would be refused: the CA of the simulation can
   const tally = await run({ ...SMALL, days: 3, isBlind: true, outages: [] })
   assert.ok(tally.refused > 10, `${tally.refused}`)
 })
+
+const most = (counts: readonly number[]): number => counts.reduce((highest, each) => Math.max(highest, each), 0)
+
+test('an outage is one incident: a few orders meet it, none of them is a failure, and all is made up for in a day', async () => {
+  const outages = [{ day: 10, days: 5 }]
+  const tally = await run({
+    ...SMALL,
+    names: 5000,
+    days: 25,
+    hopeless: 0,
+    missing: 0,
+    outages,
+    revocationDay: undefined,
+  })
+  assert.equal(tally.failed, 0)
+  // Up to five were under way, and one goes with each probe that is answered.
+  assert.ok(tally.putOff > 0 && tally.putOff <= 10, `${tally.putOff}`)
+  assert.deepEqual(tally.ordersADay.slice(11, 15), [0, 0, 0, 0])
+  assert.ok(tally.ordersADay[15]! > 600, `${tally.ordersADay[15]}`)
+  assert.ok(tally.ordersADay[16]! < 300, `${tally.ordersADay[16]}`)
+})
+
+test('the herd of a mass revocation, which would come back on one day, has spread itself when it comes back', async () => {
+  const calm = { ...SMALL, names: 8000, days: 140, hopeless: 0, missing: 0, outages: [], revocationDay: 20 }
+  const scenario = { ...calm, asksEach: false }
+  const [herding, spreading] = [await run({ ...scenario, keepsHerds: true }), await run(scenario)]
+  const [before, after] = [herding, spreading].map(({ ordersADay }) => most(ordersADay.slice(30)))
+  assert.ok(before! > 4000, `${before}`)
+  // Evenly spread it would be 267 a day, and twice that after the first renewal.
+  assert.ok(after! < 900, `${after}`)
+  const last = most(spreading.ordersADay.slice(80))
+  assert.ok(last < 550, `${last}`)
+  assert.ok(spreading.issued < herding.issued * 1.15, `${spreading.issued} and ${herding.issued}`)
+  assert.equal(spreading.expired + spreading.refused, 0)
+})

@@ -43,8 +43,11 @@ function hurriedClock(): Clock & { waited: number } {
   return clock
 }
 
-function proof(port: number, { proxyProtocolFrom = [] as string[], host = '127.0.0.1', clock = hurriedClock() } = {}) {
-  return createSelfProof({ targets: [{ host, port }], proxyProtocolFrom, ready: async () => {}, clock })
+function proof(
+  port: number,
+  { proxyProtocolFrom = [] as string[], host = '127.0.0.1', clock = hurriedClock(), takesTls12 = () => true } = {},
+) {
+  return createSelfProof({ targets: [{ host, port }], proxyProtocolFrom, ready: async () => {}, takesTls12, clock })
 }
 
 const kinds = ['ecdsa-p256', 'ecdsa-p384', 'rsa-2048', 'rsa-3072'] as const

@@ -8,6 +8,7 @@ import { formatUpstream } from '../../edge/upstream/upstream-name.ts'
 import { firstPort } from '../../supervisor/edge-config.ts'
 import { pathEnd } from '../../uri/path.ts'
 import type { AskedRequest } from './asked-request.ts'
+import { tlsWords } from './guard-words.ts'
 import { explainPolicy } from './policy-words.ts'
 
 /** How a request would be decided. */
@@ -155,6 +156,7 @@ class Decision {
   }
 
   #routed(site: Site): Explanation {
+    if (site.tls !== undefined) this.#note('tls', tlsWords(site.tls))
     const { target } = this.#request
     if (site.routes.length === 0) return this.#answered(site.action, site.policy, target)
     const table = new RouteTable(site.routes)

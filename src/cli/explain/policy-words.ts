@@ -1,5 +1,6 @@
 import type { FieldChanges, Policy } from '../../config/config.ts'
 import type { AskedRequest } from './asked-request.ts'
+import { explainGuards } from './guard-words.ts'
 
 /** What one part of a policy does to a request. */
 export type PolicyStep = {
@@ -10,7 +11,7 @@ export type PolicyStep = {
 }
 
 type Words = {
-  readonly [Key in keyof Policy]: (
+  readonly [Key in Exclude<keyof Policy, 'guards'>]: (
     setting: NonNullable<Policy[Key]>,
     request: AskedRequest,
   ) => Omit<PolicyStep, 'step'> | undefined
@@ -26,14 +27,17 @@ const words: Words = {
 
 /** What the middlewares of a policy would do, from the client inwards. Nothing of those that it does not ask for. */
 export function* explainPolicy(policy: Policy, request: AskedRequest): Generator<PolicyStep> {
-  for (const key of Object.keys(words) as (keyof Policy)[]) {
+  for (const key of Object.keys(words) as (keyof Words)[]) {
     const setting = policy[key]
-    if (setting === undefined) continue
-    const said = (words[key] as (setting: unknown, request: AskedRequest) => Omit<PolicyStep, 'step'> | undefined)(
-      setting,
-      request,
-    )
+    const said =
+      setting === undefined
+        ? undefined
+        : (words[key] as (setting: unknown, request: AskedRequest) => Omit<PolicyStep, 'step'> | undefined)(
+            setting,
+            request,
+          )
     if (said !== undefined) yield { step: key === 'maxBodyBytes' ? 'limits' : key, ...said }
+    if (key === 'headers' && policy.guards !== undefined) yield* explainGuards(policy.guards, request)
   }
 }
 

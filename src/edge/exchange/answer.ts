@@ -5,8 +5,8 @@ export type Answer = {
   readonly status: number
   /** Without Content-Length. */
   readonly fields: Fields
-  /** UTF-8; empty for none. */
-  readonly text: string
+  /** Text as UTF-8, or bytes; empty for none. */
+  readonly text: string | Buffer
 }
 
 /** Answers an exchange that nobody else handles: its content is of no use, and `record` is told how it ended. */
@@ -17,7 +17,7 @@ export function answer(exchange: Exchange, what: Answer, record: Pick<RequestRec
 
 /** Gives the response to an exchange that has its receiver. */
 export function respondWith(exchange: Exchange, { status, fields, text }: Answer): void {
-  const content = Buffer.from(text)
+  const content = typeof text === 'string' ? Buffer.from(text) : text
   exchange.respond({ status, fields }, content.length)
   if (content.length > 0) exchange.write(content)
   exchange.end()

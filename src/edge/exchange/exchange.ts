@@ -1,3 +1,4 @@
+import type { ClientProof } from '../tls/client-certificate.ts'
 import type { TlsFacts } from '../tls/tls-facts.ts'
 
 /**
@@ -59,6 +60,8 @@ export type ClientFacts = {
   readonly certificateNames: readonly string[] | undefined
   /** The client sent no server name and got the fallback's certificate. */
   readonly usesFallback: boolean
+  /** What it was asked for in TLS and has shown; undefined where nothing but the usual was asked. */
+  readonly proof?: ClientProof | undefined
   /** undefined without TLS, and where there is no access log to tell it. */
   readonly tls: TlsFacts | undefined
 }

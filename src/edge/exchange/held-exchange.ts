@@ -1,4 +1,4 @@
-import { type Exchange, type Fields, NO_FIELDS, type Outcome, type RequestReceiver } from './exchange.ts'
+import type { Exchange, Fields, Outcome, RequestReceiver } from './exchange.ts'
 import { WrappedExchange } from './wrapped-exchange.ts'
 
 /**
@@ -6,23 +6,18 @@ import { WrappedExchange } from './wrapped-exchange.ts'
  * receives it. What came of it before the client was told to pause is kept, at most one read of the socket.
  */
 export class HeldExchange extends WrappedExchange implements RequestReceiver {
-  readonly #onGone: () => void
+  readonly #onGone: (outcome: Outcome) => void
   #receiver: RequestReceiver | undefined
   #held: Buffer[] = []
   #trailers: Fields | undefined
   #outcome: Outcome | undefined
   #isFlowing = false
 
-  /** `onGone` is told if the client goes away while it is held. Then nobody need handle it. */
-  constructor(inner: Exchange, onGone: () => void) {
+  /** `onGone` is told if the client goes away before somebody receives it. Then nobody need handle it. */
+  constructor(inner: Exchange, onGone: (outcome: Outcome) => void) {
     super(inner)
     this.#onGone = onGone
     inner.receive(this)
-  }
-
-  /** How it ended, if the client has gone already. */
-  get outcome(): Outcome | undefined {
-    return this.#outcome
   }
 
   override receive(receiver: RequestReceiver): void {
@@ -30,6 +25,7 @@ export class HeldExchange extends WrappedExchange implements RequestReceiver {
     process.nextTick(() => this.#release(receiver))
   }
 
+  /** What is held comes first, and then whatever its receiver has asked for. */
   override resume(): void {
     if (this.#isFlowing) this.inner.resume()
   }
@@ -52,18 +48,22 @@ export class HeldExchange extends WrappedExchange implements RequestReceiver {
   onEnd(outcome: Outcome): void {
     this.#outcome = outcome
     this.#held = []
-    if (this.#receiver === undefined) this.#onGone()
+    if (this.#receiver === undefined) this.#onGone(outcome)
     else if (this.#isFlowing) this.#receiver.onEnd(outcome)
   }
 
   #release(receiver: RequestReceiver): void {
-    this.#isFlowing = true
     if (this.#outcome !== undefined) return receiver.onEnd(this.#outcome)
+    this.#isFlowing = true
     const held = this.#held
     this.#held = []
     let takesMore = true
-    for (const piece of held) takesMore = receiver.onContent(piece) && takesMore
-    if (this.#trailers !== undefined) receiver.onContentEnd(this.#trailers ?? NO_FIELDS)
+    for (const piece of held) {
+      takesMore = receiver.onContent(piece) && takesMore
+      // Whoever receives it may have ended it.
+      if (this.#outcome !== undefined) return
+    }
+    if (this.#trailers !== undefined) receiver.onContentEnd(this.#trailers)
     else if (takesMore) this.inner.resume()
   }
 }

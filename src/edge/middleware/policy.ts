@@ -1,16 +1,55 @@
+import type { ClientTls } from '../../guards.ts'
 import type { HttpDate } from '../http-date.ts'
 import type { PolicySnapshot } from '../snapshot.ts'
+import type { UpstreamConnections } from '../upstream/connections.ts'
+import { basicAuth } from './basic-auth.ts'
+import { clientAddresses } from './client-addresses.ts'
+import { clientCertificate } from './client-certificate.ts'
 import { contentLimit } from './content-limit.ts'
+import { cors } from './cors.ts'
+import { forwardAuth } from './forward-auth.ts'
 import { headers } from './headers.ts'
+import { withoutIdentity } from './identity-fields.ts'
 import type { Middleware, Refuse } from './middleware.ts'
+import type { PasswordChecks } from './password-checks.ts'
+import type { RateCounts } from './rate-counts.ts'
+import { rateLimit } from './rate-limit.ts'
 
 /** What middlewares need of the worker that they run in. */
-export type PolicyTools = { readonly date: HttpDate; readonly refuse: Refuse }
+export type PolicyTools = {
+  readonly date: HttpDate
+  readonly refuse: Refuse
+  readonly rates: RateCounts
+  readonly passwords: PasswordChecks
+  readonly connections: UpstreamConnections
+}
+
+/** Where a policy holds. */
+export type PolicyPlace = {
+  /** The name of its site. */
+  readonly site: string
+  /** What tells a route from the others of that site. */
+  readonly route: string | undefined
+  /** Names of fields that are not to come from clients, folded. */
+  readonly identity: ReadonlySet<string>
+  /** What its site asks of clients in TLS. */
+  readonly tls: ClientTls | undefined
+}
 
 /** The middlewares that a policy asks for, from the client inwards. None for what it does not say. */
-export function middlewares(policy: PolicySnapshot, { date, refuse }: PolicyTools): Middleware[] {
+export function middlewares(policy: PolicySnapshot, tools: PolicyTools, place: PolicyPlace): Middleware[] {
+  const { date, refuse } = tools
+  const { addresses, rateLimit: limit, cors: shared, auth } = policy.guards ?? {}
+  const { identity, tls } = place
   const chosen: Middleware[] = []
   if (policy.headers !== undefined) chosen.push(headers(policy.headers))
+  if (addresses !== undefined) chosen.push(clientAddresses(addresses, refuse))
+  if (limit !== undefined) chosen.push(rateLimit(limit, tools, place))
+  if (shared !== undefined) chosen.push(cors(shared, date, refuse))
+  if (tls !== undefined) chosen.push(clientCertificate(tls, refuse))
+  if (auth?.type === 'basic') chosen.push(basicAuth(auth, { ...tools, identity }))
+  if (auth?.type === 'forward') chosen.push(forwardAuth(auth, { ...tools, identity }))
+  if (auth === undefined && identity.size > 0) chosen.push(withoutIdentity(identity))
   if (policy.maxBodyBytes !== undefined) chosen.push(contentLimit(policy.maxBodyBytes, date, refuse))
   return chosen
 }

@@ -1,14 +1,16 @@
 import type { Socket } from 'node:net'
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { describeError } from '../../errors.ts'
+import type { ClientTls } from '../../guards.ts'
 import type { Log } from '../../telemetry/log.ts'
 import { Alert } from '../client-hello/alert.ts'
-import type { ClientHello } from '../client-hello/client-hello.ts'
+import { type ClientHello, TLS_1_3 } from '../client-hello/client-hello.ts'
 import type { Counters } from '../counters.ts'
 import type { Endpoints } from '../endpoints.ts'
 import type { CertificateChange, CertificateMaterial, CertificateSnapshot, NameAnswer } from '../snapshot.ts'
 import { speaksOurVersions } from './certificate-kind.ts'
 import { CertificateTable, type TableEntry } from './certificate-table.ts'
+import { type ClientProof, proofOf } from './client-certificate.ts'
 import { ContextCache } from './context.ts'
 import { type Decision, Handshake, type Waiting } from './handshake.ts'
 import { closeLingering } from './lingering-close.ts'
@@ -27,6 +29,8 @@ export type TlsConnection = {
   /** The one that it was shown. */
   readonly certificate: Pick<CertificateSnapshot, 'id' | 'names'>
   readonly protocol: 'h2' | 'http/1.1'
+  /** What was asked of the client beyond the usual, and what it has shown; undefined where nothing was. */
+  readonly proof: ClientProof | undefined
   /** From the moment at which the connection came, and the client could begin with its hello. */
   readonly handshakeMs: number
 }
@@ -40,6 +44,8 @@ export type TlsAcceptorOptions = {
   readonly onDemand?: OnDemandNames | undefined
   /** The same in all workers, so that a client can resume with whichever it gets. */
   readonly ticketSecrets: TicketSecrets
+  /** What the site of a name asks of its clients in TLS; undefined: the usual. */
+  readonly tlsOf?: (name: string) => ClientTls | undefined
   readonly counters: Pick<Counters, 'handshake' | 'failedHandshakes'>
   /** If it throws, the connection is closed and the error is logged. */
   readonly onConnection: (connection: TlsConnection) => void
@@ -152,6 +158,7 @@ export class TlsAcceptor {
         context: answer,
         protocols: [ACME_TLS],
         staple: undefined,
+        asksClient: false,
         onSecure: (socket) => closeLingering(socket),
       }
     if (protocols.length > 0 && !protocols.some((protocol) => OUR_PROTOCOLS.includes(protocol)))
@@ -166,16 +173,19 @@ export class TlsAcceptor {
   /** Waits only for a certificate that nobody has lately asked for, and for names that may be issued on demand. */
   #decideByName(name: string, client: Client): Decision | Promise<Decision> {
     const { hello } = client
+    const policy = this.#options.tlsOf?.(name)
+    if (policy?.minVersion === '1.3' && !hello.versions.includes(TLS_1_3))
+      return refuse(Alert.protocolVersion, `${name} is served by TLS 1.3 only, which the client does not speak`)
     for (;;) {
       const choice = this.#table.choose(name, hello)
       switch (choice.type) {
         case 'certificate': {
           this.#options.onDemand?.seen(name)
           const material = this.#materials.get(choice.certificate.id)
-          if (material === undefined) return this.#decideOnceFetched(choice.certificate, name, client)
-          const context = this.#contextOf(choice.certificate, material, hello)
+          if (material === undefined) return this.#decideOnceFetched(choice.certificate, name, policy, client)
+          const context = this.#contextOf(choice.certificate, material, policy, hello)
           if (context === undefined) continue
-          return this.#serve(context, choice.certificate, material, client)
+          return this.#serve(context, choice.certificate, material, policy, client)
         }
         case 'unverifiable':
           return refuse(Alert.handshakeFailure, `the client can verify no certificate of ${name}`)
@@ -187,10 +197,15 @@ export class TlsAcceptor {
     }
   }
 
-  async #decideOnceFetched(certificate: TableEntry, name: string, client: Client): Promise<Decision> {
+  async #decideOnceFetched(
+    certificate: TableEntry,
+    name: string,
+    policy: ClientTls | undefined,
+    client: Client,
+  ): Promise<Decision> {
     const material = await this.#materials.fetch(certificate.id)
-    const context = material && this.#contextOf(certificate, material, client.hello)
-    if (context !== undefined) return this.#serve(context, certificate, material!, client)
+    const context = material && this.#contextOf(certificate, material, policy, client.hello)
+    if (context !== undefined) return this.#serve(context, certificate, material!, policy, client)
     // It is not served any more, of which the table was told before; if it is of no use, the table has been told just now.
     if (material === undefined) this.#table.remove(certificate.id)
     return this.#decideByName(name, client)
@@ -221,15 +236,28 @@ export class TlsAcceptor {
     context: SecureContext,
     { id, names }: TableEntry,
     { staple }: CertificateMaterial,
+    policy: ClientTls | undefined,
     { hello: { serverName, wantsStaple }, endpoints }: Client,
   ): Decision {
     const onSecure = (socket: TLSSocket, handshakeMs: number): void => {
       this.#options.counters.handshake(socket.isSessionReused(), handshakeMs)
       const protocol = socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'
-      this.#options.onConnection({ serverName, endpoints, socket, certificate: { id, names }, protocol, handshakeMs })
+      const proof = policy && this.#proofOf(socket, policy, endpoints)
+      const certificate = { id, names }
+      this.#options.onConnection({ serverName, endpoints, socket, certificate, protocol, proof, handshakeMs })
     }
     const wanted = wantsStaple && staple !== undefined ? Buffer.from(staple, 'base64') : undefined
-    return { type: 'serve', context, protocols: OUR_PROTOCOLS, staple: wanted, onSecure }
+    const asksClient = policy?.clientAuth !== undefined
+    return { type: 'serve', context, protocols: OUR_PROTOCOLS, staple: wanted, asksClient, onSecure }
+  }
+
+  /** Why a certificate is refused is for who looks for it: the client is told that it is. */
+  #proofOf(socket: TLSSocket, policy: ClientTls, { clientAddress: client }: Endpoints): ClientProof {
+    const proof = proofOf(socket, policy)
+    const fault = proof.certificate?.fault
+    const message = `The certificate of a client at ${client || 'a Unix socket'} is not believed: ${fault}.`
+    if (fault !== undefined) this.#options.log.debug('client-certificate-invalid', message, { client, fault })
+    return proof
   }
 
   /** Once: it is the first thing that who tries an address meets, and the daily bread of scanners. */
@@ -246,10 +274,11 @@ export class TlsAcceptor {
   #contextOf(
     certificate: TableEntry,
     material: CertificateMaterial,
+    policy: ClientTls | undefined,
     { ticket }: ClientHello,
   ): SecureContext | undefined {
     try {
-      return this.#contexts.get(certificate, material, ticket)
+      return this.#contexts.get(certificate, material, policy, ticket)
     } catch (error) {
       this.#table.markUnusable(certificate.id, describeError(error))
       return undefined

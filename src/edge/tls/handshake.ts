@@ -15,6 +15,8 @@ export type Decision =
       readonly protocols: readonly string[]
       /** The certificate's OCSP response, DER, for a client that asked for it. */
       readonly staple: Buffer | undefined
+      /** It is asked for a certificate. Whatever it shows, TLS is established. */
+      readonly asksClient: boolean
       /** TLS is established, so long after the connection came; the socket has read nothing of what follows. */
       readonly onSecure: (socket: TLSSocket, handshakeMs: number) => void
     }
@@ -166,12 +168,13 @@ export class Handshake {
   #carryOut(decision: Decision, received: Buffer): void {
     if (this.#isOver) return
     if (decision.type === 'refuse') return this.#refuse(alertRecord(decision.alert), decision.reason)
-    const { context, protocols, staple, onSecure } = decision
+    const { context, protocols, staple, asksClient, onSecure } = decision
     this.#socket.unshift(received)
     const socket = new tls.TLSSocket(this.#socket, {
       isServer: true,
       secureContext: context,
       ALPNProtocols: [...protocols],
+      ...(asksClient && { requestCert: true, rejectUnauthorized: false }),
     })
     if (staple !== undefined) attachStaple(socket, staple)
     this.#watch(socket)

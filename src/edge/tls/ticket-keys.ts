@@ -11,12 +11,15 @@ const NAME_BYTES = 16
 const KEYS_BYTES = 48
 
 /**
- * The keys for the tickets of a set of names (RFC 8446 §4.6.1, RFC 5077 §4). Each set has its own, so that what one site
- * has let in is let into no other: there a ticket is of unknown keys, and the handshake is a full one.
+ * The keys for the tickets of a set of names (RFC 8446 §4.6.1, RFC 5077 §4). Each set has its own, and so has what is asked
+ * of clients besides, so that what one site has let in is let into no other: there a ticket is of unknown keys, and the
+ * handshake is a full one.
  */
-export function deriveTicketKeys(secret: string, names: readonly string[]): Buffer {
+export function deriveTicketKeys(secret: string, names: readonly string[], policy = ''): Buffer {
   const salt = createHash('sha256').update(names.join()).digest()
-  return Buffer.from(hkdfSync('sha256', Buffer.from(secret, 'base64'), salt, 'castellan session tickets', KEYS_BYTES))
+  return Buffer.from(
+    hkdfSync('sha256', Buffer.from(secret, 'base64'), salt, `castellan session tickets${policy}`, KEYS_BYTES),
+  )
 }
 
 /** The name of keys, in hex, which every ticket begins with. */

@@ -1,5 +1,5 @@
-import type { Exchange } from '../exchange/exchange.ts'
-import { type FieldRole, isBelievedOfProxy, keepFields } from '../fields.ts'
+import type { Exchange, Fields } from '../exchange/exchange.ts'
+import { CERTIFICATE_FIELDS, type FieldRole, isBelievedOfProxy, keepFields, withoutNames } from '../fields.ts'
 import type { Origin } from '../forwarding.ts'
 import { withOneForwardLess } from '../middleware/max-forwards.ts'
 import { forwardedValue } from './forwarded.ts'
@@ -13,6 +13,8 @@ export type Told = {
   readonly forwarded: boolean
   /** Via (RFC 9110 §7.6.3). */
   readonly via: boolean
+  /** Client-Cert and Client-Cert-Chain (RFC 9440), in place of any; undefined where clients are not asked for one. */
+  readonly certificate: Fields | undefined
   /** What was taken off the front of the path. */
   readonly prefix: string | undefined
 }
@@ -24,9 +26,11 @@ export type Told = {
  */
 export function requestFields(
   { request, expectsContinue }: Pick<Exchange, 'request' | 'expectsContinue'>,
-  { origin, requestId, forwarded, via, prefix }: Told,
+  { origin, requestId, forwarded, via, prefix, certificate }: Told,
 ): string[] {
-  const fields = keepFields(withOneForwardLess(request), origin.isFromProxy ? isPassedOnFromProxy : isPassedOn)
+  const kept = keepFields(withOneForwardLess(request), origin.isFromProxy ? isPassedOnFromProxy : isPassedOn)
+  // Not even a proxy that is believed may say who a client is that is asked for it here.
+  const fields = certificate === undefined ? kept : [...withoutNames(kept, CERTIFICATE_FIELDS), ...certificate]
   // RFC 9110 §10.1.1: never without content, nor for who cannot wait.
   if (expectsContinue) fields.push('Expect', '100-continue')
   fields.push('X-Forwarded-For', origin.chain)
