@@ -1,3 +1,4 @@
+import { concurrencyOf } from './balancing-schema.ts'
 import type { Route } from './config.ts'
 import type { Spot } from './document.ts'
 import type { PolicySettings } from './policy-schema.ts'
@@ -21,7 +22,13 @@ export async function resolveRoutes(
   for (const [index, each] of settings.entries()) {
     const place = spot.item(index)
     const action = await resolveAction(each, own, place, around)
-    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy: resolvePolicy(each, ...layers) }
+    const route = {
+      ...conditionsOf(each),
+      stripPrefix: each.stripPrefix,
+      policy: resolvePolicy(each, ...layers),
+      // What a site allows it allows for all of its routes together.
+      concurrency: concurrencyOf(each.limits),
+    }
     checkPrefix(each, place, around)
     const sameAs = known.get(conditionKey(route))
     if (sameAs !== undefined)

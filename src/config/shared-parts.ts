@@ -8,13 +8,14 @@ export class SharedParts {
   readonly #known = new Map<string, unknown>()
 
   site(site: Site): Site {
-    const { action, policy, routes, hsts, keys, issuers } = site
+    const { action, policy, routes, hsts, keys, issuers, concurrency } = site
     return {
       ...site,
       action: this.#action(action),
       policy: this.#one(policy),
       routes: this.#one(routes.map((route) => this.#route(route))),
       hsts: this.#one(hsts),
+      concurrency: this.#one(concurrency),
       keys: this.#one(keys),
       issuers: this.#one(issuers),
     }
@@ -29,7 +30,8 @@ export class SharedParts {
     const { upstream } = action
     const timeouts = this.#one(upstream.timeouts)
     const tls = this.#one(upstream.tls)
-    return this.#one({ ...action, upstream: { ...upstream, timeouts, tls } })
+    const balancing = this.#one(upstream.balancing)
+    return this.#one({ ...action, upstream: { ...upstream, balancing, timeouts, tls } })
   }
 
   /** The first that was equal. What JSON leaves out, undefined, stands for itself: equal types have equal keys. */

@@ -12,7 +12,8 @@ import { middlewares } from './middleware/policy.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
-import type { PolicySnapshot, RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type { RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type { Gate } from './upstream/balance/gate.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 
@@ -40,24 +41,30 @@ export class SiteHandlers {
   }
 
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site.action, site.policy)
-    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
+    const gate = this.#gateOf(site)
+    const otherwise = this.#handler(site, gate)
+    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise, gate)
     const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
     const handler = chain(outer, inner)
     this.#bySite.set(site, handler)
     return handler
   }
 
-  #handler(action: SiteAction, policy: PolicySnapshot): Handler {
-    return chain(middlewares(policy, this.#options), this.#last(action))
+  /** What bounds the requests of a site or a route that are under way. */
+  #gateOf({ concurrency }: Pick<SiteSnapshot, 'concurrency'>): Gate | undefined {
+    return concurrency && this.#options.connections.openGate(concurrency)
+  }
+
+  #handler({ action, policy }: Pick<SiteSnapshot, 'action' | 'policy'>, gate: Gate | undefined): Handler {
+    return chain(middlewares(policy, this.#options), this.#last(action, gate))
   }
 
   /** What finally answers. */
-  #last(action: SiteAction): Handler {
+  #last(action: SiteAction, gate: Gate | undefined): Handler {
     const { date, refuse } = this.#options
     switch (action.type) {
       case 'proxy':
-        return this.#forwarding(action.upstream)
+        return this.#forwarding(action.upstream, gate)
       case 'redirect':
         return (exchange, { record }) =>
           answer(exchange, redirect(exchange.request.target, action.to, action.status, date.now()), record)
@@ -73,7 +80,7 @@ export class SiteHandlers {
     }
   }
 
-  #forwarding(upstream: UpstreamSnapshot): Handler {
+  #forwarding(upstream: UpstreamSnapshot, gate: Gate | undefined): Handler {
     const { connections, date, randomBytes } = this.#options
     return (exchange, { site, route, origin, requestId, record }) => {
       const { request } = exchange
@@ -81,15 +88,14 @@ export class SiteHandlers {
       const { forwarded, via } = site
       const prefix = prefixOf(request, origin, route)
       const told = { origin, requestId, forwarded, via, prefix }
-      record.upstream = upstream.address
-      forward(exchange, upstream, { told, connections, date, randomBytes, record })
+      forward(exchange, upstream, { told, connections, date, randomBytes, record, gate })
     }
   }
 
-  #routed(site: SiteSnapshot, otherwise: Handler): Handler {
+  #routed(site: SiteSnapshot, otherwise: Handler, gate: Gate | undefined): Handler {
     const table = new RouteTable(site.routes)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
-    for (const route of site.routes) handlers.set(route, this.#handler(route.action, route.policy))
+    for (const route of site.routes) handlers.set(route, this.#handler(route, this.#gateOf(route) ?? gate))
     const { refuse } = this.#options
     return (exchange, facts) => {
       const { request } = exchange

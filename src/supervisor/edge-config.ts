@@ -24,8 +24,8 @@ function onDemandSnapshot({ onDemand }: Partial<Site> = {}): OnDemandSnapshot | 
 
 /** What a site means for it, and its Strict-Transport-Security now. */
 export function siteSnapshot(site: Site, hsts: string | undefined): SiteSnapshot {
-  const { name, names, action, policy, routes, isCanonical, redirectToHttps, forwarded, via } = site
-  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, forwarded, via }
+  const { name, names, action, policy, routes, isCanonical, redirectToHttps, concurrency, forwarded, via } = site
+  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, concurrency, forwarded, via }
 }
 
 /** The first port among these addresses; undefined if there is none of ours. */

@@ -29,7 +29,7 @@ const HISTOGRAMS: Readonly<Record<TimedStep, readonly [name: string, help: strin
 
 /** What all workers have counted, as Prometheus knows it. */
 export function workerMetrics(counters: CounterReport, workers: number): Metric[] {
-  const { connections, handshakes, requests, durations, upstreamFailures, http2Errors } = counters
+  const { connections, handshakes, requests, durations, upstreamFailures, upstreamRetries, http2Errors } = counters
   return [
     gauge('castellan_workers', 'Worker processes that accept connections.', [{ value: workers }]),
     gauge('castellan_connections_open', 'Connections of clients that are open.', [{ value: counters.connectionsOpen }]),
@@ -53,6 +53,11 @@ export function workerMetrics(counters: CounterReport, workers: number): Metric[
       'castellan_upstream_failures_total',
       'Requests that an upstream gave no usable response to, by reason.',
       byLabel('reason', upstreamFailures),
+    ),
+    counter(
+      'castellan_upstream_retries_total',
+      'Requests that were sent to another target, or again to one that was restarting, by what had been met before.',
+      byLabel('reason', upstreamRetries),
     ),
     counter(
       'castellan_http2_errors_total',
