@@ -16,6 +16,7 @@ const commands = new Map<string, Command>([
   ['drill', async (args) => (await import('./cli/drill.ts')).drill(args)],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
   ['explain', async (args) => (await import('./cli/explain.ts')).explainRequest(args)],
+  ['upstreams', async (args) => (await import('./cli/upstreams.ts')).upstreams(args)],
   ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],
   ['account', async (args) => (await import('./cli/account.ts')).account(args)],
   ['help', help],

@@ -6,6 +6,7 @@ import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { ControlReply, ControlRequest } from './protocol.ts'
+import type { OperatedUpstreams } from './upstream-report.ts'
 
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
@@ -16,13 +17,14 @@ export type Answering = {
   readonly issuers: ReadonlyMap<string, Pick<Issuer, 'name' | 'accounts'>>
   readonly probe: AskProbe
   readonly notices: Pick<Notices, 'test'>
+  readonly upstreams: OperatedUpstreams
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly log: Log
 }
 
 /** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
-export function operatorAnswers({ certificates, issuers, probe, notices, signal, log }: Answering): Answer {
+export function operatorAnswers({ certificates, issuers, probe, notices, upstreams, signal, log }: Answering): Answer {
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -48,6 +50,15 @@ export function operatorAnswers({ certificates, issuers, probe, notices, signal,
       }
       case 'limits':
         for (const balance of certificates.limits) yield { type: 'limit', balance }
+        return
+      case 'upstreams':
+        for (const report of await upstreams.report()) yield { type: 'upstream', report }
+        return
+      case 'drain':
+        for (const report of await upstreams.drain(request.url)) yield { type: 'upstream', report }
+        return
+      case 'undrain':
+        for (const report of await upstreams.undrain(request.url)) yield { type: 'upstream', report }
         return
       case 'probe':
         yield { type: 'probe', answers: await probe(request.name, request.addresses, 'http-01') }

@@ -11,6 +11,7 @@ import { type AccountAction, accountActions } from '../issuers/accounts-by-hand.
 import type { AccountReport } from '../issuers/issuer.ts'
 import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
+import type { UpstreamReport } from './upstream-report.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
 
@@ -45,6 +46,10 @@ export type ControlRequest =
   | { readonly ask: 'import'; readonly files: readonly string[] }
   /** Do something with the accounts of an issuer, or of all. */
   | { readonly ask: 'accounts'; readonly action: AccountAction; readonly issuer?: string | undefined }
+  /** How it stands with the upstreams. */
+  | { readonly ask: 'upstreams' }
+  /** Give an address of an upstream no more requests, or give it some again. */
+  | { readonly ask: 'drain' | 'undrain'; readonly url: string }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -60,6 +65,7 @@ export type ControlReply =
   | { readonly type: 'probe'; readonly answers: readonly ProbeAnswer[] }
   | { readonly type: 'notified'; readonly result: TestResult }
   | { readonly type: 'account'; readonly report: AccountReport }
+  | { readonly type: 'upstream'; readonly report: UpstreamReport }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -98,6 +104,7 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, name }
     case 'spread':
     case 'limits':
+    case 'upstreams':
       return { ask }
     case 'renew':
       return { ask, name: required(name, 'it names nothing to renew') }
@@ -109,6 +116,9 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, name: required(name, 'it names nothing to revoke'), reason: reasonOf(asked) }
     case 'import':
       return { ask, files: filesOf(asked) }
+    case 'drain':
+    case 'undrain':
+      return { ask, url: required(optionalText(asked, 'url'), `it names nothing to ${ask}`) }
     case 'accounts':
       return { ask, action: actionOf(asked), issuer: optionalText(asked, 'issuer') }
     default:
@@ -165,6 +175,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     probe: 0,
     notified: 0,
     account: 0,
+    upstream: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

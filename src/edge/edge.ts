@@ -19,13 +19,14 @@ import { Http01Answers } from './middleware/http-01.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import { Router } from './router/router.ts'
-import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange } from './snapshot.ts'
+import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange, UpstreamConditions } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
 import { type AskForName, OnDemandNames } from './tls/on-demand-names.ts'
 import type { TicketSecrets } from './tls/ticket-keys.ts'
 import { TlsFacts } from './tls/tls-facts.ts'
+import { reportTargets, type TargetReport } from './upstream/balance/target-report.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
 
 export type EdgeOptions = {
@@ -63,7 +64,7 @@ export class Edge {
     const { snapshot, log, accessLog, clock, ticketSecrets, fetchMaterial, randomBytes } = options
     this.#isLogged = snapshot.accessLog
     const onThrow = (error: unknown): void => logThrown(log, error)
-    this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
+    this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow, log })
     const recorder = new Recorder({
       counters: this.#counters,
       accessLog: snapshot.accessLog ? accessLog : undefined,
@@ -140,6 +141,16 @@ export class Edge {
 
   changeHsts(changes: readonly HstsChange[]): void {
     this.#dispatch.changeHsts(changes)
+  }
+
+  /** Takes over what is known of upstreams. */
+  changeUpstreams(conditions: UpstreamConditions): void {
+    this.#connections.change(conditions)
+  }
+
+  /** How it stands with the targets of upstreams. */
+  get targets(): TargetReport[] {
+    return reportTargets(this.#connections.groups, this.#sweep.now)
   }
 
   /** What has been counted since the start. */

@@ -39,6 +39,8 @@ import { onDemandSite, siteCertificates } from './site-certificates.ts'
 import { throttle } from './throttle.ts'
 import { TicketRotation } from './ticket-rotation.ts'
 import { trustHint } from './trust-hint.ts'
+import { openCookieKey } from './upstreams/cookie-key.ts'
+import { areSticky, UpstreamWatch } from './upstreams/upstream-watch.ts'
 import { WorkerPool } from './worker-pool.ts'
 import { FIRST_INHERITED_FD, spawnWorker } from './worker-process.ts'
 
@@ -95,7 +97,12 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   const tickets = new TicketRotation(clock, randomBytes)
   let onDemand: OnDemand | undefined
   const hsts = await HstsKeeper.open({ sites: config.sites, storage, clock, log })
-  const pool = createPool(options, sockets, { board, tickets, hsts, onDemand: () => onDemand })
+  const upstreams = new UpstreamWatch({
+    ...{ sites: config.sites, workers: workerCount(config), clock, random, log },
+    cookieKey: areSticky(config.sites) ? await openCookieKey(storage, randomBytes) : '',
+  })
+  taken.defer(() => upstreams.stop())
+  const pool = createPool(options, sockets, { board, tickets, hsts, upstreams, onDemand: () => onDemand })
   const want = siteCertificates(config)
   let current: (() => CertificatesState) | undefined
   const tellWorkers = throttle(
@@ -142,6 +149,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
       issuers,
       probe: createProbe({ publisher: pool, clock }),
       notices,
+      upstreams,
       signal: stopping.signal,
       log,
     }),
@@ -155,6 +163,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   board.update(certificates.state)
   tickets.start((secrets) => pool.changeTicketSecrets(secrets))
   taken.defer(() => tickets.stop())
+  upstreams.start(pool)
   const started = pool.start(signal)
   // While the workers get ready, so that it takes no time.
   collectGarbage()
@@ -165,7 +174,7 @@ async function start(options: SupervisorOptions, taken: AsyncDisposableStack): P
   )
   taken.defer(() => hsts.stop())
   keepParked(want.wanted, { certificates, storage, clock, log }, taken)
-  await serveMetrics(config, { pool, certificates, onDemand }, taken)
+  await serveMetrics(config, { pool, certificates, upstreams, onDemand }, taken)
   announce(config, log)
   announceWaiting(certificates.state, log)
   warnOfDescriptors(config, log)
@@ -191,6 +200,7 @@ type Parts = {
   readonly board: CertificateBoard
   readonly tickets: TicketRotation
   readonly hsts: HstsKeeper
+  readonly upstreams: UpstreamWatch
   readonly onDemand: () => OnDemand | undefined
 }
 
@@ -222,7 +232,7 @@ function atRest(
 function createPool(
   options: SupervisorOptions,
   sockets: readonly ListeningSocket[],
-  { board, tickets, hsts, onDemand }: Parts,
+  { board, tickets, hsts, upstreams, onDemand }: Parts,
 ): WorkerPool {
   const { config, log, clock, logFormat, program } = options
   const snapshot = edgeSnapshot(config)
@@ -233,7 +243,7 @@ function createPool(
     address: formatListenAddress(address),
   }))
   return new WorkerPool({
-    count: config.workers === 'auto' ? availableParallelism() : config.workers,
+    count: workerCount(config),
     spawn: () => spawnWorker(program, fds),
     startMessages: function* (challenges) {
       const snapshotOf = (site: Config['sites'][number]) => siteSnapshot(site, hsts.field(site.name))
@@ -249,6 +259,7 @@ function createPool(
         drainMs: config.timeouts.drainMs,
       }
       for (const change of changeInParts(board.all())) yield { type: 'certificates', change }
+      yield { type: 'upstreams', conditions: upstreams.conditions }
       yield { type: 'listen' }
     },
     material: (certificate) => board.material(certificate),
@@ -257,6 +268,10 @@ function createPool(
     clock,
     log,
   })
+}
+
+function workerCount({ workers }: Pick<Config, 'workers'>): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 /**
@@ -306,12 +321,13 @@ function keepParked(
 type Measured = {
   readonly pool: WorkerPool
   readonly certificates: Certificates
+  readonly upstreams: UpstreamWatch
   readonly onDemand: OnDemand | undefined
 }
 
 async function serveMetrics(
   { metrics }: Config,
-  { pool, certificates, onDemand }: Measured,
+  { pool, certificates, upstreams, onDemand }: Measured,
   taken: AsyncDisposableStack,
 ): Promise<void> {
   if (metrics === undefined) return
@@ -319,7 +335,13 @@ async function serveMetrics(
     const { counters, workers } = await pool.count()
     const limits = limitMetrics(certificates.ordersLeft)
     const names = onDemand === undefined ? [] : onDemandMetrics(onDemand.inUse)
-    return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes), ...limits, ...names]
+    return [
+      ...workerMetrics(counters, workers),
+      ...certificateMetrics(certificates.lifetimes),
+      ...limits,
+      ...upstreams.metrics,
+      ...names,
+    ]
   }
   const server = await startMetricsServer({ ...metrics, address: formatListenAddress(metrics), collect })
   taken.defer(() => {

@@ -6,8 +6,10 @@ import type {
   ChallengeSnapshot,
   HstsChange,
   NameAnswer,
+  UpstreamConditions,
 } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
+import type { TargetReport } from '../edge/upstream/balance/target-report.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -75,6 +77,8 @@ export class WorkerPool implements ChallengePublisher {
   /** What each worker has last counted, and what those have that are gone. */
   readonly #counted = new Map<WorkerProcess, CounterReport>()
   #past = NO_COUNTS
+  /** What each worker has last told of the targets of upstreams. */
+  readonly #targets = new Map<WorkerProcess, readonly TargetReport[]>()
   readonly #challenges = new Map<string, ChallengeSnapshot>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #heartbeat: Heartbeat<WorkerProcess>
@@ -120,6 +124,17 @@ export class WorkerPool implements ChallengePublisher {
   changeHsts(changes: readonly HstsChange[]): void {
     for (const part of inParts(changes))
       for (const worker of this.#workers) worker.send({ type: 'hsts', changes: part })
+  }
+
+  /** Tells all workers what is known of upstreams. */
+  changeUpstreams(conditions: UpstreamConditions): void {
+    for (const worker of this.#workers) worker.send({ type: 'upstreams', conditions })
+  }
+
+  /** What each worker tells of the targets of upstreams. */
+  async reportTargets(): Promise<readonly (readonly TargetReport[])[]> {
+    await this.#ask((id) => ({ type: 'report-targets', id }))
+    return [...this.#targets.values()]
   }
 
   /** Tells all workers which secrets session tickets are now issued and taken with. */
@@ -211,6 +226,9 @@ export class WorkerPool implements ChallengePublisher {
         return void this.#succeed(worker)
       case 'done':
         return this.#done(worker, message.id)
+      case 'targets':
+        this.#targets.set(worker, message.targets)
+        return this.#done(worker, message.id)
       case 'counters':
         this.#counted.set(worker, message.counters)
         return this.#done(worker, message.id)
@@ -253,6 +271,7 @@ export class WorkerPool implements ChallengePublisher {
     this.#accepting.delete(worker)
     this.#past = addCounters(this.#past, { ...(this.#counted.get(worker) ?? NO_COUNTS), connectionsOpen: 0 })
     this.#counted.delete(worker)
+    this.#targets.delete(worker)
     for (const id of [...this.#waiting.keys()]) this.#done(worker, id)
     if (this.#stopping.signal.aborted) {
       if (this.#workers.size === 0) this.#gone.resolve()

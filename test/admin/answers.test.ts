@@ -65,6 +65,7 @@ function answers(
   { issuers = new Map(), probe = async () => [] }: Partial<Answering> = {},
 ) {
   return operatorAnswers({
+    upstreams: { report: async () => [], drain: async () => [], undrain: async () => [] },
     certificates: subject,
     issuers,
     probe,

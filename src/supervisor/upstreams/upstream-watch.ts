@@ -1,0 +1,204 @@
+import type { LookupFunction } from 'node:net'
+import type { Metric } from '../../admin/metrics-text.ts'
+import { type OperatedUpstreams, type UpstreamReport, UpstreamUnknownError } from '../../admin/upstream-report.ts'
+import type { Site, Upstream } from '../../config/config.ts'
+import type { UpstreamConditions } from '../../edge/snapshot.ts'
+import { checkIdOf, peersOf } from '../../edge/upstream/balance/peers.ts'
+import type { TargetReport } from '../../edge/upstream/balance/target-report.ts'
+import { lookupUpstream } from '../../edge/upstream/names.ts'
+import { formatUpstream } from '../../edge/upstream/upstream-name.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { Random } from '../../system/random.ts'
+import type { Log } from '../../telemetry/log.ts'
+import { AddressWatch } from './address-watch.ts'
+import { type CheckHealth, createHealthCheck } from './health-check.ts'
+import { type Checked, HealthChecks } from './health-checks.ts'
+
+export type UpstreamWatchOptions = {
+  readonly sites: readonly Site[]
+  /** How many share what is bounded for all of them. */
+  readonly workers: number
+  readonly cookieKey: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly lookup?: LookupFunction
+  readonly check?: CheckHealth
+}
+
+/** Who is told what has changed, and asked what the workers have seen. */
+export interface UpstreamAudience {
+  changeUpstreams(conditions: UpstreamConditions): void
+  /** A report of each worker. */
+  reportTargets(): Promise<readonly (readonly TargetReport[])[]>
+}
+
+/** Whether upstreams of these sites are sticky: then there must be a key for their cookies. */
+export function areSticky(sites: readonly Site[]): boolean {
+  return [...upstreamsOf(sites).keys()].some(({ balancing }) => balancing.sticky !== undefined)
+}
+
+/**
+ * Looks after the upstreams for all workers: whether they are well, which addresses they have, and which of them an operator
+ * drains. Drained ones stay so over the lives of workers, up to a restart of the program.
+ */
+export class UpstreamWatch implements OperatedUpstreams {
+  readonly #options: UpstreamWatchOptions
+  readonly #upstreams: ReadonlyMap<Upstream, ReadonlySet<string>>
+  readonly #addresses: AddressWatch
+  readonly #checks: HealthChecks
+  /** By URL: since when. */
+  readonly #drained = new Map<string, number>()
+  #audience: UpstreamAudience | undefined
+
+  constructor(options: UpstreamWatchOptions) {
+    const { sites, clock, random, log, lookup = lookupUpstream, check = createHealthCheck(clock) } = options
+    this.#options = options
+    this.#upstreams = upstreamsOf(sites)
+    this.#checks = new HealthChecks({ check, clock, random, log, onChange: () => this.#tell() })
+    const names = [...this.#upstreams.keys()].flatMap(({ balancing, targets }) =>
+      balancing.everyAddress ? targets.flatMap(({ address }) => ('host' in address ? [address.host] : [])) : [],
+    )
+    const onChange = (): void => {
+      this.#checks.use(this.#checked())
+      this.#tell()
+    }
+    this.#addresses = new AddressWatch({ names, lookup, clock, random, log, onChange })
+  }
+
+  start(audience: UpstreamAudience): void {
+    this.#audience = audience
+    this.#addresses.start()
+    this.#checks.use(this.#checked())
+  }
+
+  stop(): void {
+    this.#audience = undefined
+    this.#addresses.stop()
+    this.#checks.stop()
+  }
+
+  /** All that a worker must know. */
+  get conditions(): UpstreamConditions {
+    const { workers, cookieKey } = this.#options
+    const { addresses } = this.#addresses
+    return { workers, cookieKey, down: this.#checks.down, drained: [...this.#drained.keys()], addresses }
+  }
+
+  async drain(url: string): Promise<UpstreamReport[]> {
+    const known = this.#known(url)
+    if (!this.#drained.has(known)) {
+      this.#drained.set(known, this.#options.clock.now())
+      this.#options.log.info('upstream-draining', `Asked by hand to drain ${known}: it gets no more requests.`, {
+        upstream: known,
+      })
+      this.#tell()
+    }
+    return (await this.report()).filter((report) => report.url === known)
+  }
+
+  async undrain(url: string): Promise<UpstreamReport[]> {
+    const known = this.#known(url)
+    if (this.#drained.delete(known)) {
+      this.#options.log.info('upstream-undrained', `Asked by hand to give requests to ${known} again.`, {
+        upstream: known,
+      })
+      this.#tell()
+    }
+    return (await this.report()).filter((report) => report.url === known)
+  }
+
+  async report(): Promise<UpstreamReport[]> {
+    const seen = (await this.#audience?.reportTargets()) ?? []
+    return [...this.#listed().values()].map((listed) => this.#reportOf(listed, seen.flat()))
+  }
+
+  get metrics(): Metric[] {
+    const { standings } = this.#checks
+    const drained = [...this.#drained.keys()]
+    return [
+      {
+        name: 'castellan_upstream_up',
+        help: 'Whether an address of an upstream is well, as its health checks say: 1 or 0.',
+        type: 'gauge',
+        samples: standings.map(({ url, path, isUp }) => ({ labels: { upstream: url, path }, value: isUp ? 1 : 0 })),
+      },
+      {
+        name: 'castellan_upstream_drained',
+        help: 'Addresses of upstreams that an operator drains: 1 each.',
+        type: 'gauge',
+        samples: drained.map((upstream) => ({ labels: { upstream }, value: 1 })),
+      },
+    ]
+  }
+
+  #tell(): void {
+    this.#audience?.changeUpstreams(this.conditions)
+  }
+
+  /** As it is listed, whatever slash or case it is written with. Throws UpstreamUnknownError. */
+  #known(url: string): string {
+    const urls = [...this.#listed().keys()]
+    const plain = (text: string): string => text.replace(/\/$/, '').toLowerCase()
+    const known = urls.find((each) => each === url) ?? urls.find((each) => plain(each) === plain(url))
+    if (known === undefined) throw new UpstreamUnknownError(url, urls)
+    return known
+  }
+
+  #checked(): Map<string, Checked> {
+    const checked = new Map<string, Checked>()
+    for (const upstream of this.#upstreams.keys()) {
+      const { health } = upstream.balancing
+      if (health === undefined) continue
+      for (const { peer } of peersOf(upstream, this.#addresses.addresses))
+        checked.set(checkIdOf(peer, health), { peer, health })
+    }
+    return checked
+  }
+
+  #listed(): Map<string, Listed> {
+    const listed = new Map<string, Listed>()
+    for (const [upstream, sites] of this.#upstreams)
+      for (const { peer, weight } of peersOf(upstream, this.#addresses.addresses)) {
+        const url = formatUpstream(peer.address)
+        listed.set(url, { url, weight, sites: new Set([...(listed.get(url)?.sites ?? []), ...sites]) })
+      }
+    return listed
+  }
+
+  #reportOf({ url, weight, sites }: Listed, seen: readonly TargetReport[]): UpstreamReport {
+    const own = seen.filter((each) => each.url === url)
+    const sum = (count: (each: TargetReport) => number): number => own.reduce((total, each) => total + count(each), 0)
+    const underWay = sum((each) => each.underWay)
+    const requests = sum((each) => each.requests)
+    const failures = sum((each) => each.failures)
+    const isLeftOut = own.some((each) => each.isLeftOut)
+    return { url, weight, sites: [...sites], ...this.#standing(url, underWay, isLeftOut), underWay, requests, failures }
+  }
+
+  #standing(url: string, underWay: number, isLeftOut: boolean): Pick<UpstreamReport, 'state' | 'since' | 'why'> {
+    const drainedSince = this.#drained.get(url)
+    if (drainedSince !== undefined)
+      return { state: underWay > 0 ? 'draining' : 'drained', since: drainedSince, why: 'asked by hand' }
+    const checks = this.#checks.standings.filter((each) => each.url === url)
+    const bad = checks.find(({ isUp }) => !isUp)
+    if (bad !== undefined) return { state: 'down', since: bad.since, why: bad.why }
+    if (isLeftOut) return { state: 'left-out', since: undefined, why: 'it fails again and again' }
+    return { state: checks.length > 0 ? 'up' : 'unchecked', since: checks[0]?.since, why: undefined }
+  }
+}
+
+type Listed = { readonly url: string; readonly weight: number; readonly sites: ReadonlySet<string> }
+
+/** Each upstream once, with the sites that have it. */
+function upstreamsOf(sites: readonly Site[]): Map<Upstream, Set<string>> {
+  const found = new Map<Upstream, Set<string>>()
+  for (const { name, action, routes } of sites)
+    for (const each of [action, ...routes.map((route) => route.action)]) {
+      if (each.type !== 'proxy') continue
+      const known = found.get(each.upstream)
+      if (known === undefined) found.set(each.upstream, new Set([name]))
+      else known.add(name)
+    }
+  return found
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { App } from './app.ts'
+import { Castellan, freePort, makePlace } from './castellan.ts'
+
+type Answer = { readonly status: number; readonly app: string; readonly fields: Record<string, unknown> }
+
+/** Castellan in front of two applications, with these settings of their upstream. */
+async function before(t: TestContext, settings: string, { site = '', workers = 1, metrics = '' } = {}) {
+  const apps = [new App(t, 'a', await freePort()), new App(t, 'b', await freePort())]
+  for (const app of apps) await app.start()
+  const place = await makePlace()
+  const to = apps.map(({ url }) => `"${url}"`).join(', ')
+  await place.configure(`workers: ${workers}
+${metrics === '' ? '' : `metrics: ${metrics}\n`}sites:
+  localhost:
+    redirect: false
+    certificate: { keys: [ecdsa-p256] }
+    upstream: { to: [${to}], ${settings} }
+    ${site}
+`)
+  const castellan = new Castellan(place.folder)
+  t.after(async () => {
+    await castellan.stop()
+    await place.remove()
+  })
+  await castellan.until('serving')
+  const ask = (path = '/', options: { method?: string; headers?: Record<string, string> } = {}): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const to = { port: place.httpPort, host: '127.0.0.1', path, agent: false, ...options }
+      const asked = request({ ...to, headers: { host: 'localhost', ...options.headers } }, (response) => {
+        response.resume()
+        response.on('end', () => {
+          const { headers, statusCode: status = 0 } = response
+          resolve({ status, app: String(headers['x-app'] ?? ''), fields: headers })
+        })
+      })
+      asked.on('error', reject)
+      asked.end()
+    })
+  const command = async (...args: string[]): Promise<{ code: number | null; text: string }> => {
+    const run = new Castellan(place.folder, ['upstreams', ...args])
+    const { code } = await run.exited
+    return { code, text: run.text + run.lines.map((line) => JSON.stringify(line)).join('\n') }
+  }
+  return { a: apps[0]!, b: apps[1]!, castellan, ask, command }
+}
+
+/** So many answers, each as `200 a`, with how often it came. */
+async function tally(ask: () => Promise<Answer>, count: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (let each = 0; each < count; each++) {
+    const { status, app } = await ask()
+    const key = `${status} ${app}`.trim()
+    counts[key] = (counts[key] ?? 0) + 1
+  }
+  return counts
+}
+
+test('two apps share the requests; when one is killed, no request fails, and the other has them all', async (t) => {
+  const { a, ask, castellan } = await before(t, 'balance: roundRobin')
+  assert.deepEqual(await tally(ask, 10), { '200 a': 5, '200 b': 5 })
+  await a.kill()
+  assert.deepEqual(await tally(ask, 30), { '200 b': 30 })
+  const [line] = await castellan.until('upstream-left-out')
+  assert.equal(line!.upstream, a.url)
+  const [tried] = castellan.of('upstream-unreachable')
+  assert.equal(tried!.upstream, a.url)
+  assert.equal(tried!.cause, 'ECONNREFUSED')
+  const retried = castellan.of('request').find(({ attempts }) => attempts === 2)
+  assert.notEqual(retried?.upstream, a.url)
+})
+
+test('a 500 is passed on, and is no reason to leave an app out', async (t) => {
+  const { ask, castellan } = await before(t, 'balance: roundRobin')
+  assert.deepEqual(await tally(() => ask('/500'), 20), { '500 a': 10, '500 b': 10 })
+  assert.equal(castellan.of('upstream-left-out').length, 0)
+})
+
+test('both apps restart within three seconds, and no request fails, whatever its method', async (t) => {
+  const { a, b, ask } = await before(t, 'balance: roundRobin, retries: 0')
+  await Promise.all([a.kill(), b.kill()])
+  const asked = [ask(), ask('/', { method: 'POST' }), ask(), ask('/', { method: 'DELETE' })]
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  await Promise.all([a.start(), b.start()])
+  assert.deepEqual(
+    (await Promise.all(asked)).map(({ status }) => status),
+    [200, 200, 200, 200],
+  )
+})
+
+test('a hanging app: what is idempotent goes to the other, the checks take it out, and it comes back', async (t) => {
+  const port = await freePort()
+  const settings = 'timeouts: { firstByte: 1s }, health: { every: 300ms, timeout: 300ms, unhealthyAfter: 2 }'
+  const { a, ask, castellan } = await before(t, `balance: firstAvailable, ${settings}`, {
+    metrics: `127.0.0.1:${port}`,
+  })
+  const scrape = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  assert.equal((await ask()).app, 'a')
+  a.hang()
+  const answer = await ask()
+  assert.deepEqual([answer.status, answer.app], [200, 'b'])
+  const [down] = await castellan.until('upstream-down')
+  assert.match(down!.message, /is down, and gets no requests until it is well again: 2 checks in a row failed/)
+  assert.match(await scrape(), new RegExp(`^castellan_upstream_up\\{upstream="${a.url}",path="/"\\} 0$`, 'm'))
+  assert.deepEqual(await tally(ask, 5), { '200 b': 5 })
+  a.goOn()
+  await castellan.until('upstream-up')
+  assert.deepEqual(await tally(ask, 3), { '200 a': 3 })
+  assert.equal(castellan.of('upstream-down').length, 1)
+})
+
+test('when the checks say that all are down, visitors get 503 with Retry-After, and the log says why', async (t) => {
+  const { a, b, ask, castellan } = await before(t, 'health: { every: 200ms, unhealthyAfter: 1 }')
+  await Promise.all([a.kill(), b.kill()])
+  await castellan.until('upstream-down', 2)
+  const { status, fields } = await ask()
+  assert.deepEqual([status, fields['retry-after']], [503, '5'])
+  const [line] = await castellan.until(({ event, why }) => event === 'request' && why === 'upstream-none')
+  assert.equal(line!.status, 503)
+})
+
+test('an operator drains an app, over the life of a worker too, and gives it requests again', async (t) => {
+  const { a, b, ask, castellan, command } = await before(t, 'balance: roundRobin')
+  const slow = ask('/slow')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const drained = await command('drain', `${a.url}/`)
+  assert.equal(drained.code, 0)
+  assert.match(drained.text, /drain(ing|ed) /)
+  assert.equal((await slow).status, 200)
+  assert.deepEqual(await tally(ask, 6), { '200 b': 6 })
+  process.kill(Number(castellan.of('worker-ready')[0]!.message.match(/\d+/)![0]), 'SIGKILL')
+  await castellan.until('worker-ready', 2)
+  assert.deepEqual(await tally(ask, 6), { '200 b': 6 })
+  const listed = await command('--json')
+  const { upstreams } = JSON.parse(listed.text.trim())
+  assert.deepEqual(
+    upstreams.map(({ url, state, sites, underWay, requests }: Record<string, unknown>) => [
+      url,
+      state,
+      sites,
+      underWay,
+      requests,
+    ]),
+    [
+      [a.url, 'drained', ['localhost'], 0, 0],
+      [b.url, 'unchecked', ['localhost'], 0, 6],
+    ],
+  )
+  assert.equal((await command('undrain', a.url)).code, 0)
+  assert.deepEqual(Object.keys(await tally(ask, 30)).sort(), ['200 a', '200 b'])
+  const unknown = await command('drain', 'http://elsewhere')
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.text, /No upstream is called "http:\/\/elsewhere"/)
+  assert.equal((await command('drian', a.url)).code, 2)
+})
+
+test('a sticky cookie brings a client back, also to the other worker and after a restart of its app', async (t) => {
+  const { ask } = await before(t, 'sticky: { cookie: at }', { workers: 2 })
+  const first = await ask()
+  const [cookie] = String(first.fields['set-cookie']).split(';')
+  assert.match(cookie!, /^at=[\w-]{22}$/)
+  for (let each = 0; each < 20; each++) {
+    const again = await ask('/', { headers: { cookie: cookie! } })
+    assert.deepEqual([again.app, again.fields['set-cookie']], [first.app, undefined])
+  }
+  const forged = await ask('/', { headers: { cookie: 'at=forged' } })
+  assert.match(String(forged.fields['set-cookie']), /^at=/)
+})
+
+test('beyond limits.concurrent requests wait for their turn, and beyond the queue they get 503', async (t) => {
+  const site = 'limits: { concurrent: 2, queue: 2, wait: 5s }'
+  const { ask, castellan } = await before(t, 'balance: roundRobin', { site })
+  const answers = await Promise.all(Array.from({ length: 6 }, () => ask('/slow')))
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 200, 200, 200, 503, 503])
+  assert.equal(castellan.of('request').filter(({ why }) => why === 'site-full').length, 2)
+})
+
+test('of an address, too: who finds all of them full waits, for so long', async (t) => {
+  const { ask, castellan } = await before(t, 'limits: { concurrent: 1, queue: 9, wait: 1s }')
+  const answers = await Promise.all(Array.from({ length: 8 }, () => ask('/slow')))
+  const statuses = answers.map(({ status }) => status)
+  assert.ok(statuses.filter((status) => status === 200).length >= 4, String(statuses))
+  assert.ok(statuses.includes(503), String(statuses))
+  assert.ok(castellan.of('request').some(({ why }) => why === 'upstream-full'))
+})
