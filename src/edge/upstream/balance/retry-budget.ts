@@ -19,7 +19,7 @@ export class RetryBudget {
   /** Whether there may be one more retry, which counts from now on. */
   spend(now: number): boolean {
     this.#turn(now)
-    if (sum(this.#retries) >= ALWAYS + PART * sum(this.#requests)) return false
+    if (sum(this.#retries) + 1 > ALWAYS + PART * sum(this.#requests)) return false
     this.#retries[this.#second % SECONDS]!++
     return true
   }
