@@ -2,10 +2,14 @@
 const FAILURES = 3
 const FAILURE_MS = 10_000
 /** For so long at first, twice as long each time that it fails on its return, and no longer than this. */
-const FIRST_REST_MS = 5_000
+const FIRST_REST_MS = 1_000
 const MAX_REST_MS = 60_000
-/** From its return to its full share: an app that has just started is slow, and may not be well. */
-const RETURN_MS = 10_000
+/**
+ * From its return to its full share it takes as long as it was away, within these: an app that has just started is slow, and
+ * may not be well; but while one is spared, the others have more to do.
+ */
+const LEAST_RETURN_MS = 1_000
+const MAX_RETURN_MS = 10_000
 /** Of its share, at the beginning of its return. */
 const LEAST_SHARE = 0.1
 
@@ -19,6 +23,7 @@ export class FailureMarks {
   #restMs = 0
   #restsUntil = Number.NEGATIVE_INFINITY
   #returnsSince: number | undefined
+  #returnMs = 0
 
   /** It is left out. */
   isMarked(now: number): boolean {
@@ -29,7 +34,7 @@ export class FailureMarks {
   share(now: number): number {
     const since = this.#returnsSince
     if (since === undefined) return 1
-    const part = (now - since) / RETURN_MS
+    const part = (now - since) / this.#returnMs
     if (part < 1) return Math.max(LEAST_SHARE, part)
     this.#settle()
     return 1
@@ -44,22 +49,23 @@ export class FailureMarks {
     this.#failedAt = now
     if (this.#inRow < FAILURES && !isReturning) return undefined
     this.#restMs = this.#restMs === 0 ? FIRST_REST_MS : Math.min(2 * this.#restMs, MAX_REST_MS)
-    this.#restsUntil = this.#returnsSince = now + this.#restMs
-    this.#inRow = 0
+    this.return(now + this.#restMs, this.#restMs)
+    this.#restsUntil = now + this.#restMs
     return this.#restMs
   }
 
   /** It has answered. Called for every answer. */
   answered(now: number): void {
     this.#inRow = 0
-    if (now < this.#restsUntil) this.return(now)
+    if (now < this.#restsUntil) this.return(now, this.#restMs)
   }
 
-  /** It is there again, and gets its share little by little. */
-  return(now: number): void {
+  /** It is there again after so many milliseconds, and gets its share little by little. */
+  return(now: number, awayMs: number): void {
     this.#inRow = 0
     this.#restsUntil = Number.NEGATIVE_INFINITY
     this.#returnsSince = now
+    this.#returnMs = Math.min(Math.max(awayMs, LEAST_RETURN_MS), MAX_RETURN_MS)
   }
 
   #settle(): void {

@@ -136,7 +136,8 @@ export class TargetGroup {
       const wasOut = target.isOut
       target.isDrained = drained.has(target.url)
       target.isDown = health !== undefined && down.has(checkIdOf(target.peer, health))
-      if (wasOut && !target.isOut) target.marks.return(sweep.now)
+      if (!wasOut && target.isOut) target.outSince = sweep.now
+      if (wasOut && !target.isOut) target.marks.return(sweep.now, sweep.now - target.outSince)
       if (concurrency !== undefined) target.maxUnderWay = shareOf(concurrency.concurrent, conditions.workers)
     }
     this.#sticky?.use(this.#targets, conditions.cookieKey)

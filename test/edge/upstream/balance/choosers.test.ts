@@ -136,7 +136,7 @@ test('hash: requests without a key are shared out', () => {
 for (const by of ['roundRobin', 'random', 'leastRequests'] as const)
   test(`${by} gives one that has come back its share little by little`, () => {
     const targets = targetsOf(1, 1)
-    targets[1]!.marks.return(0)
+    targets[1]!.marks.return(0, 10_000)
     const at = (now: number): number => shares(chooserOf({ by }), targetsWithoutLoad(targets), { now, keep: true })[1]!
     assertClose([at(1_000), at(5_000), at(10_000)], [600, 2_000, 3_000], 0.12)
   })
