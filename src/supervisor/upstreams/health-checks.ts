@@ -22,6 +22,8 @@ export type HealthChecksOptions = {
 /** So that not all are asked at the same moment, at the start and later on. */
 const FIRST_MS = 500
 const JITTER = 0.1
+/** After a check that took as long as the time between two. */
+const LEAST_PAUSE_MS = 50
 
 /** What is known of one. Times in ms since 1970. */
 export type CheckStanding = {
@@ -103,10 +105,13 @@ class RunningCheck {
     const { signal } = this.#stopping
     await pause(clock, random() * Math.min(FIRST_MS, health.everyMs), signal)
     while (!signal.aborted) {
+      const startedAt = clock.now()
       const why = await check(peer, health, signal)
       if (signal.aborted) return
       if (this.#state.note(why === undefined)) this.#changed(why)
-      await pause(clock, jittered(health.everyMs, JITTER, random), signal)
+      // From start to start: one that hangs is asked as often as others.
+      const leftMs = jittered(health.everyMs, JITTER, random) - (clock.now() - startedAt)
+      await pause(clock, Math.max(leftMs, LEAST_PAUSE_MS), signal)
     }
   }
 
