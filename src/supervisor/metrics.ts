@@ -70,6 +70,25 @@ export function workerMetrics(counters: CounterReport, workers: number): Metric[
   ]
 }
 
+/** Addresses of upstreams: those with health checks, and by URL those that are drained. */
+export function upstreamMetrics(
+  checks: readonly { readonly url: string; readonly path: string; readonly isUp: boolean }[],
+  drained: readonly string[],
+): Metric[] {
+  return [
+    gauge(
+      'castellan_upstream_up',
+      'Whether an address of an upstream is well, as its health checks say: 1 or 0.',
+      checks.map(({ url, path, isUp }) => ({ labels: { upstream: url, path }, value: isUp ? 1 : 0 })),
+    ),
+    gauge(
+      'castellan_upstream_drained',
+      'Addresses of upstreams that are being drained: 1 each.',
+      drained.map((upstream) => ({ labels: { upstream }, value: 1 })),
+    ),
+  ]
+}
+
 /** Names whose certificates are issued on demand, as far as they are in memory. */
 export function onDemandMetrics(inUse: number): Metric[] {
   const help = 'Names on demand that clients have lately come for, and whose certificates are in memory.'

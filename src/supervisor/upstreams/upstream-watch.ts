@@ -10,6 +10,7 @@ import { formatUpstream } from '../../edge/upstream/upstream-name.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Random } from '../../system/random.ts'
 import type { Log } from '../../telemetry/log.ts'
+import { upstreamMetrics } from '../metrics.ts'
 import { AddressWatch } from './address-watch.ts'
 import { type CheckHealth, createHealthCheck } from './health-check.ts'
 import { type Checked, HealthChecks } from './health-checks.ts'
@@ -114,22 +115,7 @@ export class UpstreamWatch implements OperatedUpstreams {
   }
 
   get metrics(): Metric[] {
-    const { standings } = this.#checks
-    const drained = [...this.#drained.keys()]
-    return [
-      {
-        name: 'castellan_upstream_up',
-        help: 'Whether an address of an upstream is well, as its health checks say: 1 or 0.',
-        type: 'gauge',
-        samples: standings.map(({ url, path, isUp }) => ({ labels: { upstream: url, path }, value: isUp ? 1 : 0 })),
-      },
-      {
-        name: 'castellan_upstream_drained',
-        help: 'Addresses of upstreams that an operator drains: 1 each.',
-        type: 'gauge',
-        samples: drained.map((upstream) => ({ labels: { upstream }, value: 1 })),
-      },
-    ]
+    return upstreamMetrics(this.#checks.standings, [...this.#drained.keys()])
   }
 
   #tell(): void {
