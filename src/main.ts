@@ -22,6 +22,7 @@ const commands = new Map<string, Command>([
   ['variables', async () => (await import('./cli/variables.ts')).variables()],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
   ['explain', async (args) => (await import('./cli/explain.ts')).explainRequest(args)],
+  ['upstreams', async (args) => (await import('./cli/upstreams.ts')).upstreams(args)],
   ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],
   ['account', async (args) => (await import('./cli/account.ts')).account(args)],
   ['hash-password', async (args) => (await import('./cli/hash-password.ts')).printPasswordHash(args)],

@@ -7,6 +7,7 @@ import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { OperatorOrders } from './config-reply.ts'
 import type { ControlReply, ControlRequest, Health } from './protocol.ts'
+import type { OperatedUpstreams } from './upstream-report.ts'
 
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
@@ -19,6 +20,7 @@ export type Answering = {
   readonly notices: Pick<Notices, 'test'>
   readonly orders: OperatorOrders
   readonly health: () => Health
+  readonly upstreams: OperatedUpstreams
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly log: Log
@@ -26,7 +28,7 @@ export type Answering = {
 
 /** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
 export function operatorAnswers(answering: Answering): Answer {
-  const { certificates, issuers, probe, notices, health, orders, signal, log } = answering
+  const { certificates, issuers, probe, notices, upstreams, health, orders, signal, log } = answering
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -52,6 +54,15 @@ export function operatorAnswers(answering: Answering): Answer {
       }
       case 'limits':
         for (const balance of certificates.limits) yield { type: 'limit', balance }
+        return
+      case 'upstreams':
+        for (const report of await upstreams.report()) yield { type: 'upstream', report }
+        return
+      case 'drain':
+        for (const report of await upstreams.drain(request.url)) yield { type: 'upstream', report }
+        return
+      case 'undrain':
+        for (const report of await upstreams.undrain(request.url)) yield { type: 'upstream', report }
         return
       case 'probe':
         yield { type: 'probe', answers: await probe(request.name, request.addresses, 'http-01') }

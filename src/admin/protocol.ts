@@ -12,6 +12,7 @@ import type { AccountReport } from '../issuers/issuer.ts'
 import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
 import type { ConfigReply, UpgradeReply } from './config-reply.ts'
+import type { UpstreamReport } from './upstream-report.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
 
@@ -52,6 +53,10 @@ export type ControlRequest =
   | { readonly ask: 'reload'; readonly file: string; readonly isDryRun: boolean }
   /** Have the program, as it is on the disk, take over from the one that runs. */
   | { readonly ask: 'upgrade' }
+  /** How it stands with the upstreams. */
+  | { readonly ask: 'upstreams' }
+  /** Give an address of an upstream no more requests, or give it some again. */
+  | { readonly ask: 'drain' | 'undrain'; readonly url: string }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -70,6 +75,7 @@ export type ControlReply =
   | { readonly type: 'account'; readonly report: AccountReport }
   | { readonly type: 'config'; readonly reply: ConfigReply }
   | { readonly type: 'upgrade'; readonly reply: UpgradeReply }
+  | { readonly type: 'upstream'; readonly report: UpstreamReport }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -112,6 +118,7 @@ export function parseRequest(line: string): ControlRequest {
     case 'spread':
     case 'limits':
     case 'upgrade':
+    case 'upstreams':
       return { ask }
     case 'renew':
       return { ask, name: required(name, 'it names nothing to renew') }
@@ -124,6 +131,9 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, name: required(name, 'it names nothing to revoke'), reason: reasonOf(asked) }
     case 'import':
       return { ask, files: filesOf(asked) }
+    case 'drain':
+    case 'undrain':
+      return { ask, url: required(optionalText(asked, 'url'), `it names nothing to ${ask}`) }
     case 'accounts':
       return { ask, action: actionOf(asked), issuer: optionalText(asked, 'issuer') }
     case 'reload':
@@ -190,6 +200,7 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     account: 0,
     config: 0,
     upgrade: 0,
+    upstream: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

@@ -27,6 +27,8 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
                                 from now on; nothing is changed
   castellan explain GET URL     which site, route and app would take a request, which certificate its client
                                 would see, and why (--header, --sni, --from)
+  castellan upstreams           each address that requests go to: whether it is well, what it has to do
+  castellan upstreams drain URL give it no more requests; "undrain URL" gives it some again
   castellan notify test         send a test notice to everywhere that "notify" names
   castellan account show [ISSUER]
                                 the accounts at CAs; "rollover" gives them new keys, and

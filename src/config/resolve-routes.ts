@@ -1,3 +1,4 @@
+import { concurrencyOf } from './balancing-schema.ts'
 import type { Route } from './config.ts'
 import type { Spot } from './document.ts'
 import { Refusal } from './problem.ts'
@@ -21,7 +22,13 @@ export async function resolveRoutes(
     const place = spot.item(index)
     const action = await resolveAction(each, own, place, around)
     const policy = resolvePolicy(await policyLayer(each, 'route', place, around.findings), ...layers)
-    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy }
+    const route = {
+      ...conditionsOf(each),
+      stripPrefix: each.stripPrefix,
+      policy,
+      // What a site allows it allows for all of its routes together.
+      concurrency: concurrencyOf(each.limits),
+    }
     checkPrefix(each, place, around)
     const sameAs = known.get(conditionKey(route))
     if (sameAs !== undefined)

@@ -20,13 +20,14 @@ import type { RateUse } from './middleware/rate-counts.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import { Router } from './router/router.ts'
-import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange } from './snapshot.ts'
+import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange, UpstreamConditions } from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
 import { type AskForName, OnDemandNames } from './tls/on-demand-names.ts'
 import type { TicketSecrets } from './tls/ticket-keys.ts'
 import { TlsFacts } from './tls/tls-facts.ts'
+import { reportTargets, type TargetReport } from './upstream/balance/target-report.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
 
 export type EdgeOptions = {
@@ -66,7 +67,7 @@ export class Edge {
     const { snapshot, log, accessLog, clock, ticketSecrets, fetchMaterial, randomBytes } = options
     this.#isLogged = snapshot.accessLog
     const onThrow = (error: unknown): void => logThrown(log, error)
-    this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
+    this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow, log })
     const recorder = new Recorder({
       counters: this.#counters,
       accessLog: snapshot.accessLog ? accessLog : undefined,
@@ -150,6 +151,16 @@ export class Edge {
   /** What clients have used of their limits with other workers. */
   addRates(uses: readonly RateUse[]): void {
     this.#dispatch.addRates(uses)
+  }
+
+  /** Takes over what is known of upstreams. */
+  changeUpstreams(conditions: UpstreamConditions): void {
+    this.#connections.change(conditions)
+  }
+
+  /** How it stands with the targets of upstreams. */
+  get targets(): TargetReport[] {
+    return reportTargets(this.#connections.groups, this.#sweep.now)
   }
 
   /** What has been counted since the start. */

@@ -17,7 +17,7 @@ const ADVICE: Record<number, string> = {
   431: 'The request has more or longer fields than are taken here. Deleting the cookies of this site may help.',
   501: 'The request is in a form that is not known here.',
   502: 'The application behind this address gave no usable answer. Please try again in a moment.',
-  503: 'There is too much to do at the moment. Please try again in a moment.',
+  503: 'There is too much to do at the moment, or the application behind this address is being worked on. Please try again in a moment.',
   504: 'The application behind this address took too long to answer. Please try again in a moment.',
   505: 'This version of HTTP is not spoken here.',
 }
@@ -35,7 +35,8 @@ export function errorPage(status: number, requestId?: string): string {
 `
 }
 
-/** The response with that page. `date` is the value of its Date field. */
-export function errorAnswer(status: number, date: string, requestId: string): Answer {
-  return { status, fields: ['Date', date, ...FIELDS], text: errorPage(status, requestId) }
+/** The response with that page. `date` is the value of its Date field; `retryAfter` are seconds (RFC 9110 §10.2.3). */
+export function errorAnswer(status: number, date: string, requestId: string, retryAfter?: number): Answer {
+  const again = retryAfter === undefined ? [] : ['Retry-After', String(retryAfter)]
+  return { status, fields: ['Date', date, ...again, ...FIELDS], text: errorPage(status, requestId) }
 }

@@ -16,7 +16,8 @@ import { RateCounts, type RateCountsOptions } from './middleware/rate-counts.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
-import type { PolicySnapshot, RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type { RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
+import type { Gate } from './upstream/balance/gate.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 
@@ -50,29 +51,39 @@ export class SiteHandlers {
   }
 
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site.action, site.policy, {
+    const gate = this.#gateOf(site)
+    const otherwise = this.#handler(site, gate, {
       site: site.name,
       route: undefined,
       identity: identityNames(site),
       tls: site.tls,
     })
-    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
+    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise, gate)
     const outer: Middleware[] = site.isCanonical ? [canonical(site.name, this.#options.date)] : []
     const handler = chain(outer, inner)
     this.#bySite.set(site, handler)
     return handler
   }
 
-  #handler(action: SiteAction, policy: PolicySnapshot, place: PolicyPlace): Handler {
-    return chain(middlewares(policy, this.#tools, place), this.#last(action))
+  /** What bounds the requests of a site or a route that are under way. */
+  #gateOf({ concurrency }: Pick<SiteSnapshot, 'concurrency'>): Gate | undefined {
+    return concurrency && this.#options.connections.openGate(concurrency)
+  }
+
+  #handler(
+    { action, policy }: Pick<SiteSnapshot, 'action' | 'policy'>,
+    gate: Gate | undefined,
+    place: PolicyPlace,
+  ): Handler {
+    return chain(middlewares(policy, this.#tools, place), this.#last(action, gate))
   }
 
   /** What finally answers. */
-  #last(action: SiteAction): Handler {
+  #last(action: SiteAction, gate: Gate | undefined): Handler {
     const { date, refuse } = this.#options
     switch (action.type) {
       case 'proxy':
-        return this.#forwarding(action.upstream)
+        return this.#forwarding(action.upstream, gate)
       case 'redirect':
         return (exchange, { record }) =>
           answer(exchange, redirect(exchange.request.target, action.to, action.status, date.now()), record)
@@ -88,7 +99,7 @@ export class SiteHandlers {
     }
   }
 
-  #forwarding(upstream: UpstreamSnapshot): Handler {
+  #forwarding(upstream: UpstreamSnapshot, gate: Gate | undefined): Handler {
     const { connections, date, randomBytes } = this.#options
     return (exchange, { site, route, origin, requestId, record }) => {
       const { request } = exchange
@@ -97,19 +108,18 @@ export class SiteHandlers {
       const prefix = prefixOf(request, origin, route)
       const certificate = certificateFields(exchange, site)
       const told = { origin, requestId, forwarded, via, prefix, certificate }
-      record.upstream = upstream.address
-      forward(exchange, upstream, { told, connections, date, randomBytes, record })
+      forward(exchange, upstream, { told, connections, date, randomBytes, record, gate })
     }
   }
 
-  #routed(site: SiteSnapshot, otherwise: Handler): Handler {
+  #routed(site: SiteSnapshot, otherwise: Handler, gate: Gate | undefined): Handler {
     const table = new RouteTable(site.routes)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([[undefined, this.#unrouted(site, table, otherwise)]])
     const identity = identityNames(site)
     for (const route of site.routes) {
-      const { action, policy, path, methods, headers } = route
+      const { path, methods, headers } = route
       const place = { site: site.name, route: JSON.stringify([path, methods, headers]), identity, tls: site.tls }
-      handlers.set(route, this.#handler(action, policy, place))
+      handlers.set(route, this.#handler(route, this.#gateOf(route) ?? gate, place))
     }
     const { refuse } = this.#options
     return (exchange, facts) => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { hostname } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
@@ -32,6 +33,8 @@ import { ListeningSet } from './listening-set.ts'
 import { certificateMetrics, limitMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
 import { siteCertificates } from './site-certificates.ts'
 import { throttle } from './throttle.ts'
+import { openCookieKey } from './upstreams/cookie-key.ts'
+import { areSticky, type UpstreamWatch } from './upstreams/upstream-watch.ts'
 import type { WorkerPool } from './worker-pool.ts'
 import { servesAlike } from './worker-start.ts'
 
@@ -42,6 +45,8 @@ export type ControlPlaneOptions = {
   readonly folder: Storage
   readonly pool: WorkerPool
   readonly board: CertificateBoard
+  /** Outlives this, as workers do; knows nothing of the config before this has told it. */
+  readonly upstreams: UpstreamWatch
   /** Has others serve in the place of those who serve now. Rejects if they do not, and the former then go on. */
   readonly swapWorkers: (config: Config, listening: ListeningSet, signal: AbortSignal) => Promise<void>
   /** What an operator asks of the program as a whole. */
@@ -138,7 +143,9 @@ export class ControlPlane {
   }
 
   async #begin(): Promise<void> {
-    const { config, listening, board } = this.#options
+    const { config, listening, board, upstreams } = this.#options
+    await this.#prepareUpstreams(config)
+    upstreams.settle()
     this.#settleOn(await loadCare(config, listening, this.#grounds))
     this.care.certificates.start()
     this.care.onDemand?.start()
@@ -256,6 +263,8 @@ export class ControlPlane {
       await Promise.all([candidate.certificates.stop(), candidate.onDemand?.stop()])
       pool.changeCertificates(board.update(this.#state()))
     })
+    await this.#prepareUpstreams(next)
+    undo.defer(() => this.#options.upstreams.forgo())
     await this.#changeHsts(next)
     undo.defer(() => this.#changeHsts(former.config))
     this.#candidate = candidate
@@ -264,8 +273,9 @@ export class ControlPlane {
   }
 
   async #commit(former: Care, next: Care): Promise<void> {
-    const { board, pool, clock } = this.#options
+    const { board, pool, clock, upstreams } = this.#options
     this.#settleOn(next)
+    upstreams.settle()
     next.onDemand?.start()
     const handedOver = former.certificates.handOver(next.certificates)
     this.#leave(Promise.all([handedOver, former.onDemand?.stop()]))
@@ -278,6 +288,11 @@ export class ControlPlane {
   #leave(work: Promise<unknown>): void {
     const left = work.then(() => void this.#leaving.delete(left))
     this.#leaving.add(left)
+  }
+
+  async #prepareUpstreams({ sites }: Config): Promise<void> {
+    const key = areSticky(sites) ? await openCookieKey(this.#grounds.storage, randomBytes) : undefined
+    this.#options.upstreams.prepare(sites, key)
   }
 
   async #changeHsts({ sites }: Config): Promise<void> {
@@ -315,16 +330,17 @@ export class ControlPlane {
       const { certificates, onDemand } = this.care
       const names = onDemand === undefined ? [] : onDemandMetrics(onDemand.inUse)
       const limits = limitMetrics(certificates.ordersLeft)
-      return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes), ...limits, ...names]
+      const others = [...limits, ...this.#options.upstreams.metrics, ...names]
+      return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes), ...others]
     }
     return startMetricsServer({ ...metrics, address: formatListenAddress(metrics), collect })
   }
 
   #openControl(): Promise<ControlSocket> {
-    const { pool, clock, log, orders } = this.#options
+    const { pool, upstreams, clock, log, orders } = this.#options
     const probe = createProbe({ publisher: pool, clock })
     const health = () => pool.health
-    const answering = { probe, notices: this.#notices, health, signal: this.#stopping.signal, log, orders }
+    const answering = { probe, notices: this.#notices, upstreams, health, signal: this.#stopping.signal, log, orders }
     return openControlSocket({
       folder: this.care.config.storage.folder,
       answer: (request) => {

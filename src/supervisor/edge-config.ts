@@ -25,8 +25,8 @@ function onDemandSnapshot({ onDemand }: Partial<Site> = {}): OnDemandSnapshot | 
 
 /** What a site means for it, and its Strict-Transport-Security now. */
 export function siteSnapshot(site: Site, hsts: string | undefined): SiteSnapshot {
-  const { name, names, action, policy, routes, isCanonical, redirectToHttps, forwarded, via, tls } = site
-  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, forwarded, via, tls }
+  const { name, names, action, policy, routes, isCanonical, redirectToHttps, concurrency, forwarded, via, tls } = site
+  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, concurrency, forwarded, via, tls }
 }
 
 /** Tells of a name whether clients may come for it that speak no more than TLS 1.2. */

@@ -2,6 +2,7 @@ import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
 import { CastellanError } from '../errors.ts'
 import { adoptListeningSocket, type ListeningSocket } from './listening-sockets.ts'
 import { type FromSuccessor, TAKEOVER_VARIABLE, TAKEOVER_VERSION, type ToSuccessor } from './takeover.ts'
+import type { UpstreamState } from './upstreams/upstream-watch.ts'
 
 /** The program that serves speaks another version, or ended before it had handed over. */
 export class HeritageError extends CastellanError {
@@ -13,8 +14,11 @@ export type Heritage = {
   /** Bound, and with clients in their queues. */
   readonly sockets: readonly ListeningSocket[]
   readonly ticketSecrets: TicketSecrets
-  /** Says that all is ready but for the storage, and resolves when that is free. Rejects with HeritageError. */
-  claim(): Promise<void>
+  /**
+   * Says that all is ready but for the storage, and resolves when that is free, with what is known then; a former release
+   * knows nothing of upstreams. Rejects with HeritageError.
+   */
+  claim(): Promise<{ readonly upstreams?: UpstreamState }>
   /** It serves, so that the other one can finish what it has. */
   serving(): void
   /** Why it does not come to that. */
@@ -36,7 +40,7 @@ export async function receiveHeritage(environment: NodeJS.ProcessEnv): Promise<H
     claim: async () => {
       const yours = hear('yours')
       void say({ type: 'prepared' })
-      await yours
+      return yours
     },
     serving: () => void say({ type: 'serving' }).then(() => process.disconnect?.()),
     failed: (message) => say({ type: 'failed', message }),

@@ -21,6 +21,7 @@ import { Reloads, type ReloadsOptions } from './reloads.ts'
 import { ServiceManager } from './service-manager.ts'
 import { handOver } from './takeover.ts'
 import { TicketRotation } from './ticket-rotation.ts'
+import { UpstreamWatch } from './upstreams/upstream-watch.ts'
 import type { WorkerStart } from './worker-cohort.ts'
 import { WorkerPool } from './worker-pool.ts'
 import { workerStart } from './worker-start.ts'
@@ -79,7 +80,7 @@ export async function startCastellan(options: SupervisorOptions): Promise<Runnin
     if (folder !== undefined) taken.defer(() => folder.close())
     const listening = await ListeningSet.bind(config.listen, { clock, signal, bound: heritage?.sockets ?? [] })
     const supervisor = new Supervisor(options, taken, listening)
-    return await supervisor.start(folder ?? (await inherit(options)))
+    return await supervisor.start(folder ?? (await supervisor.inherit()))
   } catch (error) {
     await taken.disposeAsync()
     throw error
@@ -90,17 +91,12 @@ function openFolder({ storage }: Config, { log, clock }: SupervisorOptions): Pro
   return openFileStorage({ folder: storage.folder, vast: VAST, log, clock })
 }
 
-/** The storage of the one who serves, who orders nothing from here on. */
-async function inherit(options: SupervisorOptions): Promise<Storage> {
-  await options.heritage!.claim()
-  return openFolder(options.config, options)
-}
-
 class Supervisor {
   readonly #options: SupervisorOptions
   readonly #taken: AsyncDisposableStack
   readonly #board = new CertificateBoard()
   readonly #tickets: TicketRotation
+  readonly #upstreams: UpstreamWatch
   readonly #watch: ConfigWatch
   readonly #reloads: Reloads
   readonly #service: ServiceManager
@@ -114,7 +110,7 @@ class Supervisor {
   #hasHandedOver = false
 
   constructor(options: SupervisorOptions, taken: AsyncDisposableStack, listening: ListeningSet) {
-    const { clock, log, heritage, loadAgain } = options
+    const { clock, random, log, heritage, loadAgain } = options
     this.#options = options
     this.#taken = taken
     this.#config = options.config
@@ -133,9 +129,22 @@ class Supervisor {
       onConfig: (config) => this.#use(config),
       log,
     })
+    this.#upstreams = new UpstreamWatch({
+      ...{ clock, random, log },
+      onChange: (knowledge) => this.#pool.changeUpstreams(knowledge),
+      reportTargets: () => this.#pool.reportTargets(),
+    })
+    taken.defer(() => this.#upstreams.stop())
     this.#pool = this.#createPool()
     taken.defer(() => this.#closeSockets())
     taken.defer(() => this.#watch.stop())
+  }
+
+  /** The storage of the one who serves, who orders nothing from here on. */
+  async inherit(): Promise<Storage> {
+    const { upstreams } = await this.#options.heritage!.claim()
+    if (upstreams !== undefined) this.#upstreams.inherit(upstreams)
+    return openFolder(this.#config, this.#options)
   }
 
   /** @param folder the storage, locked for us. */
@@ -195,6 +204,7 @@ class Supervisor {
     this.#plane = await ControlPlane.open({
       ...this.#options,
       ...{ config, folder, listening: this.#listening, pool: this.#pool, board: this.#board },
+      upstreams: this.#upstreams,
       orders: {
         reload: (file) => this.#reloads.reload(file),
         foresee: (file) => this.#reloads.foresee(file),
@@ -251,8 +261,10 @@ class Supervisor {
         this.#plane = undefined
         await plane.stop()
       },
+      upstreams: () => this.#upstreams.state,
       takeBack: () => this.#takeBack(config),
     })
+    this.#upstreams.stop()
     this.#hasHandedOver = true
     this.#handedOver.resolve()
     return pid
@@ -270,6 +282,7 @@ class Supervisor {
     return workerStart(config, listening, {
       board: this.#board,
       tickets: this.#tickets,
+      upstreams: this.#upstreams,
       hsts: () => this.#plane!.hsts,
       logFormat: logFormatOf(config),
       program,

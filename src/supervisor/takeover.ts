@@ -7,6 +7,7 @@ import type { Clock } from '../system/clock.ts'
 import { abortable, withDeadline } from '../system/deadline.ts'
 import { startOwnProcess } from '../system/own-process.ts'
 import type { ListeningSocket } from './listening-sockets.ts'
+import type { UpstreamState } from './upstreams/upstream-watch.ts'
 import { FIRST_INHERITED_FD } from './worker-process.ts'
 
 /** Set for a program that is started to take over from another, by that other one. */
@@ -24,8 +25,8 @@ export type ToSuccessor =
       readonly sockets: readonly { readonly address: ListenAddress; readonly fd: number }[]
       readonly ticketSecrets: TicketSecrets
     }
-  /** The storage is free, and nothing is ordered by anybody. */
-  | { readonly type: 'yours' }
+  /** The storage is free, and nothing is ordered by anybody. What is known of upstreams then, which nobody can change now. */
+  | { readonly type: 'yours'; readonly upstreams?: UpstreamState }
 
 export type FromSuccessor =
   /** The config is good and all sockets are there: the storage is all that it lacks. */
@@ -47,6 +48,8 @@ export type TakeoverOptions = {
   readonly ticketSecrets: TicketSecrets
   /** Lets go of the storage, and of all that is decided: nobody else may decide at the same time. */
   readonly letGo: () => Promise<void>
+  /** What is known of upstreams, asked for after that. */
+  readonly upstreams: () => UpstreamState
   /** Takes it up again. */
   readonly takeBack: () => Promise<void>
   readonly clock: Clock
@@ -70,7 +73,7 @@ export async function handOver(options: TakeoverOptions): Promise<number> {
   }
   await options.letGo()
   try {
-    successor.send({ type: 'yours' } satisfies ToSuccessor)
+    successor.send({ type: 'yours', upstreams: options.upstreams() } satisfies ToSuccessor)
     await reach('serving', successor, options)
   } catch (error) {
     // It may have the storage by now, which goes with it.

@@ -6,8 +6,10 @@ import type {
   ChallengeSnapshot,
   HstsChange,
   NameAnswer,
+  UpstreamKnowledge,
 } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
+import type { TargetReport } from '../edge/upstream/balance/target-report.ts'
 import { CastellanError } from '../errors.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -80,6 +82,8 @@ export class WorkerPool implements ChallengePublisher {
   /** What each worker has last counted, and what those have that are gone. */
   readonly #counted = new Map<WorkerProcess, CounterReport>()
   #past = NO_COUNTS
+  /** What each worker has last told of the targets of upstreams. */
+  readonly #targets = new Map<WorkerProcess, readonly TargetReport[]>()
   readonly #challenges = new Map<string, ChallengeSnapshot>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #heartbeat: Heartbeat<WorkerProcess>
@@ -150,6 +154,18 @@ export class WorkerPool implements ChallengePublisher {
   changeHsts(changes: readonly HstsChange[]): void {
     for (const part of inParts(changes))
       for (const worker of this.#workers.keys()) worker.send({ type: 'hsts', changes: part })
+  }
+
+  /** Tells the workers what is known of upstreams, but for those of former configs, whose upstreams nobody looks after. */
+  changeUpstreams(knowledge: UpstreamKnowledge): void {
+    for (const [worker, { state, start }] of this.#workers)
+      if (state !== 'left') worker.send({ type: 'upstreams', conditions: { ...knowledge, workers: start.count } })
+  }
+
+  /** What each worker tells of the targets of upstreams. */
+  async reportTargets(): Promise<readonly (readonly TargetReport[])[]> {
+    await this.#ask((id) => ({ type: 'report-targets', id }))
+    return [...this.#targets.values()]
   }
 
   /** Tells all workers which secrets session tickets are now issued and taken with. */
@@ -302,6 +318,9 @@ export class WorkerPool implements ChallengePublisher {
         return void this.#succeed(worker)
       case 'done':
         return this.#done(worker, message.id)
+      case 'targets':
+        this.#targets.set(worker, message.targets)
+        return this.#done(worker, message.id)
       case 'counters':
         this.#counted.set(worker, message.counters)
         return this.#done(worker, message.id)
@@ -341,6 +360,7 @@ export class WorkerPool implements ChallengePublisher {
     cohort.accepting.delete(worker)
     this.#past = addCounters(this.#past, { ...(this.#counted.get(worker) ?? NO_COUNTS), connectionsOpen: 0 })
     this.#counted.delete(worker)
+    this.#targets.delete(worker)
     for (const id of [...this.#waiting.keys()]) this.#done(worker, id)
     if (this.#stopping.signal.aborted) {
       if (this.#workers.size === 0) this.#gone.resolve()

@@ -8,6 +8,7 @@ import { edgeSnapshot, siteSnapshot } from './edge-config.ts'
 import type { ListeningSet } from './listening-set.ts'
 import { changeInParts, inParts } from './message-parts.ts'
 import type { TicketRotation } from './ticket-rotation.ts'
+import type { UpstreamWatch } from './upstreams/upstream-watch.ts'
 import type { WorkerStart } from './worker-cohort.ts'
 import { spawnWorker } from './worker-process.ts'
 
@@ -17,6 +18,7 @@ export type WorkerFacts = {
   readonly tickets: TicketRotation
   /** As it is then: a reload may put another in its place. */
   readonly hsts: () => Pick<HstsKeeper, 'field'>
+  readonly upstreams: Pick<UpstreamWatch, 'knowledge'>
   readonly logFormat: LogFormat
   /** The script that starts this program. */
   readonly program: string
@@ -24,11 +26,12 @@ export type WorkerFacts = {
 
 /** How workers are started for a config, on these sockets. */
 export function workerStart(config: Config, listening: ListeningSet, facts: WorkerFacts): WorkerStart {
-  const { board, tickets, hsts, logFormat, program } = facts
+  const { board, tickets, hsts, upstreams, logFormat, program } = facts
+  const count = config.workers === 'auto' ? availableParallelism() : config.workers
   const snapshot = edgeSnapshot(config)
   const { fds, specs: listeners } = listening
   return {
-    count: config.workers === 'auto' ? availableParallelism() : config.workers,
+    count,
     spawn: () => spawnWorker(program, fds),
     startMessages: function* (challenges) {
       const snapshotOf = (site: Config['sites'][number]) => siteSnapshot(site, hsts().field(site.name))
@@ -44,6 +47,7 @@ export function workerStart(config: Config, listening: ListeningSet, facts: Work
         drainMs: config.timeouts.drainMs,
       }
       for (const change of changeInParts(board.all())) yield { type: 'certificates', change }
+      yield { type: 'upstreams', conditions: { ...upstreams.knowledge, workers: count } }
       yield { type: 'listen' }
     },
   }

@@ -113,6 +113,10 @@ class RunningWorker {
         this.#namesAsked.get(message.name)?.resolve(message.answer)
         this.#namesAsked.delete(message.name)
         return
+      case 'upstreams':
+        return this.#edge.changeUpstreams(message.conditions)
+      case 'report-targets':
+        return send({ type: 'targets', id: message.id, targets: this.#edge.targets })
       case 'ticket-secrets':
         return this.#edge.useTicketSecrets(message.secrets)
       case 'rates-used':

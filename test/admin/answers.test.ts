@@ -65,6 +65,7 @@ function answers(
   { issuers = new Map(), probe = async () => [], orders = noOrders }: Partial<Answering> = {},
 ) {
   return operatorAnswers({
+    upstreams: { report: async () => [], drain: async () => [], undrain: async () => [] },
     certificates: subject,
     issuers,
     probe,

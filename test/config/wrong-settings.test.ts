@@ -37,9 +37,9 @@ const keys: Case[] = [
     '4:5: sites."a.example".challenge: not supported yet; remove it',
   ],
   [
-    'a limit of a site that is to come',
-    siteWith('limits: { concurrent: 5 }'),
-    '4:15: sites."a.example".limits.concurrent: not supported yet; remove it',
+    'a limit of a site that lets nobody in',
+    siteWith('limits: { concurrent: 0 }'),
+    '4:27: sites."a.example".limits.concurrent: found 0; allowed: a whole number from 1 to 1000000',
   ],
   [
     'defaults that are to come',

@@ -387,8 +387,8 @@ async function startRenewal() {
     workers.push(worker)
     return worker
   }
-  const renew = (): Promise<void> =>
-    pool.renew({ count: 2, spawn, startMessages }, 60_000, new AbortController().signal)
+  const renew = (count = 2): Promise<void> =>
+    pool.renew({ count, spawn, startMessages }, 60_000, new AbortController().signal)
   return { ...started, renew }
 }
 
@@ -414,6 +414,21 @@ test('workers are succeeded once all of the new accept, and not before', async (
   const stopped = pool.stop(0)
   for (const worker of workers.slice(3)) worker.exit('exit code 0')
   await stopped
+})
+
+test('what is known of upstreams goes to those who serve or start, each with how many they are, not to the former', async () => {
+  const { pool, workers, renew } = await startRenewal()
+  const knowledge = { cookieKey: '', down: ['one'], drained: [], addresses: {} }
+  const toldTo = (): number[][] =>
+    workers.map((worker) => worker.of('upstreams').map(({ conditions }) => conditions.workers))
+  const renewed = renew(3)
+  pool.changeUpstreams(knowledge)
+  assert.deepEqual(toldTo(), [[2], [2], [3], [3], [3]])
+  assert.deepEqual(workers[2]!.of('upstreams')[0]!.conditions, { ...knowledge, workers: 3 })
+  for (const worker of workers.slice(2)) worker.say({ type: 'ready' })
+  await renewed
+  pool.changeUpstreams(knowledge)
+  assert.deepEqual(toldTo(), [[2], [2], [3, 3], [3, 3], [3, 3]])
 })
 
 test('if one of the new ends before it serves, or cannot listen, the former go on and no other is left', async () => {
