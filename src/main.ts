@@ -9,6 +9,8 @@ const version = async (): Promise<number> => (await import('./cli/version.ts')).
 /** Each loads what it needs: a worker has no use for what reads a config or speaks ACME, which would cost it 40 MB. */
 const commands = new Map<string, Command>([
   ['run', async (args) => (await import('./cli/run.ts')).run(args)],
+  ['reload', async (args) => (await import('./cli/reload.ts')).reload(args)],
+  ['upgrade', async (args) => (await import('./cli/upgrade.ts')).upgrade(args)],
   ['proxy', async (args) => (await import('./cli/proxy.ts')).proxy(args)],
   ['validate', async (args) => (await import('./cli/validate.ts')).validate(args)],
   ['certs', async (args) => (await import('./cli/certs.ts')).certs(args)],
@@ -20,6 +22,7 @@ const commands = new Map<string, Command>([
   ['variables', async () => (await import('./cli/variables.ts')).variables()],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
   ['explain', async (args) => (await import('./cli/explain.ts')).explainRequest(args)],
+  ['upstreams', async (args) => (await import('./cli/upstreams.ts')).upstreams(args)],
   ['notify', async (args) => (await import('./cli/notify.ts')).notify(args)],
   ['account', async (args) => (await import('./cli/account.ts')).account(args)],
   ['hash-password', async (args) => (await import('./cli/hash-password.ts')).printPasswordHash(args)],

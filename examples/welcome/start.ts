@@ -15,7 +15,7 @@ async function appPort(): Promise<number | undefined> {
   try {
     const { config } = await loadConfig({ file: CONFIG, env: process.env })
     const action = config.sites.find(({ name }) => name === 'localhost')?.action
-    const address = action?.type === 'proxy' ? action.upstream.address : undefined
+    const address = action?.type === 'proxy' ? action.upstream.targets[0]?.address : undefined
     return address?.scheme === 'http' && address.host === 'localhost' ? address.port : undefined
   } catch (error) {
     if (error instanceof ConfigError) return undefined

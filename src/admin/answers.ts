@@ -6,7 +6,9 @@ import type { MaintenanceReport, MaintenanceWish } from '../maintenance/keeper.t
 import type { Notices } from '../notices/notices.ts'
 import type { AskProbe } from '../preflight/look.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { OperatorOrders } from './config-reply.ts'
 import type { ControlReply, ControlRequest, Health } from './protocol.ts'
+import type { OperatedUpstreams } from './upstream-report.ts'
 
 /** What a program says to a request, but for hello and end. Throws CastellanError for what it cannot do. */
 export type Answer = (request: ControlRequest) => AsyncIterable<ControlReply>
@@ -17,6 +19,7 @@ export type Answering = {
   readonly issuers: ReadonlyMap<string, Pick<Issuer, 'name' | 'accounts'>>
   readonly probe: AskProbe
   readonly notices: Pick<Notices, 'test'>
+  readonly orders: OperatorOrders
   readonly health: () => Health
   readonly maintenance: {
     report(): readonly MaintenanceReport[]
@@ -25,22 +28,15 @@ export type Answering = {
     /** The text of a page. Throws CastellanError. */
     readPage(path: string): Promise<string>
   }
+  readonly upstreams: OperatedUpstreams
   /** Aborted when the program stops. */
   readonly signal: AbortSignal
   readonly log: Log
 }
 
 /** Answers for the certificates, accounts and notices of a program. What is asked to be done is logged. */
-export function operatorAnswers({
-  certificates,
-  issuers,
-  probe,
-  notices,
-  health,
-  maintenance,
-  signal,
-  log,
-}: Answering): Answer {
+export function operatorAnswers(answering: Answering): Answer {
+  const { certificates, issuers, probe, notices, upstreams, health, maintenance, orders, signal, log } = answering
   return async function* answer(request) {
     switch (request.ask) {
       case 'report': {
@@ -66,6 +62,15 @@ export function operatorAnswers({
       }
       case 'limits':
         for (const balance of certificates.limits) yield { type: 'limit', balance }
+        return
+      case 'upstreams':
+        for (const report of await upstreams.report()) yield { type: 'upstream', report }
+        return
+      case 'drain':
+        for (const report of await upstreams.drain(request.url)) yield { type: 'upstream', report }
+        return
+      case 'undrain':
+        for (const report of await upstreams.undrain(request.url)) yield { type: 'upstream', report }
         return
       case 'probe':
         yield { type: 'probe', answers: await probe(request.name, request.addresses, 'http-01') }
@@ -98,6 +103,14 @@ export function operatorAnswers({
         for (const report of maintenance.report()) yield { type: 'maintenance', report }
         return
       }
+      case 'reload':
+        if (!request.isDryRun) log.info('asked-by-hand', 'Asked by hand to take up the config.')
+        yield { type: 'config', reply: await orders[request.isDryRun ? 'foresee' : 'reload'](request.file) }
+        return
+      case 'upgrade':
+        log.info('asked-by-hand', 'Asked by hand for another program to take over.')
+        yield { type: 'upgrade', reply: await orders.upgrade() }
+        return
       default:
         request satisfies never
     }

@@ -29,6 +29,7 @@ export class ControlConnection {
   readonly #gone = new AbortController()
   readonly #closed = Promise.withResolvers<'gone'>()
   readonly #stopping = Promise.withResolvers<'stopping'>()
+  #outlivesSocket = false
 
   constructor(socket: Socket, { answer, clock }: { readonly answer: Answer; readonly clock: Clock }) {
     this.#socket = socket
@@ -55,6 +56,11 @@ export class ControlConnection {
     }
   }
 
+  /** What was asked ends only after there is another program to ask. */
+  get outlivesSocket(): boolean {
+    return this.#outlivesSocket
+  }
+
   /** Tells that the program stops, and resolves when the connection is closed. */
   async stop(): Promise<void> {
     this.#stopping.resolve('stopping')
@@ -65,6 +71,7 @@ export class ControlConnection {
     const line = await this.#within(REQUEST_MS, this.#readLine())
     if (line === 'stopping') return this.#sayStopping()
     const request = parseRequest(line.text)
+    this.#outlivesSocket = request.ask === 'upgrade'
     await this.#write({ type: 'hello', version: CONTROL_VERSION, pid: process.pid })
     const replies = this.#answer(request)[Symbol.asyncIterator]()
     for (;;) {

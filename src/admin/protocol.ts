@@ -12,6 +12,8 @@ import type { AccountReport } from '../issuers/issuer.ts'
 import { type MaintenanceAction, type MaintenanceReport, maintenanceActions } from '../maintenance/keeper.ts'
 import type { TestResult } from '../notices/notices.ts'
 import type { ProbeAnswer } from '../preflight/probe.ts'
+import type { ConfigReply, UpgradeReply } from './config-reply.ts'
+import type { UpstreamReport } from './upstream-report.ts'
 
 // One request a connection, and then the replies to it: JSON, a line each. No reply holds a private key.
 
@@ -56,6 +58,14 @@ export type ControlRequest =
     }
   /** Do something with the accounts of an issuer, or of all. */
   | { readonly ask: 'accounts'; readonly action: AccountAction; readonly issuer?: string | undefined }
+  /** Go over to the config as it is on the disk, or say what that would change. */
+  | { readonly ask: 'reload'; readonly file: string; readonly isDryRun: boolean }
+  /** Have the program, as it is on the disk, take over from the one that runs. */
+  | { readonly ask: 'upgrade' }
+  /** How it stands with the upstreams. */
+  | { readonly ask: 'upstreams' }
+  /** Give an address of an upstream no more requests, or give it some again. */
+  | { readonly ask: 'drain' | 'undrain'; readonly url: string }
 
 /** The first is `hello`, and the last `end` or `error`. */
 export type ControlReply =
@@ -73,6 +83,9 @@ export type ControlReply =
   | { readonly type: 'notified'; readonly result: TestResult }
   | { readonly type: 'account'; readonly report: AccountReport }
   | { readonly type: 'maintenance'; readonly report: MaintenanceReport }
+  | { readonly type: 'config'; readonly reply: ConfigReply }
+  | { readonly type: 'upgrade'; readonly reply: UpgradeReply }
+  | { readonly type: 'upstream'; readonly report: UpstreamReport }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | { readonly type: 'end' }
 
@@ -114,6 +127,8 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, name }
     case 'spread':
     case 'limits':
+    case 'upgrade':
+    case 'upstreams':
       return { ask }
     case 'renew':
       return { ask, name: required(name, 'it names nothing to renew') }
@@ -126,10 +141,15 @@ export function parseRequest(line: string): ControlRequest {
       return { ask, name: required(name, 'it names nothing to revoke'), reason: reasonOf(asked) }
     case 'import':
       return { ask, files: filesOf(asked) }
+    case 'drain':
+    case 'undrain':
+      return { ask, url: required(optionalText(asked, 'url'), `it names nothing to ${ask}`) }
     case 'accounts':
       return { ask, action: actionOf(asked), issuer: optionalText(asked, 'issuer') }
     case 'maintenance':
       return { ask, ...maintenanceOf(asked) }
+    case 'reload':
+      return { ask, file: fileOf(asked), isDryRun: asked.isDryRun === true }
     default:
       throw invalidRequest('it asks for nothing that there is')
   }
@@ -186,6 +206,11 @@ function filesOf({ files }: Fields): string[] {
   throw invalidRequest('it names no files by absolute paths')
 }
 
+function fileOf({ file }: Fields): string {
+  if (typeof file === 'string' && isAbsolute(file)) return file
+  throw invalidRequest('it names no file by an absolute path')
+}
+
 const REPLY_TYPES: ReadonlySet<unknown> = new Set(
   Object.keys({
     hello: 0,
@@ -200,6 +225,9 @@ const REPLY_TYPES: ReadonlySet<unknown> = new Set(
     notified: 0,
     account: 0,
     maintenance: 0,
+    config: 0,
+    upgrade: 0,
+    upstream: 0,
     error: 0,
     end: 0,
   } satisfies Record<ControlReply['type'], 0>),

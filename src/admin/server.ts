@@ -61,13 +61,15 @@ export class ControlSocket {
     }
   }
 
-  /** Tells those who wait that the program stops, and leaves nothing behind. */
+  /**
+   * Tells those who wait that the program stops, and leaves nothing behind. Whoever asked for another program to take over
+   * is still told how that ends.
+   */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve))
-    await Promise.all([...this.#connections].map((connection) => connection.stop()))
-    if (this.#place === undefined) return
-    await closed
-    await this.#place.remove()
+    this.#server.close()
+    const others = [...this.#connections].filter(({ outlivesSocket }) => !outlivesSocket)
+    await Promise.all(others.map((connection) => connection.stop()))
+    await this.#place?.remove()
   }
 
   /** The error, if it cannot be there. */

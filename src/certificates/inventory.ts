@@ -43,6 +43,8 @@ export type InventoryOptions = {
   readonly log: Log
   /** The rate limits that a CA publishes, by its directory; those that are known unless given. */
   readonly limitsOf?: ((authority: string) => Limits) | undefined
+  /** What was spent of them, where somebody keeps count already. */
+  readonly ledger?: Ledger | undefined
 }
 
 /** When a certificate was revoked and why, as `at …`; undefined if it was not, as far as is known. */
@@ -102,7 +104,7 @@ export class Inventory {
     this.#items = options.wanted.map(itemFor)
     this.attempts = new Attempts(options)
     this.suggestions = new Suggestions(options)
-    this.ledger = new Ledger(options)
+    this.ledger = options.ledger ?? new Ledger(options)
     this.early = new EarlyRenewals(options)
     this.leftOut = new LeftOutNames({ ...options, progress, siblingsOf: (wanted) => this.#alikeOf(wanted) })
     for (const item of this.#items) this.#addSibling(item)
@@ -117,7 +119,7 @@ export class Inventory {
   /** Takes up what the storage holds. Throws StorageError `storage-unreadable`. */
   async load(): Promise<void> {
     const { storage, issuers } = this.#options
-    await this.ledger.load()
+    if (this.#options.ledger === undefined) await this.ledger.load()
     await this.early.load()
     this.#accountKeys = await accountKeyFingerprints(storage)
     for (let start = 0; start < this.items.length; start += LOADED_AT_ONCE)
@@ -147,6 +149,15 @@ export class Inventory {
     for (const item of items) this.#addSibling(item)
     this.#items.push(...items)
     return items
+  }
+
+  /** Takes up anew what the storage has of the tries for it, which somebody else made. Throws StorageError `storage-unreadable`. */
+  async recall({ wanted }: Item): Promise<void> {
+    this.attempts.letGo(wanted.id)
+    this.suggestions.letGo(wanted.id)
+    await this.attempts.take(wanted.id, circumstancesOf(wanted, this.#options.issuers))
+    await this.suggestions.take(wanted.id)
+    await this.leftOut.load([wanted])
   }
 
   async #take(item: Item): Promise<void> {

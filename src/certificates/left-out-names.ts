@@ -63,6 +63,7 @@ export class LeftOutNames {
     for (const each of wanted) {
       const names = stored.has(leftOutPlace(each.id)) ? await recallLeftOut(storage, each, clock.now()) : []
       if (names.length > 0) this.#byId.set(each.id, names)
+      else this.#byId.delete(each.id)
     }
   }
 

@@ -68,20 +68,23 @@ export class OwnCertificates {
   readonly #attention: Attention
   readonly #accountKeys: () => ReadonlySet<string>
 
-  /** @param accountKeys fingerprints of keys that no certificate may have. */
+  /**
+   * @param accountKeys fingerprints of keys that no certificate may have.
+   * @param former whose sites that are the same now need not be read again.
+   */
   constructor(
     sites: readonly OwnFiles[],
     clock: Clock,
     log: Log,
     attention: Attention = noAttention,
     accountKeys: () => ReadonlySet<string> = () => new Set(),
+    former?: OwnCertificates,
   ) {
     this.#accountKeys = accountKeys
-    this.#sites = sites.map(({ site, names, files }) => ({
-      site,
-      names,
-      pairs: files.map(pairOf),
-    }))
+    const known = new Map((former === undefined ? [] : former.#sites).map((site) => [siteKey(site), site]))
+    this.#sites = sites.map(
+      (site) => known.get(siteKey({ ...site, pairs: site.files })) ?? { ...site, pairs: site.files.map(pairOf) },
+    )
     this.#clock = clock
     this.#log = log
     this.#attention = attention
@@ -213,6 +216,10 @@ export class OwnCertificates {
       this.#log.warn('own-certificate-lacks-names', message, { site, certificate, missing })
     }
   }
+}
+
+function siteKey({ site, names, pairs }: Pick<Site, 'site' | 'names'> & { readonly pairs: OwnFiles['files'] }): string {
+  return JSON.stringify([site, names, pairs.map(({ certificate, key }) => [certificate, key])])
 }
 
 /** Not by a spread: V8 gives the fields of such objects a room of its own. */

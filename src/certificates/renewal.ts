@@ -8,7 +8,9 @@ import { type Attention, noAttention } from './attention.ts'
 import { ByHand } from './by-hand.ts'
 import { CaWatch } from './ca-watch.ts'
 import { Dormant } from './dormant.ts'
+import { Handover } from './handover.ts'
 import { Inventory, type InventoryOptions, type Item, type RevocationOf } from './inventory.ts'
+import type { Ledger } from './ledger/ledger.ts'
 import type { Balance } from './ledger/order-facts.ts'
 import { LimitedRenewals } from './limited-renewals.ts'
 import { Ordering } from './ordering.ts'
@@ -18,8 +20,9 @@ import { isOnDemandId } from './place.ts'
 import { Placement } from './placement.ts'
 import type { Order } from './plan.ts'
 import { Progress } from './progress.ts'
-import type { Prove } from './proof.ts'
+import type { Expected, Prove } from './proof.ts'
 import { Questions } from './questions.ts'
+import type { StoredCertificate } from './record.ts'
 import type { CertificateReport } from './report.ts'
 import type { AskResponder } from './responder.ts'
 import { type Spread, spreadRenewals } from './spread-renewals.ts'
@@ -46,6 +49,8 @@ export type CertificatesOptions = InventoryOptions & {
   readonly onChange: (state: () => CertificatesState) => Promise<void> | void
   /** Looks whether clients meet what they should; undefined where nothing serves. */
   readonly prove?: Prove
+  /** Who looks after the certificates until `handOver` is called of it. */
+  readonly former?: Certificates | undefined
 }
 
 /** Even with nothing due it looks this often, as clocks are set and machines sleep. */
@@ -59,9 +64,15 @@ const CLOCK_STEP_MS = 60_000
  * Throws StorageError `storage-unreadable`.
  */
 export async function startCertificates(options: CertificatesOptions): Promise<Certificates> {
-  const certificates = new Certificates(options)
-  await certificates.load()
+  const certificates = await loadCertificates(options)
   certificates.start()
+  return certificates
+}
+
+/** The same, but nothing is ordered before `start` or, where there is a former, its `handOver`. */
+export async function loadCertificates(options: CertificatesOptions): Promise<Certificates> {
+  const certificates = new Certificates(options)
+  await certificates.load(options.former)
   return certificates
 }
 
@@ -83,18 +94,29 @@ export class Certificates {
   readonly #trials: Trials
   readonly #limited: LimitedRenewals
   readonly #attention: Attention
+  readonly #handover: Handover
   readonly #stopping = new AbortController()
-  readonly #ordering = new Set<Promise<void>>()
+  /** Aborted when nothing is begun any more, be it that the program stops or that somebody else takes over. */
+  readonly #leaving = new AbortController()
+  readonly #ordering = new Map<Item, Promise<void>>()
+  readonly #hasFormer: boolean
+  /** Nothing is begun for the moment. */
+  #isResting = false
+  #successor: Certificates | undefined
   #lookedAt = Number.NEGATIVE_INFINITY
   #running: Promise<unknown> = Promise.resolve()
   /** Aborted when it is time to look again. */
   #wake = new AbortController()
 
-  constructor(options: CertificatesOptions) {
+  /** The former is kept nowhere: it would keep the one before it. */
+  constructor({ former, ...options }: CertificatesOptions) {
     const { ownFiles, clock, log, attention = noAttention } = options
     this.#options = options
     this.#attention = attention
+    this.#isResting = former !== undefined
+    this.#hasFormer = former !== undefined
     const { signal } = this.#stopping
+    signal.addEventListener('abort', () => this.#leaving.abort(), { once: true })
     const progress = new Progress(log, clock)
     const trials = new Trials(log, clock)
     this.#trials = trials
@@ -106,9 +128,11 @@ export class Certificates {
     })
     this.#outages = outages
     const revocationOf: RevocationOf = (certificate) => this.#staples.revocation(certificate)?.when
-    const inventory = new Inventory(options, progress, { revocationOf, outages, trials })
+    const ledger = former === undefined ? undefined : former.#ledgerFor(options)
+    const inventory = new Inventory({ ...options, ledger }, progress, { revocationOf, outages, trials })
     this.#inventory = inventory
-    const own = new OwnCertificates(ownFiles, clock, log, attention, () => inventory.accountKeys)
+    const formerOwn = former === undefined ? undefined : former.#own
+    const own = new OwnCertificates(ownFiles, clock, log, attention, () => inventory.accountKeys, formerOwn)
     this.#own = own
     this.#limited = new LimitedRenewals({ clock, attention })
     this.#agenda = new Agenda<Item>(agendaRules(inventory, outages, this.#limited))
@@ -131,7 +155,7 @@ export class Certificates {
     const parts = { ...options, attention, inventory, own, unsaved, staples, progress, trials, outages, signal }
     const placement = new Placement({
       ...parts,
-      prove: options.prove,
+      prove: options.prove && ((expected, ending) => this.#prove(expected, ending)),
       tell: async () => this.#tell(),
       keepStaples: () => this.#keepStaples(),
     })
@@ -159,6 +183,12 @@ export class Certificates {
       },
     })
     const dormant = new Dormant({ ...options, isOut: (issuer) => outages.isOut(issuer) })
+    this.#handover = new Handover({
+      ...{ inventory, staples, unsaved },
+      plan: (item) => this.#plan(item),
+      leave: (item) => this.#leave(item),
+      onChange: () => this.#tell(),
+    })
     this.added = new AddedCertificates({
       askAtRest: (wanted, until) => dormant.ask(wanted, until),
       inventory,
@@ -174,6 +204,11 @@ export class Certificates {
   get state(): CertificatesState {
     const held = this.#servable().map((servable) => heldOf(servable, this.#staples))
     return { held, waiting: [...this.#inventory.waiting, ...this.#own.waiting] }
+  }
+
+  /** Both may spend for a while; where limits are other ones now, each keeps a count of its own. */
+  #ledgerFor({ limitsOf }: CertificatesOptions): Ledger | undefined {
+    return this.#options.limitsOf === limitsOf ? this.#inventory.ledger : undefined
   }
 
   /** See ByHand, which does what an operator asks. */
@@ -225,18 +260,19 @@ export class Certificates {
     )
   }
 
-  async load(): Promise<void> {
+  async load(former?: Certificates): Promise<void> {
     await this.#inventory.load()
+    if (former !== undefined) this.#handover.serveAs(former.#inventory.items)
     await this.#own.refresh()
-    const { ownFiles, clock } = this.#options
-    this.#attention.began(() => standingOf(this.#inventory, this.#own, ownFiles, clock.now()))
     await this.#staples.add(this.#servable())
-    await this.#keepStaples()
+    if (!this.#hasFormer) await this.#settleIn()
   }
 
-  /** Also of what is about to serve, which may be waiting for its first. */
-  #keepStaples(): Promise<void> {
-    return this.#staples.keepOnly([...this.#servable(), ...this.#placement.coming])
+  /** What was told and stored of certificates that are not there any more is dropped. */
+  async #settleIn(): Promise<void> {
+    const { ownFiles, clock } = this.#options
+    this.#attention.began(() => standingOf(this.#inventory, this.#own, ownFiles, clock.now()))
+    await this.#keepStaples()
   }
 
   #servable(): ServableCertificate[] {
@@ -244,22 +280,56 @@ export class Certificates {
   }
 
   start(): void {
+    this.#isResting = false
     this.#lookAtAll()
     this.#staples.start()
     this.#running = Promise.all([this.#keepWanted(), this.#keepOwn()])
+  }
+
+  /** Begins no order until `resume` or `handOver`; what is under way goes on. */
+  rest(): void {
+    this.#isResting = true
+  }
+
+  /** Resolves when the orders that are under way now have ended. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#ordering.values(), ...this.#handover.awaited.map(([, settled]) => settled)])
+  }
+
+  resume(): void {
+    this.#isResting = false
+    this.#wake.abort()
+  }
+
+  /**
+   * Leaves all to a successor, which has been loaded and begins now. What is being ordered here comes to its end, and serves
+   * there; resolves when that is so. If the successor is stopped before, it is given up.
+   */
+  async handOver(successor: Certificates): Promise<void> {
+    this.#leaving.abort()
+    this.#successor = successor
+    const underWay = new Map([...this.#ordering, ...this.#handover.awaited])
+    const giveUp = (): void => this.#stopping.abort()
+    successor.#stopping.signal.addEventListener('abort', giveUp, { once: true })
+    successor.#handover.takeOver({ items: this.#inventory.items, underWay, coming: () => this.#coming })
+    successor.start()
+    await successor.#settleIn()
+    await Promise.all(underWay.values())
+    successor.#stopping.signal.removeEventListener('abort', giveUp)
+    await this.stop()
   }
 
   /** Gives up what is under way, and resolves when nothing runs any more. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await Promise.all([this.#running, this.#staples.stop(), this.#outages.idle()])
-    await Promise.all([...this.#ordering, this.#questions.settled(), this.#byHand.settled()])
+    await Promise.all([...this.#ordering.values(), this.#questions.settled(), this.#byHand.settled()])
     await this.#placement.settled()
     for (const item of this.#inventory.items) conclude(item, { status: 'stopped' })
   }
 
   async #keepWanted(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#leaving.signal.aborted) {
       this.#wake = new AbortController()
       const savedUntil = await this.#unsaved.saveWhatIsDue()
       const now = this.#options.clock.now()
@@ -270,15 +340,16 @@ export class Certificates {
       this.#beginWhatIsDue(now)
       this.#questions.askWhatIsDue(now)
       const toldUntil = this.#limited.tellWhatIsDue(now)
-      const next = Math.min(savedUntil, probeAt, toldUntil, this.#agenda.next, this.#questions.next, now + MAX_SLEEP_MS)
-      await pause(this.#options.clock, Math.max(0, next - now), this.#wake.signal, this.#stopping.signal)
+      const dueAt = this.#isResting ? Number.POSITIVE_INFINITY : this.#agenda.next
+      const next = Math.min(savedUntil, probeAt, toldUntil, dueAt, this.#questions.next, now + MAX_SLEEP_MS)
+      await pause(this.#options.clock, Math.max(0, next - now), this.#wake.signal, this.#leaving.signal)
     }
   }
 
   async #keepOwn(): Promise<void> {
-    while (!this.#own.isEmpty && !this.#stopping.signal.aborted) {
-      await pause(this.#options.clock, OWN_FILES_INTERVAL_MS, this.#stopping.signal)
-      if (this.#stopping.signal.aborted) return
+    while (!this.#own.isEmpty && !this.#leaving.signal.aborted) {
+      await pause(this.#options.clock, OWN_FILES_INTERVAL_MS, this.#leaving.signal)
+      if (this.#leaving.signal.aborted) return
       if (!(await this.#own.refresh())) continue
       await this.#staples.add(this.#own.held)
       await this.#keepStaples()
@@ -289,6 +360,7 @@ export class Certificates {
   /** All that there is, as if it had just been taken up. */
   #lookAtAll(): void {
     for (const item of this.#inventory.items) {
+      if (this.#handover.isAwaited(item)) continue
       this.#agenda.changed(item)
       this.#questions.changed(item)
     }
@@ -301,6 +373,7 @@ export class Certificates {
   }
 
   #beginWhatIsDue(now: number): void {
+    if (this.#isResting) return
     let isFirst = false
     this.#agenda.begin(now, (item, step) => {
       isFirst ||= item.held === undefined
@@ -329,7 +402,7 @@ export class Certificates {
     this.#limited.remove(item)
     const done = this.#work.run(item, step, now).finally(() => {
       item.orderedSince = undefined
-      this.#ordering.delete(done)
+      this.#ordering.delete(item)
       this.#trials.ended(item)
       this.#outages.release(item.wanted.id)
       this.#agenda.ended(item)
@@ -337,7 +410,7 @@ export class Certificates {
       this.#questions.changed(item)
       this.#wake.abort()
     })
-    this.#ordering.add(done)
+    this.#ordering.set(item, done)
   }
 
   /** Its CA can be asked for another while it is proven: the workers may be told of it only later, with many others. */
@@ -359,8 +432,29 @@ export class Certificates {
     this.#limited.remove(item)
   }
 
+  /** Who has handed over serves nothing by itself any more. */
   #tell(): Promise<void> | void {
-    return this.#options.onChange(() => this.state)
+    if (this.#successor === undefined) return this.#options.onChange(() => this.state)
+    this.#successor.#handover.refresh()
+    return this.#successor.#tell()
+  }
+
+  /** Also of what is about to serve, which may be waiting for its first. */
+  async #keepStaples(): Promise<void> {
+    if (this.#successor !== undefined) return this.#successor.#keepStaples()
+    await this.#staples.keepOnly([...this.#servable(), ...this.#coming])
+  }
+
+  get #coming(): StoredCertificate[] {
+    return [...this.#placement.coming, ...this.#handover.coming]
+  }
+
+  /** What nobody asks for any more once it has come is met nowhere. */
+  async #prove(expected: Expected, signal: AbortSignal): ReturnType<Prove> {
+    const { fingerprint } = expected.chain[0]
+    const isServed = ({ id }: { readonly id: string }): boolean => id.endsWith(`:${fingerprint}`)
+    if (this.#successor !== undefined && !this.#successor.state.held.some(isServed)) return 'unproven'
+    return this.#options.prove!(expected, signal)
   }
 
   /** Whatever its last tries met, they were not about this: the next is now. */

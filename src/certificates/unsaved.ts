@@ -44,6 +44,12 @@ export class Unsaved {
     }
   }
 
+  /** Somebody else could not store it. */
+  take(item: Item, saveAgainAt: number): void {
+    item.saveAgainAt = saveAgainAt
+    this.#items.add(item)
+  }
+
   /**
    * Not what is being renewed: its successor is stored soon, and must not be overwritten by it. Gives the time at which
    * something is to be stored; Infinity if nothing is.

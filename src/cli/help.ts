@@ -1,6 +1,9 @@
 const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HTTPS certificates.
 
   castellan run [CONFIG]        serve what the config says, until stopped
+  castellan reload              have the program that runs take up its config as it is now, and say what
+                                has changed (--dry-run: what would)
+  castellan upgrade             have the program as it is on the disk take over from the one that runs
   castellan proxy --from NAME --to :3000
                                 the same for one app without a config: --from is localhost unless given, and
                                 there is an option for each variable
@@ -27,6 +30,8 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan maintenance [SITE on|off|hold]
                                 close a site to visitors, open it, or let them wait while its app is swapped;
                                 alone it says which are closed
+  castellan upstreams           each address that requests go to: whether it is well, what it has to do
+  castellan upstreams drain URL give it no more requests; "undrain URL" gives it some again
   castellan notify test         send a test notice to everywhere that "notify" names
   castellan account show [ISSUER]
                                 the accounts at CAs; "rollover" gives them new keys, and
@@ -47,6 +52,7 @@ Without that file, but with CASTELLAN_SITE, the environment is the config, as it
 
   CASTELLAN_SITE=example.com CASTELLAN_UPSTREAM=http://app:3000 CASTELLAN_ACCEPT_TERMS=on castellan run
 
+"reload" and "upgrade" take --config FILE and --json.
 "certs", "doctor", "audit", "explain", "limits" and "account" ask the program that runs, and where none does they read
 the storage. They take --config FILE and, for programs that read it, --json. "notify test" takes --config FILE.
 
@@ -54,7 +60,8 @@ A public CA wants its terms accepted (acceptTerms: true). config.example.yaml sh
 
 SIGTERM and SIGINT (Ctrl-C) finish what is being served and exit; a second one exits at once.
 SIGUSR1 begins new log files after the former ones were moved.
-SIGHUP changes nothing, unless the terminal closes: restart to use a config that has changed.
+SIGHUP does that too and takes up the config as it is now; where the terminal closes, it is SIGTERM.
+SIGUSR2 lets the program as it is on the disk take over.
 Exit codes: 0 well, 1 failed, 2 used wrongly.
 `
 

@@ -8,15 +8,16 @@ type Options = {
   readonly onTerminal: boolean
   /** The logs were moved, and new ones are to be begun. */
   readonly onReopen: () => void
+  /** The config has changed, and is to be taken up. */
+  readonly onReload: () => void
+  /** Another program is to take over. */
+  readonly onUpgrade: () => void
   /** The operator asks a second time. */
   readonly onSecond: () => void
 }
 
 /** npm and others pass on a Ctrl-C that the terminal has sent to all: twice within this time is asked once. */
 const ECHO_MS = 500
-
-/** Other servers take these as orders. Node would end at once, or open its debugger to everybody on this machine. */
-const ORDERS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR2']
 
 /** What the operator wishes by signals. Nobody else may end this process while it listens. */
 export class Signals implements Disposable {
@@ -28,9 +29,9 @@ export class Signals implements Disposable {
   constructor(options: Options) {
     this.#options = options
     for (const signal of ['SIGTERM', 'SIGINT'] as const) this.#listeners.set(signal, () => this.#stop())
-    for (const signal of ORDERS) this.#listeners.set(signal, () => this.#refuse(signal))
     this.#listeners.set('SIGUSR1', () => options.onReopen())
-    if (options.onTerminal) this.#listeners.set('SIGHUP', () => this.#stop())
+    this.#listeners.set('SIGUSR2', () => options.onUpgrade())
+    this.#listeners.set('SIGHUP', () => (options.onTerminal ? this.#stop() : options.onReload()))
     for (const [signal, listener] of this.#listeners) process.on(signal, listener)
   }
 
@@ -53,12 +54,5 @@ export class Signals implements Disposable {
       log.warn('killed', 'Ending at once, as asked twice.')
       onSecond()
     }
-  }
-
-  #refuse(signal: NodeJS.Signals): void {
-    const message =
-      `${signal} changes nothing: a config that has changed is taken up by a restart. ` +
-      'SIGUSR1 begins new log files, and SIGTERM stops Castellan.'
-    this.#options.log.warn('signal-ignored', message, { signal })
   }
 }

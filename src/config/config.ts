@@ -2,13 +2,14 @@ import type { ClientTls, Guards } from '../guards.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
+import type { Balancing, Concurrency } from './balancing.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { SmtpServer } from './smtp-url.ts'
 import type { UpstreamAddress } from './upstream-url.ts'
 
 /** The config, ready to use: defaults filled in, paths absolute, durations in ms, secrets read. Do not log it. */
 export type Config = {
-  /** The file it came from, absolute, and its folder. */
+  /** The file it came from, absolute, or `env:`; and its folder. */
   readonly file: string
   readonly folder: string
   readonly contact: string | undefined
@@ -43,6 +44,7 @@ export type Config = {
   readonly fallback: string | undefined
   readonly timeouts: {
     readonly drainMs: number
+    readonly reloadDrainMs: number
     readonly helloMs: number
     readonly handshakeMs: number
     readonly headerMs: number
@@ -52,6 +54,8 @@ export type Config = {
   }
   /** Where metrics are served; undefined for nowhere. */
   readonly metrics: Extract<ListenAddress, { type: 'tcp' }> | undefined
+  /** Its files are watched, and a change is taken up by itself. */
+  readonly watch: boolean
   /** By name: every built-in ACME issuer and every custom one. `internal` is none of them. */
   readonly issuers: ReadonlyMap<string, AcmeIssuerConfig>
   /** In the order of the file, then of the included files. At least one. */
@@ -139,6 +143,8 @@ export type Site = {
   /** Port 80 answers 308 to HTTPS; false: port 80 is treated like HTTPS. */
   readonly redirectToHttps: boolean
   readonly hsts: HstsPolicy | undefined
+  /** Of its requests to upstreams; undefined: any number at a time. */
+  readonly concurrency: Concurrency | undefined
   /** RFC 7239. */
   readonly forwarded: boolean
   /** RFC 9110 §7.6.3. */
@@ -199,6 +205,8 @@ export type Route = {
   readonly stripPrefix: string | undefined
   /** Its own where it says something, else its site's. */
   readonly policy: Policy
+  /** Of its requests, apart from those of its site; undefined where they count among those. */
+  readonly concurrency: Concurrency | undefined
 }
 
 /** What is done to requests and responses besides answering them. */
@@ -243,9 +251,11 @@ export type FieldChanges = {
   readonly add: readonly string[]
 }
 
-/** An app, and how it is spoken to. */
+/** An app, at one address or several, and how they are spoken to. */
 export type Upstream = {
-  readonly address: UpstreamAddress
+  /** At least one. */
+  readonly targets: readonly { readonly address: UpstreamAddress; readonly weight: number }[]
+  readonly balancing: Balancing
   readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly idleMs: number }
   /** `trust` is PEM, besides what this machine trusts; without `serverName` it is the address's host. */
   readonly tls: {

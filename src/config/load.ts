@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import type { Config } from './config.ts'
 import { ENVIRONMENT, SITE_VARIABLE } from './config-source.ts'
@@ -7,7 +7,7 @@ import { readEnvironment } from './environment.ts'
 import { Findings } from './findings.ts'
 import { checkForm } from './form.ts'
 import { type IncludedFile, includedFiles } from './included-files.ts'
-import { ConfigError, type ConfigProblem, Refusal } from './problem.ts'
+import { ConfigError, type ConfigProblem, type ConfigSources, Refusal } from './problem.ts'
 import { type Included, resolveConfig } from './resolve.ts'
 import { type ConfigSettings, configSchema, includedSchema } from './schema.ts'
 import type { Environment } from './substitution.ts'
@@ -17,6 +17,8 @@ export type LoadedConfig = {
   readonly config: Config
   /** Worth telling the operator, in the order of the file; nothing is wrong. */
   readonly warnings: readonly ConfigProblem[]
+  /** Own certificates and their keys, which are read again whenever they change, are not among them. */
+  readonly sources: ConfigSources
 }
 
 export type LoadOptions = { readonly file: string; readonly env: Environment; readonly isThorough?: boolean }
@@ -32,7 +34,8 @@ export async function loadConfig({ file, env, isThorough = false }: LoadOptions)
   const findings = new Findings(env, new TextFiles(), isThorough)
   const names = { file, path: resolve(file) }
   const main = file === ENVIRONMENT ? openEnvironment(findings) : await openFile(names, findings)
-  if (main?.settings === undefined) throw new ConfigError(file, findings.problems)
+  const sourcesWith = (patterns: readonly string[]): ConfigSources => ({ files: findings.files.paths, patterns })
+  if (main?.settings === undefined) throw new ConfigError(file, findings.problems, sourcesWith([]))
 
   const { document, settings } = main
   const files = await includedFiles(settings.include, names, document.spot('include'), findings)
@@ -40,8 +43,11 @@ export async function loadConfig({ file, env, isThorough = false }: LoadOptions)
   const complete = included.length === files.length
   const config = await resolveConfig({ names, document, settings, included, complete }, findings)
   const order = [file, ...files.map((other) => other.names.file)]
-  if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems, order))
-  return { config, warnings: inOrder(findings.warnings, order) }
+  const sources = sourcesWith(settings.include.map((pattern) => resolve(dirname(names.path), pattern)))
+  if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems, order), sources)
+  const own = new Set(config.sites.flatMap((site) => site.files.flatMap(({ certificate, key }) => [certificate, key])))
+  const watched = sources.files.filter((path) => !own.has(path))
+  return { config, warnings: inOrder(findings.warnings, order), sources: { ...sources, files: watched } }
 }
 
 /** Those that can be read. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { concurrencyKeys } from './balancing-schema.ts'
 import { compress } from './compress-schema.ts'
 import { errors } from './errors-schema.ts'
 import { headers } from './field-changes.ts'
@@ -7,15 +8,12 @@ import { maintenance } from './maintenance-schema.ts'
 import { mapping, onOff, text } from './schema-elements.ts'
 import { sizeFormat } from './size.ts'
 
-const limits = mapping(
-  'site.limits',
-  {
-    body: text(sizeFormat({ atLeast: '0B', atMost: '1024GiB' }))
-      .optional()
-      .describe('The largest body of a request; no bound unless set, as in Caddy (nginx: 1 MiB). Beyond: 413.'),
-  },
-  { later: ['concurrent'] },
-).describe('What one request may cost.')
+const limits = mapping('site.limits', {
+  body: text(sizeFormat({ atLeast: '0B', atMost: '1024GiB' }))
+    .optional()
+    .describe('The largest body of a request; no bound unless set, as in Caddy (nginx: 1 MiB). Beyond: 413.'),
+  ...concurrencyKeys,
+}).describe('What its requests may cost.')
 
 /**
  * What a site or a route does to its requests and responses besides answering them. `defaults` have the same keys: a

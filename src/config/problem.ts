@@ -27,16 +27,22 @@ export function formatPosition({ file, line, column }: Pick<ConfigProblem, 'file
   return line === undefined ? file : `${file}:${line}:${column}`
 }
 
+/** Absolute paths of the files that a config is made of, and patterns of more that it includes. */
+export type ConfigSources = { readonly files: readonly string[]; readonly patterns: readonly string[] }
+
 /** The config cannot be used. Its message has a line for each problem, in the order of the file. */
 export class ConfigError extends CastellanError {
   declare readonly code: 'config-invalid'
   readonly problems: readonly ConfigProblem[]
+  /** What it was read from, as far as that came. */
+  readonly sources: ConfigSources
 
-  constructor(file: string, problems: readonly ConfigProblem[]) {
+  constructor(file: string, problems: readonly ConfigProblem[], sources: ConfigSources = { files: [], patterns: [] }) {
     const lines = problems.map(formatProblem)
     const count = lines.length === 1 ? '1 problem' : `${lines.length} problems`
     super('config-invalid', `The config ${file} has ${count}:\n${lines.join('\n')}`, { file, problems: lines })
     this.problems = problems
+    this.sources = sources
   }
 }
 

@@ -49,7 +49,7 @@ async function resolveForward(
     service: {
       address,
       timeouts: { connectMs: Math.min(CONNECT_MS, timeout), firstByteMs: timeout, idleMs: timeout },
-      tls: await resolveTls({ to: address, tls }, spot.at('tls'), findings),
+      tls: await resolveTls({ to: [{ url: address, weight: 1 }], tls }, spot.at('tls'), findings),
       proxyProtocol: undefined,
     },
     target,

@@ -1,3 +1,4 @@
+import { concurrencyOf } from './balancing-schema.ts'
 import type { Route } from './config.ts'
 import type { Spot } from './document.ts'
 import { Refusal } from './problem.ts'
@@ -22,7 +23,13 @@ export async function resolveRoutes(
     const place = spot.item(index)
     const action = await resolveAction(each, names, place, around)
     const own = await policyLayer(await withReadPages(each, place, around.findings), 'route', place, around.findings)
-    const route = { ...conditionsOf(each), stripPrefix: each.stripPrefix, policy: resolvePolicy(own, ...layers) }
+    const route = {
+      ...conditionsOf(each),
+      stripPrefix: each.stripPrefix,
+      policy: resolvePolicy(own, ...layers),
+      // What a site allows it allows for all of its routes together.
+      concurrency: concurrencyOf(each.limits),
+    }
     checkPrefix(each, place, around)
     const sameAs = known.get(conditionKey(route))
     if (sameAs !== undefined)

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { isPublicName } from '../pki/public-name.ts'
+import { concurrencyOf } from './balancing-schema.ts'
 import type { CertificateFile, HstsPolicy, Site, SiteAction } from './config.ts'
 import type { Spot } from './document.ts'
 import { formatDuration, SECOND_MS } from './duration.ts'
@@ -83,6 +84,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     isCanonical: settings.canonical ?? defaults.canonical,
     redirectToHttps: settings.redirect ?? defaults.redirect,
     hsts: (settings.hsts ?? defaults.hsts) || undefined,
+    concurrency: concurrencyOf(settings.limits, defaults.limits),
     forwarded: settings.forwarded ?? defaults.forwarded,
     via: settings.via ?? defaults.via,
     tls: tlsOf(tls, defaultTls),

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { concurrencyOf } from './balancing-schema.ts'
 import type { Upstream } from './config.ts'
 import type { Spot } from './document.ts'
 import type { Findings } from './findings.ts'
@@ -13,12 +14,35 @@ export async function resolveUpstream(settings: UpstreamSettings, spot: Spot, fi
   const place = typeof spot.value === 'string' ? spot : spot.at('to')
   const { connect, firstByte, idle } = settings.timeouts
   return {
-    address: absoluteAddress(settings.to, place, findings),
+    targets: resolveTargets(settings, place, findings),
+    balancing: {
+      balance: settings.balance,
+      sticky: settings.sticky?.cookie,
+      everyAddress: settings.resolve === 'all',
+      health: settings.health,
+      retries: settings.retries,
+      concurrency: concurrencyOf(settings.limits),
+    },
     timeouts: { connectMs: connect, firstByteMs: firstByte, idleMs: idle },
     tls: await resolveTls(settings, spot.at('tls'), findings),
     proxyProtocol: settings.proxyProtocol,
   }
 }
+
+function resolveTargets({ to, resolve }: UpstreamSettings, spot: Spot, findings: Findings): Upstream['targets'] {
+  const known = new Set<string>()
+  return to.map(({ url, weight }, index) => {
+    const place = spot.item(index)
+    const address = absoluteAddress(url, typeof place.value === 'object' ? place.at('url') : place, findings)
+    const name = JSON.stringify(address)
+    if (known.has(name)) findings.refuse(place, new Refusal('name each once', { found: 'it is in this list already' }))
+    known.add(name)
+    if (resolve === 'all' && address.scheme === 'unix') findings.refuse(place, nothingToResolve)
+    return { address, weight }
+  })
+}
+
+const nothingToResolve = new Refusal('remove resolve: all', { fault: 'but a socket has no addresses' })
 
 function absoluteAddress(address: UpstreamAddress, spot: Spot, findings: Findings): UpstreamAddress {
   if (address.scheme !== 'unix') return address
@@ -32,8 +56,9 @@ export async function resolveTls(
   findings: Findings,
 ): Promise<Upstream['tls']> {
   if (tls === undefined) return { trust: undefined, serverName: undefined, verify: true }
-  if (to.scheme !== 'https' && to.scheme !== 'h2') {
-    const fault = `but ${to.scheme}${to.scheme === 'unix' ? ':' : '://'} is without TLS`
+  const clear = to.find(({ url: { scheme } }) => scheme !== 'https' && scheme !== 'h2')?.url.scheme
+  if (clear !== undefined) {
+    const fault = `but ${clear}${clear === 'unix' ? ':' : '://'} is without TLS`
     findings.refuse(spot, new Refusal('allowed: tls with https:// and h2:// only', { fault }))
   }
   if (!tls.verify) findings.warn(spot.at('verify'), unverified)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { warnOfAddresses } from './address-profile.ts'
 import type { Config, Policy, Site } from './config.ts'
+import { ENVIRONMENT } from './config-source.ts'
 import type { Document, DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import { builtInDirectories, externalAccountIssuers, INTERNAL_ISSUER, issuersFor } from './issuers.ts'
@@ -59,7 +60,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
   if (parts.complete) checkFallback(settings.fallback, claims, document.spot('fallback'), findings)
 
   return {
-    file: names.path,
+    file: names.file === ENVIRONMENT ? ENVIRONMENT : names.path,
     folder: document.folder,
     contact: settings.contact,
     acceptTerms: settings.acceptTerms,
@@ -68,6 +69,7 @@ export async function resolveConfig(parts: ConfigParts, findings: Findings): Pro
     listen: resolveListen(settings.listen, document.spot('listen'), findings),
     fallback: settings.fallback,
     metrics: settings.metrics,
+    watch: settings.watch,
     limits: settings.limits,
     timeouts: resolveTimeouts(settings.timeouts),
     issuers: await resolveIssuers(settings.issuers, plainIssuer, issuersSpot, findings),
@@ -190,9 +192,10 @@ function resolveAccessLog(access: ConfigSettings['log']['access'], folder: strin
 }
 
 function resolveTimeouts(timeouts: ConfigSettings['timeouts']): Config['timeouts'] {
-  const { drain, hello, handshake, header, body, idle, write } = timeouts
+  const { drain, reloadDrain, hello, handshake, header, body, idle, write } = timeouts
   return {
     drainMs: drain,
+    reloadDrainMs: reloadDrain,
     helloMs: hello,
     handshakeMs: handshake,
     headerMs: header,

@@ -293,6 +293,11 @@ const timeouts = mapping('timeouts', {
   drain: text(durationFormat({ atLeast: '0s', atMost: '1d' }))
     .prefault('10s')
     .describe('How long requests in flight may finish when a worker stops.'),
+  reloadDrain: text(durationFormat({ atLeast: '0s', atMost: '20d' }))
+    .prefault('1d')
+    .describe(
+      'How long WebSockets and the like that a former config serves may go on after a reload; nginx: for ever.',
+    ),
   hello: text(durationFormat({ atLeast: '100ms', atMost: '1h' }))
     .prefault('5s')
     .describe('From a connection to its whole ClientHello, or PROXY header. Honest clients send it at once.'),
@@ -346,7 +351,7 @@ const log = mapping('log', {
         mapping('log.access', {
           file: text(filePath('./access.log'))
             .optional()
-            .describe('Written instead of standard output; opened anew on SIGUSR1.'),
+            .describe('Written instead of standard output; opened anew on SIGUSR1 and SIGHUP.'),
           format: text(choiceFormat(accessFormats))
             .optional()
             .describe("json in a file, else the log's own, unless set."),
@@ -399,6 +404,7 @@ export const configSchema = mapping(
       .describe(
         'Where Prometheus finds /metrics, over plain HTTP; nowhere unless set. Whoever reaches it may read it.',
       ),
+    watch: onOff().prefault(false).describe('Whether a change of these files is taken up by itself, as by a reload.'),
     notify,
   },
   { later: ['dns', 'admin'] },

@@ -8,7 +8,7 @@ export class SharedParts {
   readonly #known = new Map<string, unknown>()
 
   site(site: Site): Site {
-    const { action, policy, routes, hsts, keys, issuers, tls } = site
+    const { action, policy, routes, hsts, keys, issuers, tls, concurrency } = site
     return {
       ...site,
       action: this.#action(action),
@@ -16,6 +16,7 @@ export class SharedParts {
       routes: this.#one(routes.map((route) => this.#route(route))),
       hsts: this.#one(hsts),
       tls: this.#one(tls),
+      concurrency: this.#one(concurrency),
       keys: this.#one(keys),
       issuers: this.#one(issuers),
     }
@@ -30,7 +31,8 @@ export class SharedParts {
     const { upstream } = action
     const timeouts = this.#one(upstream.timeouts)
     const tls = this.#one(upstream.tls)
-    return this.#one({ ...action, upstream: { ...upstream, timeouts, tls } })
+    const balancing = this.#one(upstream.balancing)
+    return this.#one({ ...action, upstream: { ...upstream, balancing, timeouts, tls } })
   }
 
   /** The first that was equal. What JSON leaves out, undefined, stands for itself: equal types have equal keys. */

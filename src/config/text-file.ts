@@ -27,6 +27,11 @@ const FAULTS: Readonly<Record<string, string>> = {
 export class TextFiles {
   readonly #files = new Map<string, TextFile>()
 
+  /** All that were asked for, there or not. */
+  get paths(): string[] {
+    return [...this.#files.keys()]
+  }
+
   /** Never rejects: what went wrong is the answer. `path` is absolute. */
   async read(path: string): Promise<TextFile> {
     const file = this.#files.get(path) ?? readTextFile(path)

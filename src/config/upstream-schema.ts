@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { balance, concurrencyKeys, health, retries, sticky } from './balancing-schema.ts'
 import { durationFormat } from './duration.ts'
 import { canonicalIp } from './ip-address.ts'
 import { Refusal } from './problem.ts'
-import { mapping, onOff, text } from './schema-elements.ts'
+import { count, mapping, onOff, text } from './schema-elements.ts'
 import { isHostName } from './site-name.ts'
 import { choiceFormat, type TextFormat, wordsFormat } from './text-format.ts'
 import { upstreamFormat } from './upstream-url.ts'
@@ -40,29 +41,66 @@ export const upstreamTls = mapping('upstream.tls', {
     .describe('off: whatever certificate it shows is taken, and so is that of anybody on the way.'),
 })
 
-const upstreamMapping = mapping(
-  'upstream',
+const TARGETS_ALLOWED = 'allowed: a URL, or a list of URLs and of { url: URL, weight: N }'
+
+const weighted = mapping('upstream.to', {
+  url: text(upstreamFormat).describe('One of the addresses.'),
+  weight: count({ atLeast: 1, atMost: 1_000 }).prefault(1).describe('How much it gets, compared with the others.'),
+})
+
+const plainTarget = text(upstreamFormat).transform((url) => ({ url, weight: 1 }))
+const target = z.union([plainTarget, weighted], {
+  error: ({ input }) => upstreamFormat.otherwise?.(input) ?? TARGETS_ALLOWED,
+})
+
+/** Far beyond is a list for a machine that makes lists. */
+const MAX_TARGETS = 1_000
+
+const targets = z.union(
+  [
+    text(upstreamFormat).transform((url) => [{ url, weight: 1 }]),
+    z
+      .array(target)
+      .min(1, { error: () => `at least one is needed; ${TARGETS_ALLOWED}` })
+      .max(MAX_TARGETS, { error: () => `at most ${MAX_TARGETS} are taken; ${TARGETS_ALLOWED}` }),
+  ],
   {
-    to: text(upstreamFormat).describe('The URL of the app.'),
-    timeouts: timeouts.prefault({}).describe('How long it may take.'),
-    tls: upstreamTls.optional().describe('How its certificate is verified; for https:// and h2:// only.'),
-    proxyProtocol: text(choiceFormat(['v1', 'v2']))
-      .optional()
-      .describe('Tells it who the client is by a PROXY protocol header. Its connections are then shared by nobody.'),
+    error: ({ input }) =>
+      input === undefined ? upstreamFormat.allowed : (upstreamFormat.otherwise?.(input) ?? TARGETS_ALLOWED),
   },
-  { later: ['balance', 'health', 'retries'] },
 )
+
+const upstreamMapping = mapping('upstream', {
+  to: targets.describe('The URL of the app, or a list of them: URLs, or { url: URL, weight: N }.'),
+  resolve: text(choiceFormat(['one', 'all']))
+    .prefault('one')
+    .describe('all: every address that a name in to has counts as one of its own; looked up every 10 s.'),
+  balance: balance.prefault('leastRequests'),
+  sticky: sticky.optional(),
+  health: health.optional(),
+  retries,
+  limits: mapping('upstream.limits', concurrencyKeys).optional().describe('What each address takes on.'),
+  timeouts: timeouts.prefault({}).describe('How long it may take.'),
+  tls: upstreamTls.optional().describe('How its certificate is verified; for https:// and h2:// only.'),
+  proxyProtocol: text(choiceFormat(['v1', 'v2']))
+    .optional()
+    .describe('Tells it who the client is by a PROXY protocol header. Its connections are then shared by nobody.'),
+})
 
 /** An upstream's settings as they stand in the file; the URL alone is short for `{ to: URL }`. */
 export type UpstreamSettings = z.output<typeof upstreamMapping>
 
-const standardTimeouts = timeouts.parse({})
+/** Of an upstream of which nothing else is said. The address is anybody's: it is replaced. */
+const standard = upstreamMapping.parse({ to: 'http://localhost' })
 
 /** The URL alone, wherever one stands for an upstream. */
 export const upstreamUrl = text(upstreamFormat).transform(
-  (to): UpstreamSettings => ({ to, timeouts: standardTimeouts }),
+  (url): UpstreamSettings => ({ ...standard, to: [{ url, weight: 1 }] }),
 )
 
 export const upstream = z.union([upstreamUrl, upstreamMapping], {
-  error: ({ input }) => upstreamFormat.otherwise?.(input) ?? `${upstreamFormat.allowed}, or a mapping with to`,
+  error: ({ input }) =>
+    Array.isArray(input)
+      ? 'several addresses go into a mapping: { to: [URL, URL] }'
+      : (upstreamFormat.otherwise?.(input) ?? `${upstreamFormat.allowed}, or a mapping with to`),
 })

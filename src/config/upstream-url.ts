@@ -31,8 +31,7 @@ export const upstreamFormat: TextFormat<UpstreamAddress> = {
   },
   read: readUpstream,
   otherwise(value) {
-    if (typeof value === 'number') return `did you mean "http://localhost:${value}"? ${ALLOWED}`
-    return Array.isArray(value) ? `several upstreams for a site are ${NOT_SUPPORTED_YET}; ${ALLOWED}` : undefined
+    return typeof value === 'number' ? `did you mean "http://localhost:${value}"? ${ALLOWED}` : undefined
   },
 }
 

@@ -13,6 +13,8 @@ export type CounterReport = {
   readonly sentBytes: number
   /** By the code of the error. */
   readonly upstreamFailures: Readonly<Record<string, number>>
+  /** Requests that were sent to another target, or again to the same, by the code of the error that was met before. */
+  readonly upstreamRetries: Readonly<Record<string, number>>
   /** By what it ended (`stream` or `connection`), the code that the client was told, and ours for the reason. */
   readonly http2Errors: Readonly<Record<string, number>>
 }
@@ -38,6 +40,7 @@ export class Counters {
   readonly #requestTimes = new Histogram()
   #sentBytes = 0
   readonly #upstreamFailures = new Map<string, number>()
+  readonly #upstreamRetries = new Map<string, number>()
   readonly #http2Errors = new Map<string, number>()
 
   /** TLS is established with a client. */
@@ -69,6 +72,10 @@ export class Counters {
     increase(this.#upstreamFailures, code)
   }
 
+  upstreamRetry(code: string): void {
+    increase(this.#upstreamRetries, code)
+  }
+
   /** A stream or a connection was ended for what its client did. None of the words has a space. */
   http2Error(scope: 'stream' | 'connection', errorCode: string, reason: string): void {
     increase(this.#http2Errors, `${scope} ${errorCode} ${reason}`)
@@ -92,6 +99,7 @@ export class Counters {
       },
       sentBytes: this.#sentBytes,
       upstreamFailures: Object.fromEntries(this.#upstreamFailures),
+      upstreamRetries: Object.fromEntries(this.#upstreamRetries),
       http2Errors: Object.fromEntries(this.#http2Errors),
     }
   }
@@ -119,6 +127,7 @@ export function addCounters(a: CounterReport, b: CounterReport): CounterReport {
     },
     sentBytes: a.sentBytes + b.sentBytes,
     upstreamFailures: addEach(a.upstreamFailures, b.upstreamFailures),
+    upstreamRetries: addEach(a.upstreamRetries, b.upstreamRetries),
     http2Errors: addEach(a.http2Errors, b.http2Errors),
   }
 }

@@ -20,13 +20,21 @@ import type { RateUse } from './middleware/rate-counts.ts'
 import { Recorder } from './recorder.ts'
 import { MemoryWatch, maxOpenFiles } from './resources.ts'
 import { Router } from './router/router.ts'
-import type { CertificateChange, ChallengeSnapshot, EdgeSnapshot, HstsChange, MaintenanceChange } from './snapshot.ts'
+import type {
+  CertificateChange,
+  ChallengeSnapshot,
+  EdgeSnapshot,
+  HstsChange,
+  MaintenanceChange,
+  UpstreamConditions,
+} from './snapshot.ts'
 import { Sweep } from './sweep.ts'
 import { TlsAcceptor, type TlsConnection } from './tls/acceptor.ts'
 import type { FetchMaterial } from './tls/material-cache.ts'
 import { type AskForName, OnDemandNames } from './tls/on-demand-names.ts'
 import type { TicketSecrets } from './tls/ticket-keys.ts'
 import { TlsFacts } from './tls/tls-facts.ts'
+import { reportTargets, type TargetReport } from './upstream/balance/target-report.ts'
 import { UpstreamConnections } from './upstream/connections.ts'
 
 export type EdgeOptions = {
@@ -66,7 +74,7 @@ export class Edge {
     const { snapshot, log, accessLog, clock, ticketSecrets, fetchMaterial, randomBytes } = options
     this.#isLogged = snapshot.accessLog
     const onThrow = (error: unknown): void => logThrown(log, error)
-    this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow })
+    this.#connections = new UpstreamConnections({ sweep: this.#sweep, onThrow, log })
     const recorder = new Recorder({
       counters: this.#counters,
       accessLog: snapshot.accessLog ? accessLog : undefined,
@@ -157,6 +165,16 @@ export class Edge {
     this.#dispatch.changeMaintenance(changes)
   }
 
+  /** Takes over what is known of upstreams. */
+  changeUpstreams(conditions: UpstreamConditions): void {
+    this.#connections.change(conditions)
+  }
+
+  /** How it stands with the targets of upstreams. */
+  get targets(): TargetReport[] {
+    return reportTargets(this.#connections.groups, this.#sweep.now)
+  }
+
   /** What has been counted since the start. */
   get counters(): CounterReport {
     return this.#counters.report(this.#admission.open.size)
@@ -178,12 +196,13 @@ export class Edge {
 
   /**
    * Stops accepting, closes idle connections, and lets requests under way finish. Resolves when the last connection has
-   * closed; those that are still open after `withinMs` milliseconds are cut.
+   * closed; those that are still open after `withinMs` milliseconds are cut. Where somebody else accepts already there is no
+   * hurry (`gently`): handshakes finish too, and idle connections have time for the request that may be on its way.
    */
-  async drain(withinMs: number): Promise<void> {
+  async drain(withinMs: number, { gently = false } = {}): Promise<void> {
     for (const server of this.#listening) server.close()
-    this.#tls.close()
-    this.#http1.drain()
+    if (!gently) this.#tls.close()
+    this.#http1.drain({ sparesIdle: gently })
     this.#http2.drain()
     await this.#admission.idleWithin(withinMs)
     for (const socket of this.#admission.open) socket.destroy()

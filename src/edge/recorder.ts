@@ -9,7 +9,10 @@ import { QuietLog } from './upstream/quiet-log.ts'
 import type { UpstreamError } from './upstream/upstream-error.ts'
 import { formatUpstream } from './upstream/upstream-name.ts'
 
-type RequestCounters = Pick<Counters, 'request' | 'upstreamConnect' | 'upstreamFirstByte' | 'upstreamFailure'>
+type RequestCounters = Pick<
+  Counters,
+  'request' | 'upstreamConnect' | 'upstreamFirstByte' | 'upstreamFailure' | 'upstreamRetry'
+>
 
 export type RecorderOptions = {
   readonly counters: RequestCounters
@@ -111,7 +114,8 @@ export class RequestRecord implements ForwardRecord {
     return this.#facts.requestId
   }
 
-  onAttempt(): void {
+  onAttempt(upstream: UpstreamAddress): void {
+    this.upstream = upstream
     this.#connectMs = undefined
     this.#waitsSince = undefined
     // The first follows at once upon the start.
@@ -131,6 +135,12 @@ export class RequestRecord implements ForwardRecord {
   onResponse(): void {
     this.#firstByteMs = this.#recorder.clock() - this.#sentAt
     this.#recorder.counters.upstreamFirstByte(this.#firstByteMs)
+  }
+
+  onRetry(error: UpstreamError): void {
+    const { counters, failures } = this.#recorder
+    counters.upstreamRetry(error.code)
+    failures.warn(this.#facts.site ?? '', error, this.#facts.requestId)
   }
 
   onFailure(error: UpstreamError): void {

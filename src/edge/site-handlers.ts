@@ -28,6 +28,7 @@ import type {
   UpstreamSnapshot,
 } from './snapshot.ts'
 import type { Sweeping } from './sweep.ts'
+import type { Gate } from './upstream/balance/gate.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
 import { forward } from './upstream/forward.ts'
 
@@ -75,8 +76,9 @@ export class SiteHandlers {
   }
 
   #settle(site: SiteSnapshot): Handler {
-    const otherwise = this.#handler(site, site, undefined)
-    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise)
+    const gate = this.#gateOf(site)
+    const otherwise = this.#handler(site, site, { route: undefined, gate })
+    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise, gate)
     const handler = site.isCanonical
       ? canonical(site.name, this.#options.date, ownMiddlewares(site.policy))(inner)
       : inner
@@ -84,15 +86,20 @@ export class SiteHandlers {
     return handler
   }
 
+  /** What bounds the requests of a site or a route that are under way. */
+  #gateOf({ concurrency }: Pick<SiteSnapshot, 'concurrency'>): Gate | undefined {
+    return concurrency && this.#options.connections.openGate(concurrency)
+  }
+
   /** For a site, or one of its routes, which `route` tells from the others. */
   #handler(
     { action, policy }: Pick<RouteSnapshot, 'action' | 'policy'>,
     site: SiteSnapshot,
-    route: string | undefined,
+    { route, gate }: { readonly route: string | undefined; readonly gate: Gate | undefined },
   ): Handler {
     const tools = this.#toolsOf(policy, site)
     const place = { site: site.name, route, identity: identityNames(site), tls: site.tls }
-    return chain(middlewares(policy, tools, place), this.#last(action, tools))
+    return chain(middlewares(policy, tools, place), this.#last(action, tools, gate))
   }
 
   #toolsOf({ errors }: PolicySnapshot, site: SiteSnapshot): PolicyTools {
@@ -119,11 +126,11 @@ export class SiteHandlers {
   }
 
   /** What finally answers. */
-  #last(action: SiteAction, tools: PolicyTools): Handler {
+  #last(action: SiteAction, tools: PolicyTools, gate: Gate | undefined): Handler {
     const { date, refuse } = tools
     switch (action.type) {
       case 'proxy':
-        return this.#forwarding(action.upstream, tools)
+        return this.#forwarding(action.upstream, tools, gate)
       case 'redirect':
         return (exchange, { record }) =>
           answer(exchange, redirect(exchange.request.target, action.to, action.status, date.now()), record)
@@ -139,7 +146,7 @@ export class SiteHandlers {
     }
   }
 
-  #forwarding(upstream: UpstreamSnapshot, { errorAnswers }: PolicyTools): Handler {
+  #forwarding(upstream: UpstreamSnapshot, { errorAnswers }: PolicyTools, gate: Gate | undefined): Handler {
     const { connections, date, randomBytes } = this.#options
     return (exchange, { site, route, origin, requestId, record }) => {
       const { request } = exchange
@@ -148,12 +155,11 @@ export class SiteHandlers {
       const prefix = prefixOf(request, origin, route)
       const certificate = certificateFields(exchange, site)
       const told = { origin, requestId, forwarded, via, prefix, certificate }
-      record.upstream = upstream.address
-      forward(exchange, upstream, { told, connections, date, errorAnswers, randomBytes, record })
+      forward(exchange, upstream, { told, connections, date, errorAnswers, randomBytes, record, gate })
     }
   }
 
-  #routed(site: SiteSnapshot, otherwise: Handler): Handler {
+  #routed(site: SiteSnapshot, otherwise: Handler, gate: Gate | undefined): Handler {
     const table = new RouteTable(site.routes)
     const refuse = this.#refuseFor(site)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([
@@ -161,7 +167,8 @@ export class SiteHandlers {
     ])
     for (const route of site.routes) {
       const { path, methods, headers } = route
-      handlers.set(route, this.#handler(route, site, JSON.stringify([path, methods, headers])))
+      const identity = JSON.stringify([path, methods, headers])
+      handlers.set(route, this.#handler(route, site, { route: identity, gate: this.#gateOf(route) ?? gate }))
     }
     return (exchange, facts) => {
       const { request } = exchange

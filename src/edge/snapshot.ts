@@ -84,6 +84,8 @@ export type SiteSnapshot = {
   hsts: string | undefined
   /** What an operator has said. It changes while it serves. */
   maintenance?: MaintenanceSnapshot | undefined
+  /** Of its requests to upstreams; undefined for any number. */
+  readonly concurrency: ConcurrencySnapshot | undefined
   /** Upstreams are sent Forwarded (RFC 7239). */
   readonly forwarded: boolean
   /** Via is sent both ways (RFC 9110 §7.6.3). */
@@ -131,6 +133,8 @@ export type RouteSnapshot = {
   /** What its application does not see of the path: without a slash at the end. */
   readonly stripPrefix: string | undefined
   readonly policy: PolicySnapshot
+  /** Of its requests, apart from those of its site; undefined where they count among those. */
+  readonly concurrency: ConcurrencySnapshot | undefined
 }
 
 /** What is done to requests and responses besides. A request pays only for what is not undefined. */
@@ -179,9 +183,23 @@ export type FieldChanges = {
   readonly add: readonly string[]
 }
 
-/** An application, and how it is spoken to. */
-export type UpstreamSnapshot = {
+/** An application: one address or several, all of them spoken to alike. */
+export type UpstreamSnapshot = PeerSettings & {
+  /** At least one. */
+  readonly targets: readonly TargetSnapshot[]
+  readonly balancing: BalancingSnapshot
+}
+
+export type TargetSnapshot = {
   readonly address: UpstreamAddress
+  /** How much of the requests it gets, compared with the others. */
+  readonly weight: number
+}
+
+/** One address, and how it is spoken to. */
+export type PeerSnapshot = PeerSettings & { readonly address: UpstreamAddress }
+
+export type PeerSettings = {
   readonly timeouts: {
     /** To establish a connection, TLS included. */
     readonly connectMs: number
@@ -199,6 +217,61 @@ export type UpstreamSnapshot = {
   }
   /** Each connection begins with this header, and belongs to one client. */
   readonly proxyProtocol: 'v1' | 'v2' | undefined
+}
+
+/** How the targets of an upstream share its requests, and what becomes of those that one of them has failed. */
+export type BalancingSnapshot = {
+  readonly balance: BalanceSnapshot
+  /** The cookie that brings a client back to its target. */
+  readonly sticky: string | undefined
+  /** Every address that a target's name has is a target of its own. */
+  readonly everyAddress: boolean
+  readonly health: HealthSnapshot | undefined
+  /** How many other targets a request may be sent to. */
+  readonly retries: number
+  /** Of each target. */
+  readonly concurrency: ConcurrencySnapshot | undefined
+}
+
+export type BalanceSnapshot =
+  | { readonly by: 'roundRobin' | 'random' | 'leastRequests' | 'firstAvailable' }
+  | { readonly by: 'hash'; readonly of: 'clientAddress' }
+  /** The name of a header field is in lower case. */
+  | { readonly by: 'hash'; readonly of: 'header' | 'cookie'; readonly name: string }
+
+/** How a target is asked whether it is well. */
+export type HealthSnapshot = {
+  readonly path: string
+  /** undefined: the target's own address. */
+  readonly host: string | undefined
+  /** undefined: 200 to 399. */
+  readonly status: number | undefined
+  readonly everyMs: number
+  readonly timeoutMs: number
+  /** In a row. */
+  readonly healthyAfter: number
+  readonly unhealthyAfter: number
+}
+
+/** How many requests are under way at a time, in all workers together, and how many more may wait, for how long. */
+export type ConcurrencySnapshot = { readonly concurrent: number; readonly queue: number; readonly waitMs: number }
+
+/** What is known of upstreams beyond a worker's own sight. Each telling is the whole of it. */
+export type UpstreamConditions = UpstreamKnowledge & {
+  /** How many workers share what is bounded for all of them. */
+  readonly workers: number
+}
+
+/** The same for all workers, whichever config they serve. */
+export type UpstreamKnowledge = {
+  /** Base64: what sticky cookies are made with. */
+  readonly cookieKey: string
+  /** The ids of checks that found their target down. */
+  readonly down: readonly string[]
+  /** Targets, as the config writes them, that are to get no more requests. */
+  readonly drained: readonly string[]
+  /** By name, where every address of it counts and it was resolved. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>
 }
 
 export type UpstreamAddress =

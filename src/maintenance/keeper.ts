@@ -70,10 +70,17 @@ export class MaintenanceError extends CastellanError {
 export class MaintenanceKeeper {
   readonly #options: MaintenanceKeeperOptions
   readonly #closed: Map<string, Closed>
+  #sites: MaintenanceKeeperOptions['sites']
 
   private constructor(options: MaintenanceKeeperOptions, closed: Map<string, Closed>) {
     this.#options = options
     this.#closed = closed
+    this.#sites = options.sites
+  }
+
+  /** Another config. What is closed stays closed as long as its site is there. */
+  useSites(sites: MaintenanceKeeperOptions['sites']): void {
+    this.#sites = sites
   }
 
   /** Throws StorageError `storage-unreadable`. */
@@ -104,7 +111,7 @@ export class MaintenanceKeeper {
 
   /** All sites that are not open, by command or by the config. */
   report(): MaintenanceReport[] {
-    return this.#options.sites.flatMap(({ name, policy }): MaintenanceReport[] => {
+    return this.#sites.flatMap(({ name, policy }): MaintenanceReport[] => {
       const closed = this.#closed.get(name)
       if (closed !== undefined) {
         const { since, until } = closed
@@ -131,12 +138,11 @@ export class MaintenanceKeeper {
   }
 
   #nameOf(name: string): string {
-    const { sites } = this.#options
-    const found = sites.find(({ names }) => names.includes(name.toLowerCase()))
+    const found = this.#sites.find(({ names }) => names.includes(name.toLowerCase()))
     if (found !== undefined) return found.name
     const hint = didYouMean(
       name,
-      sites.flatMap(({ names }) => names),
+      this.#sites.flatMap(({ names }) => names),
     )
     throw new MaintenanceError('site-unknown', `There is no site ${name}${hint === undefined ? '' : `; ${hint}`}.`)
   }

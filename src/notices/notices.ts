@@ -54,7 +54,8 @@ export async function openNotices(options: NoticesOptions): Promise<Notices> {
 export class Notices {
   readonly #options: NoticesOptions
   readonly #board: Board
-  readonly #outboxes: readonly Outbox[]
+  #outboxes: readonly Outbox[]
+  #channels: readonly Channel[]
   readonly #undelivered = new Map<string, Undelivered>()
   /** By key: what is told of one thing is told in order, and stored in order. */
   readonly #telling = new Map<string, Promise<void>>()
@@ -69,9 +70,29 @@ export class Notices {
   constructor(options: NoticesOptions, stored: readonly StoredNotice[] = []) {
     this.#options = options
     this.#board = new Board(stored.flatMap(({ thing }) => thing ?? []))
-    const onDone = (channel: string, notices: readonly Notice[]): void => this.#delivered(channel, notices)
-    this.#outboxes = options.channels.map((channel) => new Outbox(channel, { ...options, onDone }))
+    this.#channels = options.channels
+    this.#outboxes = this.#outboxesFor(options.channels)
     for (const { key, undelivered } of stored) if (undelivered !== undefined) this.#deliverAgain(key, undelivered)
+  }
+
+  /** Tells by these channels from now on. What has not reached one of the former is sent by those that still are. */
+  async useChannels(channels: readonly Channel[]): Promise<void> {
+    const former = this.#outboxes
+    this.#channels = channels
+    this.#outboxes = this.#outboxesFor(channels)
+    await Promise.all(former.map((outbox) => outbox.stop()))
+    const undelivered = [...this.#undelivered]
+    this.#undelivered.clear()
+    for (const outbox of this.#outboxes) outbox.start()
+    for (const [key, each] of undelivered) {
+      this.#deliverAgain(key, each)
+      this.#take(key, { isChanged: true })
+    }
+  }
+
+  #outboxesFor(channels: readonly Channel[]): Outbox[] {
+    const onDone = (channel: string, notices: readonly Notice[]): void => this.#delivered(channel, notices)
+    return channels.map((channel) => new Outbox(channel, { ...this.#options, onDone }))
   }
 
   /** The keys of all things that are wrong. */
@@ -113,8 +134,8 @@ export class Notices {
 
   /** Sends a test notice to every channel, and gives each result when it is known. */
   async *test(): AsyncGenerator<TestResult> {
-    const { channels, clock, machine } = this.#options
-    yield* testChannels(channels, testNotice(machine, clock.now()), this.#stopping.signal)
+    const { clock, machine } = this.#options
+    yield* testChannels(this.#channels, testNotice(machine, clock.now()), this.#stopping.signal)
   }
 
   /** What has not been sent is sent after the next start. */

@@ -19,7 +19,9 @@ import { createProbe } from './issuers.ts'
 type Surroundings = {
   readonly storage: Storage
   readonly publisher: ChallengePublisher
-  readonly issuers: ReadonlyMap<string, Issuer>
+  /** The one of that name, and whether anybody listens for HTTP: a reload may change both. */
+  readonly issuerOf: (name: string) => Issuer | undefined
+  readonly listensForHttp: () => boolean
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -36,7 +38,7 @@ export async function openAttention(
   const { clock } = surroundings
   const machine = hostname()
   const channels = createChannels(config.notify, machine, clock)
-  const look = createLook(config, surroundings)
+  const look = createLook(surroundings)
   const notices = await openNotices({ ...surroundings, channels, look, machine })
   return { notices, attention: new CertificateNotices(notices, clock) }
 }
@@ -57,11 +59,12 @@ export function tellOfStorage(storage: Storage, notices: () => Notices | undefin
 }
 
 /** What a CA would see of the names of a certificate that does not come, as far as it can be seen from here. */
-function createLook({ listen }: Config, { issuers, publisher, clock }: Surroundings): Look {
+function createLook({ issuerOf, listensForHttp, publisher, clock }: Surroundings): Look {
   const resolver = createNameResolver()
-  const probe = listen.http.length === 0 ? undefined : createProbe({ publisher, clock })
+  const askProbe = createProbe({ publisher, clock })
   return async ({ kind, names, issuers: asked = [], site }, signal) => {
-    const issuer = issuers.get(asked[0] ?? '')
+    const probe = listensForHttp() ? askProbe : undefined
+    const issuer = issuerOf(asked[0] ?? '')
     if (kind !== 'certificate-failed' || issuer?.caaSubject === undefined) return []
     const caa = createCaaLook(issuer, site ?? names[0]!, resolver)
     const expired = (): Error => new Error('It takes too long.')

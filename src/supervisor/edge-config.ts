@@ -29,8 +29,9 @@ export function siteSnapshot(
   site: Site,
   { hsts, maintenance }: Pick<SiteSnapshot, 'hsts' | 'maintenance'>,
 ): SiteSnapshot {
-  const { name, names, action, policy, routes, isCanonical, redirectToHttps, forwarded, via, tls } = site
-  return { name, names, action, policy, routes, isCanonical, redirectToHttps, hsts, maintenance, forwarded, via, tls }
+  const { name, names, action, policy, routes, isCanonical, redirectToHttps, concurrency, forwarded, via, tls } = site
+  const now = { hsts, maintenance }
+  return { ...now, name, names, action, policy, routes, isCanonical, redirectToHttps, concurrency, forwarded, via, tls }
 }
 
 /** Tells of a name whether clients may come for it that speak no more than TLS 1.2. */

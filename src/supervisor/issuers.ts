@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { type Limits, publishedLimits } from '../certificates/ledger/limits.ts'
 import type { ChallengePublisher } from '../challenges/challenge.ts'
 import type { AcmeIssuerConfig, Config } from '../config/config.ts'
@@ -24,24 +25,36 @@ type Surroundings = {
   readonly log: Log
 }
 
-/** Every issuer that the config has, by name. None of them talks to anybody before a certificate is asked of it. */
+/**
+ * Every issuer that the config has, by name. None of them talks to anybody before a certificate is asked of it. Those that
+ * are the same in a former config are its very ones.
+ */
 export function createIssuers(
-  { issuers, contact, acceptTerms }: Config,
+  config: Config,
   internal: InternalIssuer,
   surroundings: Surroundings,
+  former?: { readonly config: Config; readonly issuers: ReadonlyMap<string, Issuer> },
 ): ReadonlyMap<string, Issuer> {
+  const { issuers, contact, acceptTerms } = config
   const resolver = createNameResolver()
   const askProbe = createProbe(surroundings)
   const byName = new Map<string, Issuer>([[internal.name, internal]])
-  for (const [name, issuer] of issuers)
-    byName.set(
-      name,
-      createAcmeIssuer(
-        { ...withoutLimits(issuer), contact, acceptTerms },
-        { ...surroundings, resolver: isPublic(issuer) ? resolver : undefined, probe: askProbe },
-      ),
-    )
+  for (const [name, issuer] of issuers) {
+    const same = former && isSameIssuer(name, former.config, config) ? former.issuers.get(name) : undefined
+    const settings = { ...withoutLimits(issuer), contact, acceptTerms }
+    const around = { ...surroundings, resolver: isPublic(issuer) ? resolver : undefined, probe: askProbe }
+    byName.set(name, same ?? createAcmeIssuer(settings, around))
+  }
   return byName
+}
+
+/** One that has orders under way goes on with what it knows of its CA. */
+function isSameIssuer(name: string, one: Config, other: Config): boolean {
+  const [before, after] = [one, other].map(({ issuers, contact, acceptTerms }) => {
+    const issuer = issuers.get(name)
+    return { issuer: issuer && withoutLimits(issuer), contact, acceptTerms }
+  })
+  return isDeepStrictEqual(before, after)
 }
 
 /** The ledger's part: an issuer asks in the same way whatever they are. */

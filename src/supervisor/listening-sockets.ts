@@ -104,6 +104,15 @@ function inherited(address: Extract<ListenAddress, { type: 'fd' }>): ListeningSo
   throw new BindError('address-not-usable', message, { fd })
 }
 
+/** A socket that another program has bound as it was told by its config, and now leaves to this one. */
+export function adoptListeningSocket(address: ListenAddress, fd: number): ListeningSocket {
+  if (address.type === 'fd') return { ...inherited({ type: 'fd', fd }), address }
+  const handle = createServerHandle('', 0, -1, fd, 0)
+  if (typeof handle === 'number') throw bindError(address, getSystemErrorName(handle))
+  const reachedAt = address.type === 'unix' ? [{ path: address.path }] : reachedFrom(handle)
+  return { address, fd, reachedAt, close: () => closeSocket(handle, address) }
+}
+
 type SocketName = { readonly address?: string; readonly port?: number }
 
 /** By what the system says that it is bound to. Who listens on every address is reached over the loopback. */

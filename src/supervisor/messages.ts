@@ -10,8 +10,10 @@ import type {
   MaintenanceChange,
   NameAnswer,
   SiteSnapshot,
+  UpstreamConditions,
 } from '../edge/snapshot.ts'
 import type { TicketSecrets } from '../edge/tls/ticket-keys.ts'
+import type { TargetReport } from '../edge/upstream/balance/target-report.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 
@@ -47,11 +49,15 @@ export type ToWorker =
   | { readonly type: 'publish-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'withdraw-challenge'; readonly id: number; readonly challenge: ChallengeSnapshot }
   | { readonly type: 'reopen-logs' }
+  | { readonly type: 'upstreams'; readonly conditions: UpstreamConditions }
+  /** Answered with `targets`. */
+  | { readonly type: 'report-targets'; readonly id: number }
   /** Answered with `counters`. */
   | { readonly type: 'count'; readonly id: number }
   /** Answered with `alive`, whatever the worker is at. */
   | { readonly type: 'heartbeat' }
-  | { readonly type: 'drain' }
+  /** Cut after `withinMs` what has not finished. `gently`: others accept already, and nothing has to hurry. */
+  | { readonly type: 'drain'; readonly withinMs: number; readonly gently: boolean }
 
 /** From a worker to the control plane. */
 export type FromWorker =
@@ -70,4 +76,5 @@ export type FromWorker =
   /** It was asked by a signal to finish what it has, and accepts no more. */
   | { readonly type: 'draining' }
   | { readonly type: 'done'; readonly id: number }
+  | { readonly type: 'targets'; readonly id: number; readonly targets: readonly TargetReport[] }
   | { readonly type: 'counters'; readonly id: number; readonly counters: CounterReport }

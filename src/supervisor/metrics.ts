@@ -29,7 +29,7 @@ const HISTOGRAMS: Readonly<Record<TimedStep, readonly [name: string, help: strin
 
 /** What all workers have counted, as Prometheus knows it. */
 export function workerMetrics(counters: CounterReport, workers: number): Metric[] {
-  const { connections, handshakes, requests, durations, upstreamFailures, http2Errors } = counters
+  const { connections, handshakes, requests, durations, upstreamFailures, upstreamRetries, http2Errors } = counters
   return [
     gauge('castellan_workers', 'Worker processes that accept connections.', [{ value: workers }]),
     gauge('castellan_connections_open', 'Connections of clients that are open.', [{ value: counters.connectionsOpen }]),
@@ -55,12 +55,36 @@ export function workerMetrics(counters: CounterReport, workers: number): Metric[
       byLabel('reason', upstreamFailures),
     ),
     counter(
+      'castellan_upstream_retries_total',
+      'Requests that were sent to another target, or again to one that was restarting, by what had been met before.',
+      byLabel('reason', upstreamRetries),
+    ),
+    counter(
       'castellan_http2_errors_total',
       'Streams and connections of HTTP/2 that were ended for what their client did, by the code it was told and the reason.',
       Object.entries(http2Errors).map(([key, value]) => {
         const [scope = '', code = '', reason = ''] = key.split(' ')
         return { labels: { scope, code, reason }, value }
       }),
+    ),
+  ]
+}
+
+/** Addresses of upstreams: those with health checks, and by URL those that are drained. */
+export function upstreamMetrics(
+  checks: readonly { readonly url: string; readonly path: string; readonly isUp: boolean }[],
+  drained: readonly string[],
+): Metric[] {
+  return [
+    gauge(
+      'castellan_upstream_up',
+      'Whether an address of an upstream is well, as its health checks say: 1 or 0.',
+      checks.map(({ url, path, isUp }) => ({ labels: { upstream: url, path }, value: isUp ? 1 : 0 })),
+    ),
+    gauge(
+      'castellan_upstream_drained',
+      'Addresses of upstreams that are being drained: 1 each.',
+      drained.map((upstream) => ({ labels: { upstream }, value: 1 })),
     ),
   ]
 }

@@ -1,25 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism, hostname } from 'node:os'
-import { operatorAnswers } from '../admin/answers.ts'
-import { startMetricsServer } from '../admin/metrics-server.ts'
-import type { Metric } from '../admin/metrics-text.ts'
-import { openControlSocket } from '../admin/server.ts'
-import { withNamesAtRest } from '../certificates/on-demand/at-rest.ts'
-import type { OnDemand } from '../certificates/on-demand/on-demand.ts'
-import { Parked, type ParkedOptions } from '../certificates/parked.ts'
+import type { UpgradeReply } from '../admin/config-reply.ts'
 import { VAST } from '../certificates/place.ts'
-import { type Certificates, startCertificates } from '../certificates/renewal.ts'
-import { createResponderClient } from '../certificates/responder.ts'
-import type { CertificatesState } from '../certificates/state.ts'
-import type { WantedCertificate } from '../certificates/wanted.ts'
 import type { Config } from '../config/config.ts'
-import { INTERNAL_ISSUER, issuersFor } from '../config/issuers.ts'
-import { connectionsThatFit, maxOpenFiles } from '../edge/resources.ts'
-import { HstsKeeper } from '../hsts/keeper.ts'
-import { type InternalIssuer, openInternalIssuer } from '../issuers/internal.ts'
-import type { Issuer } from '../issuers/issuer.ts'
-import { MaintenanceKeeper } from '../maintenance/keeper.ts'
-import type { Notices } from '../notices/notices.ts'
+import type { ConfigSources } from '../config/problem.ts'
+import { describeError } from '../errors.ts'
 import { openFileStorage } from '../storage/file.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Clock } from '../system/clock.ts'
@@ -27,40 +11,54 @@ import { collectGarbage } from '../system/garbage.ts'
 import type { Random } from '../system/random.ts'
 import type { Log, LogFormat } from '../telemetry/log.ts'
 import { LogFile } from '../telemetry/log-file.ts'
-import { openAttention, tellOfStorage } from './attention.ts'
+import { announce, announceWaiting, warnOfDescriptors } from './announcements.ts'
 import { CertificateBoard } from './certificate-board.ts'
-import { edgeSnapshot, formatListenAddress, formatOrigin, siteSnapshot, takesTls12 } from './edge-config.ts'
-import { createIssuers, createProbe, limitsOf } from './issuers.ts'
-import { bindListeningSocket, type ListeningSocket } from './listening-sockets.ts'
-import { operatedMaintenance } from './maintenance.ts'
-import { changeInParts, inParts } from './message-parts.ts'
-import { certificateMetrics, limitMetrics, onDemandMetrics, workerMetrics } from './metrics.ts'
-import type { createOnDemand } from './on-demand.ts'
-import { createSelfProof } from './self-proof.ts'
-import { onDemandSite, siteCertificates } from './site-certificates.ts'
-import { throttle } from './throttle.ts'
+import { ConfigWatch } from './config-watch.ts'
+import { ControlPlane } from './control-plane.ts'
+import type { Heritage } from './heritage.ts'
+import { ListeningSet } from './listening-set.ts'
+import { Reloads, type ReloadsOptions } from './reloads.ts'
+import { ServiceManager } from './service-manager.ts'
+import { handOver } from './takeover.ts'
 import { TicketRotation } from './ticket-rotation.ts'
-import { trustHint } from './trust-hint.ts'
+import { UpstreamWatch } from './upstreams/upstream-watch.ts'
+import type { WorkerStart } from './worker-cohort.ts'
 import { WorkerPool } from './worker-pool.ts'
-import { FIRST_INHERITED_FD, spawnWorker } from './worker-process.ts'
+import { workerStart } from './worker-start.ts'
 
 export type SupervisorOptions = {
   readonly config: Config
   readonly log: Log
   /** For the workers, who cannot see whether the supervisor's output is a terminal. */
-  readonly logFormat: LogFormat
+  readonly logFormatOf: (config: Config) => LogFormat
   readonly clock: Clock
   readonly random: Random
   /** The script that starts this program, for the workers. */
   readonly program: string
+  /** Reads the config anew, and whole. Rejects with ConfigError. */
+  readonly loadAgain: ReloadsOptions['load']
+  /** What the config was read from. */
+  readonly sources: ConfigSources
+  /** Another config is in use from now on. */
+  readonly onConfig: (config: Config) => void
   /** Ends the start, if that is still going on. */
   readonly signal: AbortSignal
+  /** What there is of a program that this one takes over from. */
+  readonly heritage?: Heritage | undefined
 }
 
 /** A program that serves. */
 export type Running = {
   /** Stops accepting, lets the workers finish within the drain time, and gives everything back. */
   stop(): Promise<void>
+  /** Goes over to the config as it is now. Never rejects: the log says what became of it. */
+  reload(): Promise<void>
+  /** Starts the program as it is on the disk, to take over. Never rejects: the log says what became of it. */
+  upgrade(): Promise<void>
+  /** Resolves when that one serves. */
+  readonly handedOver: Promise<void>
+  /** Lets what has not ended by then end in its own time, as others accept; `stop` may cut that short. */
+  finish(): Promise<void>
   /** Goes on in new log files, after the former ones were moved. */
   reopenLogs(): void
   /** Ends the workers at once. */
@@ -74,294 +72,239 @@ export type Running = {
  * or the signal's reason, having given back what it had taken.
  */
 export async function startCastellan(options: SupervisorOptions): Promise<Running> {
+  const { config, clock, signal, heritage } = options
   const taken = new AsyncDisposableStack()
   try {
-    return await start(options, taken)
+    if (config.log.access?.file !== undefined) LogFile.check(config.log.access.file)
+    const folder = heritage === undefined ? await openFolder(config, options) : undefined
+    if (folder !== undefined) taken.defer(() => folder.close())
+    const listening = await ListeningSet.bind(config.listen, { clock, signal, bound: heritage?.sockets ?? [] })
+    const supervisor = new Supervisor(options, taken, listening)
+    return await supervisor.start(folder ?? (await supervisor.inherit()))
   } catch (error) {
     await taken.disposeAsync()
     throw error
   }
 }
 
-async function start(options: SupervisorOptions, taken: AsyncDisposableStack): Promise<Running> {
-  const { config, log, clock, random, signal } = options
-  if (config.log.access?.file !== undefined) LogFile.check(config.log.access.file)
-  let notices: Notices | undefined
-  const folder = await openFileStorage({ folder: config.storage.folder, vast: VAST, log, clock })
-  taken.defer(() => folder.close())
-  const storage = tellOfStorage(folder, () => notices)
-  const sockets = await bindAll(options, taken)
-  const internal = await openInternalIssuer({ storage, clock, log, label: `Castellan internal CA, ${hostname()}` })
+function openFolder({ storage }: Config, { log, clock }: SupervisorOptions): Promise<Storage> {
+  return openFileStorage({ folder: storage.folder, vast: VAST, log, clock })
+}
 
-  const board = new CertificateBoard()
-  const tickets = new TicketRotation(clock, randomBytes)
-  let onDemand: OnDemand | undefined
-  const hsts = await HstsKeeper.open({ sites: config.sites, storage, clock, log })
-  const maintenance = await MaintenanceKeeper.open({ sites: config.sites, storage, clock, log })
-  const pool = createPool(options, sockets, { board, tickets, hsts, maintenance, onDemand: () => onDemand })
-  const want = siteCertificates(config)
-  let current: (() => CertificatesState) | undefined
-  const tellWorkers = throttle(
-    () => current && pool.changeCertificates(board.update(current())),
-    () => CHANGE_INTERVAL_MS * (want.wanted.length + (onDemand?.inUse ?? 0)),
-    clock,
-  )
-  const surroundings = { storage, publisher: pool, clock, random, log }
-  const issuers = createIssuers(config, internal, surroundings)
-  const told = await openAttention(config, { ...surroundings, issuers })
-  notices = told.notices
-  taken.defer(() => told.notices.stop())
-  const stopping = new AbortController()
-  const certificates = await startCertificates({
-    ...want,
-    issuers,
-    limitsOf: limitsOf(config),
-    mayOrder: async (wanted, ending) => onDemand?.mayOrder(wanted, ending),
-    attention: told.attention,
-    askResponder: createResponderClient({ clock }),
-    prove: createSelfProof({
-      targets: sockets.slice(0, config.listen.https.length).flatMap(({ reachedAt }) => reachedAt),
-      proxyProtocolFrom: config.listen.proxyProtocolFrom,
-      ready: () => pool.accepting,
-      takesTls12: takesTls12(config.sites),
+class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #taken: AsyncDisposableStack
+  readonly #board = new CertificateBoard()
+  readonly #tickets: TicketRotation
+  readonly #upstreams: UpstreamWatch
+  readonly #watch: ConfigWatch
+  readonly #reloads: Reloads
+  readonly #service: ServiceManager
+  readonly #handedOver = Promise.withResolvers<void>()
+  readonly #pool: WorkerPool
+  /** The one that is in use, and what it is served on. */
+  #config: Config
+  #listening: ListeningSet
+  #plane: ControlPlane | undefined
+  #hasServed = false
+  #hasHandedOver = false
+
+  constructor(options: SupervisorOptions, taken: AsyncDisposableStack, listening: ListeningSet) {
+    const { clock, random, log, heritage, loadAgain } = options
+    this.#options = options
+    this.#taken = taken
+    this.#config = options.config
+    this.#listening = listening
+    this.#service = new ServiceManager(process.env, log)
+    this.#tickets = new TicketRotation(clock, randomBytes, heritage?.ticketSecrets)
+    this.#watch = new ConfigWatch(options.sources, {
       clock,
-    }),
-    storage,
-    clock,
-    random,
-    log,
-    onChange: (state) => {
-      current = state
-      return tellWorkers()
-    },
-  })
-  onDemand = await startOnDemand(config, { certificates, board, pool, storage, clock, log })
-  taken.defer(async () => {
-    await Promise.all([certificates.stop(), onDemand?.stop(), pool.stop(config.timeouts.drainMs)])
-  })
-  const control = await openControlSocket({
-    folder: config.storage.folder,
-    answer: operatorAnswers({
-      certificates: withNamesAtRest(certificates, atRest(config, onDemand, { issuers, storage, clock })),
-      issuers,
-      probe: createProbe({ publisher: pool, clock }),
-      notices,
-      health: () => pool.health,
-      maintenance: operatedMaintenance(maintenance, pool),
-      signal: stopping.signal,
+      elapsed: () => performance.now(),
+      onChange: () => this.#reloads.reload(),
+    })
+    this.#reloads = new Reloads({
+      plane: () => this.#plane,
+      peek: loadAgain,
+      load: () => this.#watch.load(loadAgain),
+      onConfig: (config) => this.#use(config),
       log,
-    }),
-    clock,
-    log,
-  })
-  taken.defer(() => {
-    stopping.abort()
-    return control.close()
-  })
-  board.update(certificates.state)
-  tickets.start((secrets) => pool.changeTicketSecrets(secrets))
-  taken.defer(() => tickets.stop())
-  const started = pool.start(signal)
-  // While the workers get ready, so that it takes no time.
-  collectGarbage()
-  await started
-  hsts.start(
-    () => certificates.report(),
-    (changes) => pool.changeHsts(changes),
-  )
-  taken.defer(() => hsts.stop())
-  keepParked(want.wanted, { certificates, storage, clock, log }, taken)
-  await serveMetrics(config, { pool, certificates, onDemand }, taken)
-  announce(config, log)
-  announceWaiting(certificates.state, log)
-  warnOfDescriptors(config, log)
-  await announceInternalCa(config, internal, log)
-  return { stop: () => taken.disposeAsync(), reopenLogs: () => pool.reopenLogs(), kill: () => pool.kill() }
-}
-
-async function bindAll(
-  { config: { listen }, clock, signal }: SupervisorOptions,
-  taken: AsyncDisposableStack,
-): Promise<ListeningSocket[]> {
-  const sockets: ListeningSocket[] = []
-  for (const address of [...listen.https, ...listen.http]) {
-    const socket = await bindListeningSocket(address, clock, { signal, socketMode: listen.socketMode })
-    taken.defer(() => socket.close())
-    sockets.push(socket)
+    })
+    this.#upstreams = new UpstreamWatch({
+      ...{ clock, random, log },
+      onChange: (knowledge) => this.#pool.changeUpstreams(knowledge),
+      reportTargets: () => this.#pool.reportTargets(),
+    })
+    taken.defer(() => this.#upstreams.stop())
+    this.#pool = this.#createPool()
+    taken.defer(() => this.#closeSockets())
+    taken.defer(() => this.#watch.stop())
   }
-  return sockets
-}
 
-/** What workers are told of; `onDemand` gives undefined where no name is, or before it is known. */
-type Parts = {
-  readonly board: CertificateBoard
-  readonly tickets: TicketRotation
-  readonly hsts: HstsKeeper
-  readonly maintenance: MaintenanceKeeper
-  readonly onDemand: () => OnDemand | undefined
-}
-
-/** Loaded only where it is needed: the public suffix list is 10 MB of memory. */
-async function startOnDemand(
-  { sites }: Config,
-  surroundings: Parameters<typeof createOnDemand>[1],
-): Promise<OnDemand | undefined> {
-  for (const site of sites) {
-    const { onDemand } = site
-    if (onDemand === undefined) continue
-    const { createOnDemand } = await import('./on-demand.ts')
-    const started = createOnDemand({ ...site, onDemand }, surroundings)
-    started.start()
-    return started
+  /** The storage of the one who serves, who orders nothing from here on. */
+  async inherit(): Promise<Storage> {
+    const { upstreams } = await this.#options.heritage!.claim()
+    if (upstreams !== undefined) this.#upstreams.inherit(upstreams)
+    return openFolder(this.#config, this.#options)
   }
-  return undefined
-}
 
-function atRest(
-  config: Config,
-  names: OnDemand | undefined,
-  around: { readonly issuers: ReadonlyMap<string, Issuer>; readonly storage: Storage; readonly clock: Clock },
-): Parameters<typeof withNamesAtRest>[1] {
-  const site = config.sites.find(({ onDemand }) => onDemand !== undefined)
-  return site && names && { ...around, limitsOf: limitsOf(config), site: onDemandSite(site), names }
-}
+  /** @param folder the storage, locked for us. */
+  async start(folder: Storage): Promise<Running> {
+    const { config, log, signal, heritage } = this.#options
+    const [taken, pool, tickets] = [this.#taken, this.#pool, this.#tickets]
+    const plane = await this.#openPlane(config, folder)
+    taken.defer(() => this.#stop())
+    tickets.start((secrets) => pool.changeTicketSecrets(secrets))
+    taken.defer(() => tickets.stop())
+    // Ahead of the workers: what cannot be is then known before anybody has connected to them.
+    await plane.serve()
+    const started = pool.start(signal)
+    // While the workers get ready, so that it takes no time.
+    collectGarbage()
+    await started
+    this.#hasServed = true
+    this.#closeOthers()
+    heritage?.serving()
+    announce(config, log)
+    announceWaiting(plane.care.certificates.state, log)
+    warnOfDescriptors(config, log)
+    await plane.announceInternalCa()
+    this.#watch.turn(config.watch)
+    await this.#service.ready(heritage && process.pid)
+    return {
+      stop: () => taken.disposeAsync(),
+      reload: () => this.#reload(),
+      upgrade: async () => void (await this.#upgrade()),
+      handedOver: this.#handedOver.promise,
+      finish: () => pool.stop(this.#config.timeouts.reloadDrainMs, { gently: true }),
+      reopenLogs: () => pool.reopenLogs(),
+      kill: () => pool.kill(),
+    }
+  }
 
-function createPool(
-  options: SupervisorOptions,
-  sockets: readonly ListeningSocket[],
-  { board, tickets, hsts, maintenance, onDemand }: Parts,
-): WorkerPool {
-  const { config, log, clock, logFormat, program } = options
-  const snapshot = edgeSnapshot(config)
-  const fds = sockets.map(({ fd }) => fd)
-  const listeners = sockets.map(({ address }, index) => ({
-    fd: FIRST_INHERITED_FD + index,
-    protocol: index < config.listen.https.length ? ('https' as const) : ('http' as const),
-    address: formatListenAddress(address),
-  }))
-  return new WorkerPool({
-    count: config.workers === 'auto' ? availableParallelism() : config.workers,
-    spawn: () => spawnWorker(program, fds),
-    startMessages: function* (challenges) {
-      const snapshotOf = (site: Config['sites'][number]) =>
-        siteSnapshot(site, { hsts: hsts.field(site.name), maintenance: maintenance.closed(site.name) })
-      for (const part of inParts(config.sites)) yield { type: 'sites', sites: part.map(snapshotOf) }
-      yield {
-        type: 'start',
-        listeners,
-        snapshot,
-        challenges,
-        ticketSecrets: tickets.secrets,
-        log: { level: config.log.level, format: logFormat },
-        accessLog: { file: config.log.access?.file, format: config.log.access?.format ?? logFormat },
-        drainMs: config.timeouts.drainMs,
+  async #stop(): Promise<void> {
+    const { drainMs } = this.#config.timeouts
+    if (!this.#hasHandedOver) void this.#service.stopping()
+    const plane = this.#reloads.stop().then(() => this.#plane?.stop())
+    await Promise.all([plane, this.#pool.stop(drainMs)])
+  }
+
+  /** But for those that belong to another: who has taken over, or who serves on as this one does not come to that. */
+  #closeSockets(): void {
+    if (this.#hasHandedOver) return
+    this.#listening.closeBut({ sockets: this.#hasServed ? [] : (this.#options.heritage?.sockets ?? []) })
+  }
+
+  /** What the one who served listened on, and this one does not. */
+  #closeOthers(): void {
+    for (const socket of this.#options.heritage?.sockets ?? [])
+      if (!this.#listening.sockets.includes(socket)) socket.close()
+  }
+
+  async #openPlane(config: Config, folder: Storage): Promise<ControlPlane> {
+    this.#plane = await ControlPlane.open({
+      ...this.#options,
+      ...{ config, folder, listening: this.#listening, pool: this.#pool, board: this.#board },
+      upstreams: this.#upstreams,
+      orders: {
+        reload: (file) => this.#reloads.reload(file),
+        foresee: (file) => this.#reloads.foresee(file),
+        upgrade: () => this.#upgrade(),
+      },
+      swapWorkers: async (next, listening, signal) => {
+        const start = this.#workersFor(next, listening)
+        await this.#pool.renew(start, next.timeouts.reloadDrainMs, signal)
+      },
+    })
+    return this.#plane
+  }
+
+  #use(config: Config): void {
+    this.#config = config
+    this.#listening = this.#plane!.care.listening
+    this.#options.onConfig(config)
+    this.#watch.turn(config.watch)
+  }
+
+  async #reload(): Promise<void> {
+    void this.#service.reloading(process.hrtime.bigint() / 1_000n)
+    await this.#reloads.reload()
+    await this.#service.ready()
+  }
+
+  /** Never rejects. */
+  #upgrade(): Promise<UpgradeReply> {
+    const { log } = this.#options
+    return this.#reloads.exclusively(async (signal) => {
+      if (this.#plane === undefined) return { status: 'failed', reason: 'The program has handed over already.' }
+      if (process.pid === 1) return { status: 'failed', reason: FIRST_PROCESS }
+      try {
+        const pid = await this.#handOver(this.#plane, signal)
+        log.info('handed-over', `Process ${pid} serves now; this one finishes what it has.`, { pid })
+        return { status: 'well', pid }
+      } catch (error) {
+        const reason = describeError(error)
+        log.error('takeover-failed', `Nobody has taken over, and this program serves on: ${reason}`)
+        return { status: 'failed', reason }
       }
-      for (const change of changeInParts(board.all())) yield { type: 'certificates', change }
-      yield { type: 'listen' }
-    },
-    material: (certificate) => board.material(certificate),
-    nameWanted: async (name, address) => (await onDemand()?.want(name, address)) ?? NOT_YET,
-    namesSeen: (names) => onDemand()?.seen(names),
-    clock,
-    log,
-  })
+    })
+  }
+
+  async #handOver(plane: ControlPlane, signal: AbortSignal): Promise<number> {
+    const { program, clock } = this.#options
+    const { config } = plane.care
+    const pid = await handOver({
+      ...{ program, args: process.argv.slice(2), clock, signal },
+      sockets: this.#listening.sockets,
+      ticketSecrets: this.#tickets.secrets,
+      letGo: async () => {
+        await plane.rest()
+        this.#plane = undefined
+        await plane.stop()
+      },
+      upstreams: () => this.#upstreams.state,
+      takeBack: () => this.#takeBack(config),
+    })
+    this.#upstreams.stop()
+    this.#hasHandedOver = true
+    this.#handedOver.resolve()
+    return pid
+  }
+
+  /** As at the start, but for the workers, who are there. */
+  async #takeBack(config: Config): Promise<void> {
+    const plane = await this.#openPlane(config, await openFolder(config, this.#options))
+    this.#pool.changeCertificates(this.#board.update(plane.care.certificates.state))
+    await plane.serve()
+  }
+
+  #workersFor(config: Config, listening: ListeningSet): WorkerStart {
+    const { program, logFormatOf } = this.#options
+    return workerStart(config, listening, {
+      board: this.#board,
+      tickets: this.#tickets,
+      upstreams: this.#upstreams,
+      hsts: () => this.#plane!.hsts,
+      maintenance: () => this.#plane!.maintenance,
+      logFormat: logFormatOf(config),
+      program,
+    })
+  }
+
+  #createPool(): WorkerPool {
+    const { config, clock, log } = this.#options
+    const onDemand = () => this.#plane?.care.onDemand
+    return new WorkerPool({
+      ...this.#workersFor(config, this.#listening),
+      material: (certificate) => this.#board.material(certificate),
+      nameWanted: async (name, address) => (await onDemand()?.want(name, address)) ?? NOT_YET,
+      namesSeen: (names) => onDemand()?.seen(names),
+      clock,
+      log,
+    })
+  }
 }
 
-/**
- * Between two tellings of what has changed, for each wanted certificate: with thousands, each change told by itself would
- * cost more than the certificates, and with a few the workers should know at once.
- */
-const CHANGE_INTERVAL_MS = 0.1
+const FIRST_PROCESS = 'The program is process 1 of a container, which ends with it: start a new container in its place.'
 
 /** To a client that comes while the program starts. */
 const NOT_YET = { type: 'unavailable', reason: 'the program starts', forMs: 0, ofAddress: false } as const
-
-/** More sites than a person reads are counted. */
-const MAX_ANNOUNCED = 10
-
-function announce({ sites, listen }: Config, log: Log): void {
-  const listed = sites.filter(({ onDemand }) => onDemand === undefined)
-  const origins = listed.slice(0, MAX_ANNOUNCED).map(({ name }) => formatOrigin(name, listen))
-  const more = listed.length > MAX_ANNOUNCED ? [`${listed.length - MAX_ANNOUNCED} more`] : []
-  const others = listed.length < sites.length ? ['other names on demand'] : []
-  const last = [...more, ...others].join(' and ')
-  const all = [origins.join(', '), last].filter((part) => part !== '').join(' and ')
-  log.info('serving', `Serving ${all}.`)
-}
-
-/** What is served has an id that ends in its fingerprint. */
-function keepParked(
-  wanted: readonly WantedCertificate[],
-  {
-    certificates,
-    ...options
-  }: { readonly certificates: Certificates } & Pick<ParkedOptions, 'storage' | 'clock' | 'log'>,
-  taken: AsyncDisposableStack,
-): void {
-  const stopping = new AbortController()
-  const parked = new Parked({
-    ...options,
-    wanted: new Set(wanted.map(({ id }) => id)),
-    inUse: () => new Set(certificates.state.held.map(({ id }) => id.slice(id.lastIndexOf(':') + 1))),
-  })
-  const running = parked.run(stopping.signal)
-  taken.defer(() => {
-    stopping.abort()
-    return running
-  })
-}
-
-type Measured = {
-  readonly pool: WorkerPool
-  readonly certificates: Certificates
-  readonly onDemand: OnDemand | undefined
-}
-
-async function serveMetrics(
-  { metrics }: Config,
-  { pool, certificates, onDemand }: Measured,
-  taken: AsyncDisposableStack,
-): Promise<void> {
-  if (metrics === undefined) return
-  const collect = async (): Promise<Metric[]> => {
-    const { counters, workers } = await pool.count()
-    const limits = limitMetrics(certificates.ordersLeft)
-    const names = onDemand === undefined ? [] : onDemandMetrics(onDemand.inUse)
-    return [...workerMetrics(counters, workers), ...certificateMetrics(certificates.lifetimes), ...limits, ...names]
-  }
-  const server = await startMetricsServer({ ...metrics, address: formatListenAddress(metrics), collect })
-  taken.defer(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-}
-
-/** Workers inherit the limit. */
-function warnOfDescriptors({ limits: { connections } }: Config, log: Log): void {
-  const openFiles = maxOpenFiles()
-  const fit = connectionsThatFit(connections, openFiles)
-  if (fit === connections) return
-  const message =
-    `This user may have ${openFiles} files open in a process, which is enough for ${fit} connections in each worker, and ` +
-    `limits.connections is ${connections}. For more, raise it with "ulimit -n" or systemd's LimitNOFILE.`
-  log.warn('descriptors-few', message, { openFiles, connections: fit })
-}
-
-/** A name that is served but has no certificate is what a visitor complains of first. */
-function announceWaiting({ waiting }: CertificatesState, log: Log): void {
-  const names = [...new Set(waiting.flatMap((each) => each.names))]
-  if (names.length === 0) return
-  const more = names.length > MAX_ANNOUNCED ? ` and ${names.length - MAX_ANNOUNCED} more` : ''
-  const message = `No certificate yet for ${names.slice(0, MAX_ANNOUNCED).join(', ')}${more}: ${waiting[0]!.reason}.`
-  log.info('certificates-waiting', message, { names: names.slice(0, MAX_ANNOUNCED) })
-}
-
-async function announceInternalCa({ sites, listen }: Config, internal: InternalIssuer, log: Log): Promise<void> {
-  const site = sites.find(
-    ({ name, issuers, files }) => files.length === 0 && issuersFor(name, issuers).includes(INTERNAL_ISSUER),
-  )
-  if (site === undefined || listen.https.length === 0) return
-  const { location } = await internal.rootCertificate()
-  for (const sentence of trustHint(location, formatOrigin(site.name, listen)))
-    log.info('internal-ca', sentence, { location })
-}

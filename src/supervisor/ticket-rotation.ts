@@ -16,10 +16,11 @@ export class TicketRotation {
   #secrets: TicketSecrets
   #running: Promise<void> = Promise.resolve()
 
-  constructor(clock: Clock, randomBytes: (size: number) => Buffer) {
+  /** @param secrets with which clients hold tickets already; a new one is made unless given. */
+  constructor(clock: Clock, randomBytes: (size: number) => Buffer, secrets?: TicketSecrets) {
     this.#clock = clock
     this.#randomBytes = randomBytes
-    this.#secrets = [this.#newSecret()]
+    this.#secrets = secrets ?? [this.#newSecret()]
   }
 
   get secrets(): TicketSecrets {

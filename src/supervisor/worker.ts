@@ -19,9 +19,9 @@ import type { FromWorker, StartMessage, ToWorker } from './messages.ts'
 export function runWorker(): void {
   let running: RunningWorker | undefined
   const sites: SiteSnapshot[] = []
-  const drain = (): void => {
+  const drain = (how?: Draining): void => {
     if (running === undefined) process.exit(0)
-    void running.drain().then(() => process.exit(0))
+    void running.drain(how).then(() => process.exit(0))
   }
   // Ctrl-C and the like reach every process of the terminal or group; the supervisor decides what they mean. Unheard,
   // SIGUSR1 would open Node's debugger, and with it every key, to whoever is on this machine.
@@ -30,7 +30,7 @@ export function runWorker(): void {
     send({ type: 'draining' })
     drain()
   })
-  process.once('disconnect', drain)
+  process.once('disconnect', () => drain())
   process.on('uncaughtException', (error) => {
     const log = running?.log ?? createWorkerLog({ level: 'error', format: 'json' }).log
     log.error('worker-exception', `A worker met an error that it did not expect: ${describeError(error)}.`, {
@@ -40,12 +40,14 @@ export function runWorker(): void {
   })
   process.on('message', (message: ToWorker) => {
     if (message.type === 'heartbeat') send({ type: 'alive' })
-    else if (message.type === 'drain') drain()
+    else if (message.type === 'drain') drain(message)
     else if (message.type === 'sites') sites.push(...message.sites)
     else if (message.type === 'start') running = new RunningWorker(message, sites)
     else running?.handle(message)
   })
 }
+
+type Draining = { readonly withinMs: number; readonly gently: boolean }
 
 class RunningWorker {
   readonly log: Log
@@ -56,7 +58,6 @@ class RunningWorker {
   readonly #wanted = new Map<string, PromiseWithResolvers<CertificateMaterial | undefined>>()
   /** And by names that no site lists. */
   readonly #namesAsked = new Map<string, PromiseWithResolvers<NameAnswer>>()
-  #draining: Promise<void> | undefined
 
   constructor(start: StartMessage, sites: readonly SiteSnapshot[]) {
     const { log, write } = createWorkerLog(start.log)
@@ -115,6 +116,10 @@ class RunningWorker {
         this.#namesAsked.get(message.name)?.resolve(message.answer)
         this.#namesAsked.delete(message.name)
         return
+      case 'upstreams':
+        return this.#edge.changeUpstreams(message.conditions)
+      case 'report-targets':
+        return send({ type: 'targets', id: message.id, targets: this.#edge.targets })
       case 'ticket-secrets':
         return this.#edge.useTicketSecrets(message.secrets)
       case 'rates-used':
@@ -134,9 +139,10 @@ class RunningWorker {
     }
   }
 
-  drain(): Promise<void> {
-    this.#draining ??= this.#edge.drain(this.#start.drainMs).then(() => this.#accessFile?.flushed())
-    return this.#draining
+  /** May be called again, with less time. */
+  async drain(how: Draining = { withinMs: this.#start.drainMs, gently: false }): Promise<void> {
+    await this.#edge.drain(how.withinMs, how)
+    await this.#accessFile?.flushed()
   }
 
   /** The supervisor answers each question, and when it is gone this worker drains. */

@@ -62,13 +62,15 @@ function certificates(given: readonly Asked[]) {
 function answers(
   subject: Answering['certificates'],
   log: RecordingLog,
-  { issuers = new Map(), probe = async () => [], maintenance = openSites }: Partial<Answering> = {},
+  { issuers = new Map(), probe = async () => [], maintenance = openSites, orders = noOrders }: Partial<Answering> = {},
 ) {
   return operatorAnswers({
+    upstreams: { report: async () => [], drain: async () => [], undrain: async () => [] },
     certificates: subject,
     issuers,
     probe,
     notices,
+    orders,
     health: () => ({ accepting: 1, workers: 2 }),
     maintenance,
     signal: new AbortController().signal,
@@ -81,6 +83,13 @@ const openSites: Answering['maintenance'] = {
   report: () => [],
   change: async () => {},
   readPage: async (path) => `page ${path}`,
+}
+
+/** Of a program that is asked for nothing such. */
+const noOrders: Answering['orders'] = {
+  reload: async (file) => assert.fail(`a reload of ${file} is asked for`),
+  foresee: async (file) => assert.fail(`a dry run of ${file} is asked for`),
+  upgrade: async () => assert.fail('an upgrade is asked for'),
 }
 
 /** One channel that works and one that does not. */

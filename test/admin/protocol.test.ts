@@ -37,6 +37,9 @@ for (const request of [
   { ask: 'import', files: ['/a.pem', '/b c.key'] },
   { ask: 'accounts', action: 'rollover', issuer: undefined },
   { ask: 'accounts', action: 'show', issuer: 'letsencrypt' },
+  { ask: 'upstreams' },
+  { ask: 'drain', url: 'http://10.0.0.1:80' },
+  { ask: 'undrain', url: 'unix:/run/app.sock' },
 ] as const)
   test(`a request is read as it was written: ${JSON.stringify(request)}, a round trip`, () => {
     assert.deepEqual(parseRequest(formatRequest(request).trimEnd()), request)
@@ -75,6 +78,8 @@ for (const [line, code] of [
   ['{"version":2,"ask":"import","files":["/a.pem",1]}', 'control-request-invalid'],
   ['{"version":2,"ask":"accounts","action":"delete"}', 'control-request-invalid'],
   ['{"version":2,"ask":"accounts","action":"show","issuer":1}', 'control-request-invalid'],
+  ['{"version":2,"ask":"drain"}', 'control-request-invalid'],
+  ['{"version":2,"ask":"undrain","url":1}', 'control-request-invalid'],
   ['GET / HTTP/1.1\r', 'control-request-invalid'],
 ] as const)
   test(`no request: ${line}`, () => {

@@ -3,7 +3,12 @@ import { type Attention, noAttention } from '../../src/certificates/attention.ts
 import type { Limits } from '../../src/certificates/ledger/limits.ts'
 import type { OwnFiles } from '../../src/certificates/own-files.ts'
 import type { Prove } from '../../src/certificates/proof.ts'
-import { type Certificates, startCertificates } from '../../src/certificates/renewal.ts'
+import {
+  type Certificates,
+  type CertificatesOptions,
+  loadCertificates,
+  startCertificates,
+} from '../../src/certificates/renewal.ts'
 import type { AskResponder } from '../../src/certificates/responder.ts'
 import type { CertificatesState } from '../../src/certificates/state.ts'
 import { type SiteCertificates, wantedCertificates } from '../../src/certificates/wanted.ts'
@@ -49,6 +54,21 @@ export class Machine {
   }
 
   async start(...sites: Partial<SiteCertificates>[]): Promise<void> {
+    this.log = new RecordingLog()
+    this.#certificates = await startCertificates(this.#options(sites))
+  }
+
+  /** Goes over to other sites, as a reload does. Gives the end of all that the former had begun. */
+  async change(...sites: Partial<SiteCertificates>[]): Promise<{ readonly handedOver: Promise<void> }> {
+    const former = this.certificates
+    former.rest()
+    this.#certificates = await loadCertificates({ ...this.#options(sites), former })
+    return { handedOver: former.handOver(this.#certificates) }
+  }
+
+  readonly #limits = (authority: string): Limits => this.limitsOf(authority)
+
+  #options(sites: readonly Partial<SiteCertificates>[]): CertificatesOptions {
     const filled = (sites.length === 0 ? [{}] : sites).map((each) => ({
       site: each.names?.[0] ?? 'a.test',
       names: ['a.test'],
@@ -58,8 +78,7 @@ export class Machine {
       issuersFor: () => ['ca'],
       ...each,
     }))
-    this.log = new RecordingLog()
-    this.#certificates = await startCertificates({
+    return {
       wanted: wantedCertificates(filled),
       ownFiles: this.ownFiles,
       issuers: new Map([
@@ -72,10 +91,10 @@ export class Machine {
       clock: this.localClock,
       random: () => this.random,
       log: this.log,
-      limitsOf: (authority) => this.limitsOf(authority),
+      limitsOf: this.#limits,
       prove: (...question) => this.prove(...question),
       onChange: (state) => void this.states.push(state()),
-    })
+    }
   }
 
   /** Lets what has begun come to its end, without moving time. */

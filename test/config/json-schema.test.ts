@@ -31,7 +31,7 @@ test('the schema names its draft and has a title, and every key has a descriptio
 
 test('the schema knows nothing of keys that are not supported yet', () => {
   const text = formatJsonSchema()
-  for (const key of ['concurrent', 'dns', 'admin']) assert.doesNotMatch(text, new RegExp(`"${key}"`))
+  for (const key of ['dns', 'admin']) assert.doesNotMatch(text, new RegExp(`"${key}"`))
 })
 
 test('an editor accepts the example, and what stands in its comments', async () => {

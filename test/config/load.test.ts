@@ -12,11 +12,25 @@ const { certificate: CERTIFICATE, key: PRIVATE_KEY } = await makePair('a.example
 
 const APP = { scheme: 'http', host: 'localhost', port: 3000 } as const
 
+/** Of an upstream that says nothing of it. */
+const BALANCING: Upstream['balancing'] = {
+  balance: { by: 'leastRequests' },
+  sticky: undefined,
+  everyAddress: false,
+  health: undefined,
+  retries: 1,
+  concurrency: undefined,
+}
+
 /** The action of a site that is proxied to this address, with these settings besides the defaults. */
-function proxyTo(address: Upstream['address'], settings: Partial<Upstream> = {}): SiteAction {
+function proxyTo(address: Upstream['targets'][number]['address'], settings: Partial<Upstream> = {}): SiteAction {
+  const targets = [{ address, weight: 1 }]
   const timeouts = { connectMs: 5_000, firstByteMs: 60_000, idleMs: 300_000 }
   const tls = { trust: undefined, serverName: undefined, verify: true }
-  return { type: 'proxy', upstream: { address, timeouts, tls, proxyProtocol: undefined, ...settings } }
+  return {
+    type: 'proxy',
+    upstream: { targets, balancing: BALANCING, timeouts, tls, proxyProtocol: undefined, ...settings },
+  }
 }
 
 /** As a person reads it, without the folder. */
@@ -44,6 +58,7 @@ const LIMITS = {
 
 const TIMEOUTS = {
   drainMs: 10_000,
+  reloadDrainMs: 86_400_000,
   helloMs: 5_000,
   handshakeMs: 10_000,
   headerMs: 10_000,
@@ -74,6 +89,7 @@ test('two lines are a config: everything else has a default', async () => {
     fallback: undefined,
     metrics: undefined,
     pages: new Map(),
+    watch: false,
     notify: [],
     limits: LIMITS,
     timeouts: TIMEOUTS,
@@ -87,6 +103,7 @@ test('two lines are a config: everything else has a default', async () => {
         policy: { maxBodyBytes: undefined, headers: undefined, guards: undefined },
         routes: [],
         isCanonical: false,
+        concurrency: undefined,
         forwarded: false,
         via: false,
         tls: undefined,
@@ -233,6 +250,67 @@ sites:
       [true, false],
     ],
   )
+})
+
+test('several addresses share the requests of an upstream, as its settings say', async () => {
+  const yaml = `
+defaults: { limits: { concurrent: 9, queue: 3 } }
+sites:
+  a.example:
+    upstream:
+      to: [http://10.0.0.1:8080, { url: http://10.0.0.2:8080, weight: 2 }]
+      balance: { hash: { header: X-User } }
+      sticky: { cookie: at }
+      health: { path: /healthz, every: 1s, status: 204, host: app.example }
+      retries: 2
+      limits: { concurrent: 5, queue: 0, wait: 1s }
+  b.example:
+    upstream: { to: http://app.internal, resolve: all, balance: roundRobin, health: {} }
+    limits: { wait: 2s }
+`
+  const [a, b] = (await loadGood(yaml)).config.sites
+  const [first, second] = [a, b].map((site) => site?.action.type === 'proxy' && site.action.upstream)
+  assert.ok(first && second)
+  assert.deepEqual(first.targets, [
+    { address: { scheme: 'http', host: '10.0.0.1', port: 8080 }, weight: 1 },
+    { address: { scheme: 'http', host: '10.0.0.2', port: 8080 }, weight: 2 },
+  ])
+  const usual = { everyMs: 10_000, timeoutMs: 2_000, healthyAfter: 1, unhealthyAfter: 3 }
+  assert.deepEqual(first.balancing, {
+    balance: { by: 'hash', of: 'header', name: 'x-user' },
+    sticky: 'at',
+    everyAddress: false,
+    health: { ...usual, path: '/healthz', everyMs: 1_000, status: 204, host: 'app.example' },
+    retries: 2,
+    concurrency: { concurrent: 5, queue: 0, waitMs: 1_000 },
+  })
+  assert.deepEqual(second.balancing, {
+    ...BALANCING,
+    balance: { by: 'roundRobin' },
+    everyAddress: true,
+    health: { ...usual, path: '/', status: undefined, host: undefined },
+  })
+  assert.deepEqual(
+    [a, b].map((site) => site?.concurrency),
+    [
+      { concurrent: 9, queue: 3, waitMs: 10_000 },
+      { concurrent: 9, queue: 3, waitMs: 2_000 },
+    ],
+  )
+})
+
+test('what must be equal for a hash is written in these ways', async () => {
+  for (const [written, balance] of [
+    ['clientAddress', { by: 'hash', of: 'clientAddress' }],
+    ['{ clientAddress: on }', { by: 'hash', of: 'clientAddress' }],
+    ['{ cookie: id }', { by: 'hash', of: 'cookie', name: 'id' }],
+  ] as const) {
+    const { action } = await siteOf(
+      `sites: { a.example: { upstream: { to: [http://h, http://i], balance: { hash: ${written} } } } }`,
+    )
+    assert.ok(action.type === 'proxy')
+    assert.deepEqual(action.upstream.balancing.balance, balance)
+  }
 })
 
 test('an upstream has settings of its own, and its certificate is trusted from the file that is named', async () => {
@@ -595,6 +673,7 @@ timeouts: { hello: 2s, handshake: 4s, header: 20s, body: 1m, idle: 5m, write: 2m
   })
   assert.deepEqual(config.timeouts, {
     drainMs: 10_000,
+    reloadDrainMs: 86_400_000,
     helloMs: 2_000,
     handshakeMs: 4_000,
     headerMs: 20_000,

@@ -2,7 +2,7 @@ import { makePair } from './pem-pair.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const TOP =
-  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics, notify'
+  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics, watch, notify'
 const SOME_SITES = 'allowed: at least "sites:" with a name and the URL of its app'
 const SYNTAX = 'check indentation, quotes and brackets here and on the line before'
 const EXTERNAL = 'allowed: the secret, env:NAME for an environment variable, or file:PATH for a file that holds it'

@@ -2,7 +2,7 @@ import { keysOf } from '../../src/config/schema-elements.ts'
 import { APP, type Case, GOOD, siteWith, testRefusals } from './refusal-cases.ts'
 
 const TOP =
-  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics, notify'
+  'allowed: contact, acceptTerms, storage, workers, listen, fallback, limits, timeouts, issuers, defaults, sites, include, log, metrics, watch, notify'
 const SITE = `allowed: ${keysOf('site').allowed.join(', ')}`
 const LISTEN = 'allowed: ":443", "127.0.0.1:443", "[::1]:443", "unix:/run/castellan.sock", "fd:3"'
 const KEYS = 'allowed: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096'
@@ -37,9 +37,9 @@ const keys: Case[] = [
     '4:5: sites."a.example".challenge: not supported yet; remove it',
   ],
   [
-    'a limit of a site that is to come',
-    siteWith('limits: { concurrent: 5 }'),
-    '4:15: sites."a.example".limits.concurrent: not supported yet; remove it',
+    'a limit of a site that lets nobody in',
+    siteWith('limits: { concurrent: 0 }'),
+    '4:27: sites."a.example".limits.concurrent: found 0; allowed: a whole number from 1 to 1000000',
   ],
   [
     'defaults that are to come',

@@ -119,13 +119,17 @@ issuers: { ca: { directory: "https://ca.test/directory", challenges: [http-01, t
 defaults: { issuer: ca, certificate: { mustStaple: ${mustStaple} } }
 sites:
 ${sites}`)
-    const { config } = await loadConfig({ file: join(this.place.folder, 'castellan.yaml'), env: {} })
+    const load = () => loadConfig({ file: join(this.place.folder, 'castellan.yaml'), env: {} })
+    const { config, sources } = await load()
     // Over plain HTTP, which no config may ask for.
     const issuers = new Map([['ca', { ...config.issuers.get('ca')!, directory: this.ca.url }]])
     this.#running = await startCastellan({
       config: { ...config, issuers, log: { ...config.log, level: 'error' } },
       log: this.log,
-      logFormat: 'json',
+      logFormatOf: () => 'json',
+      loadAgain: load,
+      sources,
+      onConfig: () => {},
       clock: this.clock,
       random: seededRandom(20_261_126),
       program: PROGRAM,

@@ -138,7 +138,9 @@ test('an upstream that refuses is told with the system’s word', async (t) => {
   const { status, why, cause, connectMs, firstByteMs, attempts } = entry!
   assert.deepEqual([status, why, cause], [502, 'upstream-unreachable', 'ECONNREFUSED'])
   assert.ok(connectMs! >= 0)
-  assert.deepEqual([firstByteMs, attempts], [undefined, 1])
+  assert.equal(firstByteMs, undefined)
+  // It may be restarting, so that it is asked for three seconds.
+  assert.ok(attempts! > 10)
 })
 
 test('a response that breaks off keeps its status and has its reason; so does one that its client leaves', async (t) => {

@@ -33,6 +33,7 @@ function site(...names: string[]): SiteSnapshot {
     policy: plainPolicy,
     routes: [],
     isCanonical: false,
+    concurrency: undefined,
     forwarded: false,
     via: false,
     tls: undefined,

@@ -126,7 +126,7 @@ test('an upstream that is down is logged once, not once a request', async (t) =>
   await upstream.close()
   const proxy = await serve([siteOf(upstream.address)])
   t.after(() => proxy.close())
-  for (let request = 0; request < 20; request++) await exchangeBytes(proxy.port, `GET / HTTP/1.1\r\n${CLOSE}`)
+  await Promise.all(Array.from({ length: 20 }, () => exchangeBytes(proxy.port, `GET / HTTP/1.1\r\n${CLOSE}`)))
   assert.equal(proxy.log.of('upstream-unreachable').length, 1)
 })
 

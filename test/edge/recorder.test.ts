@@ -30,6 +30,8 @@ const request = {
   fields: [],
 } as const
 
+const UPSTREAM = { scheme: 'http', host: '127.0.0.1', port: 3000 } as const
+
 /** A recorder whose clock the test moves, and what it has entered. */
 class Recording {
   now = 1_000
@@ -52,7 +54,6 @@ class Recording {
   begin(): RequestRecord {
     const exchange = { request: { ...request, upgrade: undefined }, client: this.#client } as unknown as Exchange
     const record = this.recorder.begin(exchange, '198.51.100.7', 'a.test', 'id')
-    record.upstream = { scheme: 'http', host: '127.0.0.1', port: 3000 }
     return record
   }
 
@@ -68,7 +69,7 @@ class Recording {
 test('a request on a connection that was at hand has waited for none', () => {
   const it = new Recording()
   const record = it.begin()
-  record.onAttempt()
+  record.onAttempt(UPSTREAM)
   record.onSent()
   it.now += 4.04
   record.onResponse()
@@ -85,7 +86,7 @@ test('a request on a connection that was at hand has waited for none', () => {
 test('one that waits for its connection tells how long, apart from the time of the answer', () => {
   const it = new Recording()
   const record = it.begin()
-  record.onAttempt()
+  record.onAttempt(UPSTREAM)
   record.onWait()
   it.now += 20
   record.onSent()
@@ -99,10 +100,10 @@ test('one that waits for its connection tells how long, apart from the time of t
 test('one that is sent again counts its attempts, and has the times of the last', () => {
   const it = new Recording()
   const record = it.begin()
-  record.onAttempt()
+  record.onAttempt(UPSTREAM)
   record.onSent()
   it.now += 100
-  record.onAttempt()
+  record.onAttempt(UPSTREAM)
   record.onWait()
   it.now += 10
   record.onSent()
@@ -116,11 +117,11 @@ test('one that is sent again counts its attempts, and has the times of the last'
 test('one that is sent again on a connection at hand counts from then on', () => {
   const it = new Recording()
   const record = it.begin()
-  record.onAttempt()
+  record.onAttempt(UPSTREAM)
   record.onWait()
   it.now += 50
   record.onSent()
-  record.onAttempt()
+  record.onAttempt(UPSTREAM)
   record.onSent()
   it.now += 2
   record.onResponse()
@@ -131,7 +132,7 @@ test('one that is sent again on a connection at hand counts from then on', () =>
 test('one that never gets a connection tells for how long that was tried, and why it failed', () => {
   const it = new Recording()
   const record = it.begin()
-  record.onAttempt()
+  record.onAttempt(UPSTREAM)
   record.onWait()
   it.now += 7
   record.onFailure(new UpstreamError('upstream-unreachable', 'nothing listens there.', { cause: 'ECONNREFUSED' }))

@@ -12,7 +12,9 @@ import { Http01Answers } from '../../src/edge/middleware/http-01.ts'
 import { Recorder } from '../../src/edge/recorder.ts'
 import { Router } from '../../src/edge/router/router.ts'
 import type {
+  BalancingSnapshot,
   EdgeSnapshot,
+  PeerSnapshot,
   PolicySnapshot,
   SiteSnapshot,
   UpstreamAddress,
@@ -202,10 +204,27 @@ export async function startUpstream(listener: RequestListener): Promise<Upstream
   }
 }
 
+/** How an upstream is balanced of which the config says no more. */
+export const plainBalancing: BalancingSnapshot = {
+  balance: { by: 'leastRequests' },
+  sticky: undefined,
+  everyAddress: false,
+  health: undefined,
+  retries: 1,
+  concurrency: undefined,
+}
+
+/** An address that is spoken to as the config has it by default. */
+export function peerOf(address: UpstreamAddress): PeerSnapshot {
+  const { timeouts, tls, proxyProtocol } = upstreamOf(address)
+  return { address, timeouts, tls, proxyProtocol }
+}
+
 /** An upstream that is spoken to as the config has it by default. */
 export function upstreamOf(address: UpstreamAddress, overrides: Partial<UpstreamSnapshot> = {}): UpstreamSnapshot {
   return {
-    address,
+    targets: [{ address, weight: 1 }],
+    balancing: plainBalancing,
     timeouts: { connectMs: 5_000, firstByteMs: 60_000, idleMs: 300_000 },
     tls: { trust: undefined, serverName: undefined, verify: true },
     proxyProtocol: undefined,
@@ -221,12 +240,13 @@ export function siteOf(
   return {
     name: 'a.test',
     names: ['a.test'],
-    action: { type: 'proxy', upstream: 'address' in upstream ? upstream : upstreamOf(upstream) },
+    action: { type: 'proxy', upstream: 'targets' in upstream ? upstream : upstreamOf(upstream) },
     redirectToHttps: false,
     hsts: undefined,
     policy: plainPolicy,
     routes: [],
     isCanonical: false,
+    concurrency: undefined,
     forwarded: false,
     via: false,
     tls: undefined,

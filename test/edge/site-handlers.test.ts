@@ -23,7 +23,16 @@ async function scene(
 }
 
 function route(path: string, action: SiteAction, more: Partial<RouteSnapshot> = {}): RouteSnapshot {
-  return { path, methods: undefined, headers: [], action, stripPrefix: undefined, policy: plainPolicy, ...more }
+  return {
+    path,
+    methods: undefined,
+    headers: [],
+    action,
+    stripPrefix: undefined,
+    policy: plainPolicy,
+    concurrency: undefined,
+    ...more,
+  }
 }
 
 const respond = (status: number, body = ''): SiteAction => ({

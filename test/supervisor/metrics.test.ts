@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { formatMetrics } from '../../src/admin/metrics-text.ts'
 import { Counters } from '../../src/edge/counters.ts'
-import { certificateMetrics, limitMetrics, onDemandMetrics, workerMetrics } from '../../src/supervisor/metrics.ts'
+import {
+  certificateMetrics,
+  limitMetrics,
+  onDemandMetrics,
+  upstreamMetrics,
+  workerMetrics,
+} from '../../src/supervisor/metrics.ts'
 
 /** The names in the first column of README's table. */
 async function documented(): Promise<string[]> {
@@ -18,6 +24,7 @@ test('the README has a line for each metric, and no other', async () => {
     ...certificateMetrics([]),
     ...onDemandMetrics(0),
     ...limitMetrics([{ authority: 'x', subject: 'y', left: 1 }]),
+    ...upstreamMetrics([], []),
   ]
   assert.deepEqual((await documented()).sort(), metrics.map(({ name }) => name).sort())
 })

@@ -377,6 +377,92 @@ test('stopping drains the workers, replaces none, and is over when the last has 
   assert.equal(clock.sleeping, 0)
 })
 
+/** A pool of two that serves, and is asked to start two others. */
+async function startRenewal() {
+  const started = startPool(2)
+  const { pool, workers } = started
+  for (const worker of workers) worker.say({ type: 'ready' })
+  const spawn = (): FakeWorker => {
+    const worker = new FakeWorker(100 + workers.length)
+    workers.push(worker)
+    return worker
+  }
+  const renew = (count = 2): Promise<void> =>
+    pool.renew({ count, spawn, startMessages }, 60_000, new AbortController().signal)
+  return { ...started, renew }
+}
+
+test('workers are succeeded once all of the new accept, and not before', async () => {
+  const { pool, workers, clock, renew } = await startRenewal()
+  const renewed = renew()
+  workers[2]!.say({ type: 'ready' })
+  assert.equal(await isSettled(renewed), false)
+  assert.deepEqual(workers[0]!.of('drain'), [])
+  workers[3]!.say({ type: 'ready' })
+  await renewed
+  for (const former of workers.slice(0, 2))
+    assert.deepEqual(former.of('drain'), [{ type: 'drain', withinMs: 60_000, gently: true }])
+  workers[0]!.exit('exit code 0')
+  await clock.advance(30_000)
+  assert.equal(workers[1]!.isKilled, false)
+  await clock.advance(32_000)
+  assert.equal(workers[1]!.isKilled, true)
+  assert.equal(workers.length, 4)
+  workers[2]!.exit('signal SIGSEGV')
+  await clock.advance(0)
+  assert.equal(workers.length, 5)
+  const stopped = pool.stop(0)
+  for (const worker of workers.slice(3)) worker.exit('exit code 0')
+  await stopped
+})
+
+test('what is known of upstreams goes to those who serve or start, each with how many they are, not to the former', async () => {
+  const { pool, workers, renew } = await startRenewal()
+  const knowledge = { cookieKey: '', down: ['one'], drained: [], addresses: {} }
+  const toldTo = (): number[][] =>
+    workers.map((worker) => worker.of('upstreams').map(({ conditions }) => conditions.workers))
+  const renewed = renew(3)
+  pool.changeUpstreams(knowledge)
+  assert.deepEqual(toldTo(), [[2], [2], [3], [3], [3]])
+  assert.deepEqual(workers[2]!.of('upstreams')[0]!.conditions, { ...knowledge, workers: 3 })
+  for (const worker of workers.slice(2)) worker.say({ type: 'ready' })
+  await renewed
+  pool.changeUpstreams(knowledge)
+  assert.deepEqual(toldTo(), [[2], [2], [3, 3], [3, 3], [3, 3]])
+})
+
+test('if one of the new ends before it serves, or cannot listen, the former go on and no other is left', async () => {
+  for (const fault of ['ends', 'cannot listen']) {
+    const { pool, workers, clock, log, renew } = await startRenewal()
+    const renewed = assert.rejects(renew(), WorkerStartError)
+    if (fault === 'ends') workers[2]!.exit('exit code 1')
+    else workers[2]!.say({ type: 'listen-failed', address: ':80', message: 'no' })
+    await renewed
+    assert.equal(workers[3]!.isKilled, true)
+    assert.deepEqual(workers[0]!.of('drain'), [])
+    // A worker that serves is replaced by one of its own kind.
+    workers[0]!.exit('signal SIGKILL')
+    await clock.advance(120_000)
+    assert.equal(workers.length, 5)
+    assert.equal(log.of('worker-exited').length, 1)
+    pool.kill()
+  }
+})
+
+test('of those that finish what they have no more than eight configs are kept', async () => {
+  const { pool, workers, log, renew } = await startRenewal()
+  for (let reload = 0; reload < 9; reload++) {
+    const renewed = renew()
+    for (const worker of workers.slice(-2)) worker.say({ type: 'ready' })
+    await renewed
+  }
+  const [eldest, second] = [workers[0]!, workers[2]!]
+  assert.deepEqual(eldest.of('drain').at(-1), { type: 'drain', withinMs: 0, gently: false })
+  assert.equal(second.of('drain').length, 1)
+  assert.equal(log.of('workers-given-up').length, 1)
+  pool.kill()
+})
+
 test('a worker that does not drain in time is killed', async () => {
   const { pool, workers, clock } = startPool(1)
   const stopped = pool.stop(10_000)

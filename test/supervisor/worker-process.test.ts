@@ -21,7 +21,7 @@ function spawn(t: TestContext, program: string): WorkerProcess {
 test('a worker that cannot be started is one that has ended, whether the system says so at once or later', async () => {
   // An inherited descriptor that is not open makes node:child_process throw.
   const worker = spawnWorker('bin/castellan.js', [999_999])
-  worker.send({ type: 'drain' })
+  worker.send({ type: 'drain', withinMs: 1_000, gently: false })
   const cause = await new Promise<string>((resolve) => worker.onExit(resolve))
   assert.match(cause, /^could not be started: .*EBADF/)
   assert.equal(worker.pid, undefined)

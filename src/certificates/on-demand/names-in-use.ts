@@ -74,6 +74,11 @@ export class NamesInUse {
     }
   }
 
+  /** Of those that may have certificates. */
+  get records(): NameRecord[] {
+    return [...this.#names.values()].map(({ record }) => record).filter(({ withdrawnAt }) => withdrawnAt === undefined)
+  }
+
   /** Whether it is not to have a certificate any more, and leaves the memory soon. */
   isWithdrawn(name: string): boolean {
     return this.#names.get(name)?.record.withdrawnAt !== undefined

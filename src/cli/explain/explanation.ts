@@ -188,7 +188,7 @@ class Decision {
     }
     switch (action.type) {
       case 'proxy': {
-        const upstream = formatUpstream(action.upstream.address)
+        const upstream = action.upstream.targets.map(({ address }) => formatUpstream(address)).join(' or ')
         this.#note('upstream', upstream)
         return this.#end(`what ${upstream} answers to ${this.#request.method} ${target}`)
       }

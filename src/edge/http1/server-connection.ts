@@ -20,6 +20,16 @@ import { type Carrier, ServerExchange } from './server-exchange.ts'
 
 /** RFC 9112 §2.2 would have at least one skipped; some old clients send one after content. */
 const MAX_EMPTY_LINES = 4
+
+/** Clients that use a connection leave it alone for less than this; those that do not need it no more. */
+const DRAINING_IDLE_MS = 5_000
+
+/** How a connection is brought to its end. */
+export type DrainOptions = {
+  /** One without a request under way is not closed at once. */
+  readonly sparesIdle: boolean
+}
+
 export type ServerConnectionOptions = {
   readonly sweep: Sweep
   readonly limits: MessageLimits
@@ -95,10 +105,15 @@ export class ServerConnection implements Carrier, Swept {
     socket.once('close', () => this.#guard(this.#onClose))
   }
 
-  /** Closes now if no request is under way, else after the response to it. */
-  drain(): void {
+  /**
+   * Closes after the response that is under way. If none is: now, or where idle connections are spared, after the next one,
+   * so that no client loses a request that it is just sending; whoever sends none is closed soon.
+   */
+  drain({ sparesIdle }: DrainOptions): void {
     this.#isDraining = true
-    if (this.#phase === 'idle' && !this.#heads.hasBegun) this.#closeNow()
+    if (this.#phase !== 'idle' || this.#heads.hasBegun) return
+    if (sparesIdle) this.#since = this.#options.sweep.now
+    else this.#closeNow()
   }
 
   // What the exchange asks of its connection.
@@ -398,7 +413,7 @@ export class ServerConnection implements Carrier, Swept {
     if (this.writer.stalledFor(now) > writeStallMs) return void this.#socket.destroy()
     switch (this.#phase) {
       case 'idle':
-        if (!this.#heads.hasBegun) return elapsed > idleMs ? this.#closeNow() : undefined
+        if (!this.#heads.hasBegun) return elapsed > this.#idleMs(idleMs) ? this.#closeNow() : undefined
         return elapsed > headMs ? this.#refuseHead(refuse('head-incomplete-in-time'), this.#heads.begun()) : undefined
       case 'exchange':
         if (!this.#content.isComplete) return this.#checkContent(now, elapsed)
@@ -411,6 +426,10 @@ export class ServerConnection implements Carrier, Swept {
         if (elapsed > lingerMs) this.#socket.destroy()
         return
     }
+  }
+
+  #idleMs(idleMs: number): number {
+    return this.#isDraining ? Math.min(idleMs, DRAINING_IDLE_MS) : idleMs
   }
 
   /** Only what is sent to a client that has closed its sending side can tell whether it is still there. */

@@ -6,7 +6,7 @@ import type { Sweep } from '../sweep.ts'
 import { SERVER_DEADLINES, type ServerDeadlines } from './deadlines.ts'
 import { type MessageLimits, REQUEST_LIMITS } from './limits.ts'
 import type { Refusal } from './refusal.ts'
-import { ServerConnection, type ServerConnectionOptions } from './server-connection.ts'
+import { type DrainOptions, ServerConnection, type ServerConnectionOptions } from './server-connection.ts'
 
 export type Http1ServerOptions = {
   readonly sweep: Sweep
@@ -29,7 +29,7 @@ const MAX_REQUESTS = 10_000
 export class Http1Server {
   readonly #connections = new Set<ServerConnection>()
   readonly #options: ServerConnectionOptions
-  #isDraining = false
+  #draining: DrainOptions | undefined
 
   constructor(options: Http1ServerOptions) {
     this.#options = {
@@ -45,12 +45,12 @@ export class Http1Server {
   accept(socket: Socket, client: ClientFacts): void {
     const connection = new ServerConnection(socket, client, this.#options)
     this.#connections.add(connection)
-    if (this.#isDraining) connection.drain()
+    if (this.#draining !== undefined) connection.drain(this.#draining)
   }
 
-  /** Closes idle connections, and the others after the response they are at. */
-  drain(): void {
-    this.#isDraining = true
-    for (const connection of this.#connections) connection.drain()
+  /** Closes connections after the response they are at, and idle ones at once or, if they are spared, soon. */
+  drain(options: DrainOptions = { sparesIdle: false }): void {
+    this.#draining = options
+    for (const connection of this.#connections) connection.drain(options)
   }
 }

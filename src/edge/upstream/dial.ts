@@ -2,7 +2,7 @@ import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket, type 
 import type { ConnectionOptions } from 'node:tls'
 import { CastellanError } from '../../errors.ts'
 import { tls } from '../../system/tls.ts'
-import type { UpstreamAddress, UpstreamSnapshot } from '../snapshot.ts'
+import type { PeerSnapshot, UpstreamAddress } from '../snapshot.ts'
 import type { TrustContexts } from './trust.ts'
 
 type HostAddress = Exclude<UpstreamAddress, { scheme: 'unix' }>
@@ -45,14 +45,14 @@ export class Http2NotOfferedError extends CastellanError {
  * that somebody trusted has signed.
  */
 export class Dialer {
-  readonly #upstream: UpstreamSnapshot
+  readonly #upstream: PeerSnapshot
   readonly #trust: TrustContexts
   readonly #lookup: LookupFunction
   /** TLS resumes where it left off, with one signature less (RFC 8446 §2.2). */
   #session: Buffer | undefined
 
   /** `lookup` resolves its name, for each connection anew. */
-  constructor(upstream: UpstreamSnapshot, trust: TrustContexts, lookup: LookupFunction) {
+  constructor(upstream: PeerSnapshot, trust: TrustContexts, lookup: LookupFunction) {
     this.#upstream = upstream
     this.#trust = trust
     this.#lookup = lookup

@@ -7,7 +7,7 @@ import {
   type UpstreamExchange,
   type UpstreamRequest,
 } from '../exchange/exchange.ts'
-import type { UpstreamSnapshot } from '../snapshot.ts'
+import type { PeerSnapshot } from '../snapshot.ts'
 import type { UpstreamConnections } from './connections.ts'
 import type { Borrower, Lease, UpstreamLine, UpstreamPool } from './pool.ts'
 import { failureError, UpstreamError, unreachableError, wasCutOff } from './upstream-error.ts'
@@ -36,7 +36,7 @@ export type QuestionOptions = {
  * Asks a service something on the way to serving a request, over the same connections as applications. A connection that
  * turns out to be dead is tried once more, on a fresh one. After `cancel` nobody is told.
  */
-export function askUpstream(upstream: UpstreamSnapshot, options: QuestionOptions): { readonly cancel: () => void } {
+export function askUpstream(upstream: PeerSnapshot, options: QuestionOptions): { readonly cancel: () => void } {
   const question = new Question(upstream, options)
   question.send(false)
   return { cancel: () => question.cancel() }
@@ -44,7 +44,7 @@ export function askUpstream(upstream: UpstreamSnapshot, options: QuestionOptions
 
 class Question implements Borrower, ResponseReceiver {
   readonly client: Endpoints
-  readonly #upstream: UpstreamSnapshot
+  readonly #upstream: PeerSnapshot
   readonly #options: QuestionOptions
   readonly #pool: UpstreamPool
   #lease: Lease | undefined
@@ -56,11 +56,11 @@ class Question implements Borrower, ResponseReceiver {
   #pieces: Buffer[] = []
   #bytes = 0
 
-  constructor(upstream: UpstreamSnapshot, options: QuestionOptions) {
+  constructor(upstream: PeerSnapshot, options: QuestionOptions) {
     this.#upstream = upstream
     this.#options = options
     this.client = options.client
-    this.#pool = options.connections.to(upstream)
+    this.#pool = options.connections.toPeer(upstream)
   }
 
   send(mustBeFresh: boolean): void {

@@ -8,7 +8,7 @@ const QUIET_MS = 10_000
 /** Says each kind of failure of a site at once, and while it goes on only now and then, with a count. */
 export class QuietLog {
   readonly #log: Log
-  /** Bounded by sites × codes: attackers have no say in either. */
+  /** Bounded by sites × codes × upstreams: attackers have no say in any. */
   readonly #last = new Map<string, { at: number; unsaid: number }>()
 
   constructor(log: Log) {
@@ -17,7 +17,7 @@ export class QuietLog {
 
   /** `requestId` is of the one that is said. */
   warn(site: string, error: CastellanError, requestId: string): void {
-    const kind = `${error.code} ${site}`
+    const kind = `${error.code} ${site} ${error.facts.upstream}`
     const last = this.#last.get(kind)
     const now = performance.now()
     if (last !== undefined && now - last.at < QUIET_MS) {

@@ -31,6 +31,8 @@ export type RelayOptions = { readonly told: Told; readonly date: HttpDate }
 
 /** Whom a relay tells what is not the client's to know. */
 export interface RelayedForwarding {
+  /** The value of a Set-Cookie field of ours, for the response. */
+  readonly cookie: string | undefined
   /** The upstream has taken enough for more content to be sent. */
   takesContent(): void
   /** The final response has begun. */
@@ -76,6 +78,8 @@ export class Relay implements ResponseReceiver {
     const fields = responseFields(head.fields)
     if (status === UPGRADE_REQUIRED && this.#exchange.request.version !== '2')
       fields.push(...upgradeFields(head.fields))
+    const { cookie } = this.#forwarding
+    if (cookie !== undefined) fields.push('Set-Cookie', cookie)
     if (!isDated(fields)) fields.push('Date', this.#options.date.now())
     if (this.#options.told.via) fields.push('Via', viaValue(this.#httpVersion))
     this.#exchange.respond({ status, reason, fields }, contentLength)
@@ -109,6 +113,8 @@ export class Relay implements ResponseReceiver {
     const kept = responseFields(fields)
     if (handshake?.towards === 'client' && handshake.accept !== undefined)
       kept.push('Sec-WebSocket-Accept', handshake.accept)
+    const { cookie } = this.#forwarding
+    if (cookie !== undefined) kept.push('Set-Cookie', cookie)
     // Only where several were offered is it not known already which one it is.
     if (chosen !== upgrade) kept.push('Upgrade', chosen)
     this.#exchange.respond({ status, reason, fields: kept }, UNKNOWN_LENGTH)

@@ -1,6 +1,6 @@
 import type { PeerCertificate } from 'node:tls'
 import { describeError, errorCode } from '../../errors.ts'
-import type { UpstreamSnapshot } from '../snapshot.ts'
+import type { PeerSnapshot } from '../snapshot.ts'
 import { formatUpstream } from './upstream-name.ts'
 
 /** OpenSSL's verdicts on a chain (X509_V_ERR_*), as Node spells them, each with what to do about it. */
@@ -31,7 +31,7 @@ const CHAIN_FAULTS: ReadonlyMap<string, string> = new Map([
 const NO_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST'])
 
 /** Why TLS with an upstream failed, and the remedy, for an operator of ours; undefined if it was not TLS that failed. */
-export function tlsFault(upstream: UpstreamSnapshot, cause: unknown): string | undefined {
+export function tlsFault(upstream: PeerSnapshot, cause: unknown): string | undefined {
   const code = errorCode(cause) ?? ''
   const known = CHAIN_FAULTS.get(code)
   if (known !== undefined) return `${known} (${code})`
@@ -41,12 +41,12 @@ export function tlsFault(upstream: UpstreamSnapshot, cause: unknown): string | u
   return `TLS with it failed: ${reasonOf(cause)} (${code})`
 }
 
-function withoutTls({ address }: UpstreamSnapshot): string {
+function withoutTls({ address }: PeerSnapshot): string {
   if (address.scheme === 'unix') return 'is it meant to be?'
   return `try ${formatUpstream({ ...address, scheme: address.scheme === 'h2' ? 'h2c' : 'http' })}`
 }
 
-function nameFault({ address, tls }: UpstreamSnapshot, cause: unknown): string {
+function nameFault({ address, tls }: PeerSnapshot, cause: unknown): string {
   const asked = tls.serverName ?? (address.scheme === 'unix' ? '' : address.host)
   const names = namesOf((cause as { cert?: PeerCertificate }).cert)
   return `its certificate is for ${names}, not for ${asked}: give a name that it has as upstream.tls.serverName`

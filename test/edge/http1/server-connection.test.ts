@@ -451,6 +451,27 @@ test('draining closes idle connections now and others after their response', asy
   assert.match(await begun.hearEnd(), /Connection: close\r\n\r\nlast$/)
 })
 
+test('where idle connections are spared, each may ask once more, and who does not is closed soon', async (t) => {
+  const { client, server, pass } = await served(t, (seen) => seen.answer('last'))
+  const idle = await client()
+  const asking = await client()
+  for (const each of [idle, asking]) {
+    each.say(GET)
+    await each.hear('last')
+  }
+  await turns(20)
+  pass(60_000)
+  server.drain({ sparesIdle: true })
+  pass(4_000)
+  asking.say(GET)
+  assert.match(await asking.hearEnd(), /Connection: close\r\n\r\nlast$/)
+  pass(2_000)
+  assert.equal(await idle.hearEnd(), '')
+  const late = await client()
+  late.say(GET)
+  assert.match(await late.hearEnd(), /Connection: close\r\n\r\nlast$/)
+})
+
 test('an error of whoever handles a request costs its connection, and no other', async (t) => {
   const onRequest = (seen: Seen): void => {
     if (seen.exchange.request.target === '/error') throw new TypeError('as expected')

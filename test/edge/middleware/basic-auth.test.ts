@@ -32,6 +32,7 @@ async function scene(t: TestContext, overrides: Partial<BasicAuth> = {}, protoco
     headers: [],
     action: site.action,
     stripPrefix: undefined,
+    concurrency: undefined,
     policy: plainPolicy,
   }
   const proxy = await serve([{ ...site, routes: [open] }], { protocol })

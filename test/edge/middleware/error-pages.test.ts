@@ -92,6 +92,7 @@ test('what no route takes is a 404 with its page, and a method that none takes h
     path: '/form',
     methods: ['POST'],
     headers: [],
+    concurrency: undefined,
     action: { type: 'respond', status: 204, fields: [], body: '' },
     stripPrefix: undefined,
     policy: plainPolicy,

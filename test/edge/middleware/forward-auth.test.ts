@@ -65,6 +65,7 @@ async function scene(
     headers: [],
     action: site.action,
     stripPrefix: undefined,
+    concurrency: undefined,
     policy: plainPolicy,
   }
   const stripping = { ...plain, path: '/pre/*', stripPrefix: '/pre', policy }

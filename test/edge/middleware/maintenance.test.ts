@@ -170,6 +170,7 @@ test('every route of a closed site is closed', async (t) => {
     action: { type: 'respond', status: 204, fields: [], body: '' },
     stripPrefix: undefined,
     policy: plainPolicy,
+    concurrency: undefined,
   } as const
   const { proxy, tell } = await scene(t, { routes: [route] })
   tell(CLOSED)

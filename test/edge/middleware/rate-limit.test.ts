@@ -124,6 +124,7 @@ test('a route that inherits the limit shares its counts, and one with its own ha
     headers: [],
     action: { type: 'respond', status: 200, fields: [], body: 'routed' },
     stripPrefix: undefined,
+    concurrency: undefined,
     policy: { ...plainPolicy, guards: { ...plainGuards, rateLimit } },
   })
   const proxy = await scene(t, slow, [route('/shared', slow), route('/own', { ...slow, scope: 'route' })])

@@ -172,7 +172,15 @@ before(async () => {
   })
   const open = { type: 'proxy', upstream: upstreamOf(app.address) } as const
   const route = (path: string, action: RouteSnapshot['action']): RouteSnapshot => {
-    return { path, methods: undefined, headers: [], action, stripPrefix: undefined, policy: plainPolicy }
+    return {
+      path,
+      methods: undefined,
+      headers: [],
+      action,
+      stripPrefix: undefined,
+      policy: plainPolicy,
+      concurrency: undefined,
+    }
   }
   const routes = [route('/admin/*', GUARD), route('/public/*', open)]
   proxy = await serve([siteOf(app.address, { action: open, routes })])

@@ -12,6 +12,7 @@ function route(path: string, conditions: Partial<RouteSnapshot> = {}): RouteSnap
     action: { type: 'none' },
     stripPrefix: undefined,
     policy: plainPolicy,
+    concurrency: undefined,
     ...conditions,
   }
 }

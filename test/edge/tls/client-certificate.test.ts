@@ -31,7 +31,7 @@ async function scene(
     seen.push(request.rawHeaders)
     response.end('app')
   })
-  const { address } = upstreamOf(upstream.address)
+  const { address } = upstreamOf(upstream.address).targets[0]!
   const asks = siteOf(address, { tls, ...more })
   const edge = await runEdge(t, [asks, siteOf(address, { name: 'open.test', names: ['open.test'] })], overrides)
   t.after(() => upstream.close())

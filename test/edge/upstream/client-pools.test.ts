@@ -176,7 +176,7 @@ test('with TLS the header goes first, in clear text, and everything else comes w
   const trust = { trust: await rootPem(), serverName: 'localhost', verify: true }
   const address = { scheme: 'https', host: '127.0.0.1', port } as const
   for (const proxyProtocol of ['v1', 'v2'] as const) {
-    const { client } = await told(t, port, { address, tls: trust, proxyProtocol })
+    const { client } = await told(t, port, { targets: [{ address, weight: 1 }], tls: trust, proxyProtocol })
     const one = await client()
     for (let times = 0; times < 2; times++) {
       one.say(GET)
@@ -199,7 +199,9 @@ test('with TLS a certificate that is not trusted, or a peer that is gone, is a 5
   const nowhere = await listening(t, gone)
   gone.close()
   for (const at of [port, nowhere]) {
-    const { client } = await told(t, at, { address: { scheme: 'https', host: '127.0.0.1', port: at } })
+    const { client } = await told(t, at, {
+      targets: [{ address: { scheme: 'https', host: '127.0.0.1', port: at }, weight: 1 }],
+    })
     const one = await client()
     one.say(GET)
     await one.hear('HTTP/1.1 502 Bad Gateway\r\n')
@@ -214,7 +216,7 @@ test('HTTP/2 over TLS after a header: one client’s requests share a connection
   const { port, headers } = await takingOff(t, await listening(t, server))
   const trust = { trust: await rootPem(), serverName: 'localhost', verify: true }
   const address = { scheme: 'h2', host: '127.0.0.1', port } as const
-  const { client } = await told(t, port, { address, tls: trust, proxyProtocol: 'v2' })
+  const { client } = await told(t, port, { targets: [{ address, weight: 1 }], tls: trust, proxyProtocol: 'v2' })
   for (const one of [await client(), await client()])
     for (let times = 0; times < 2; times++) {
       one.say(GET)

@@ -12,7 +12,7 @@ import type { UpstreamAddress } from '../../../src/edge/snapshot.ts'
 import { Dialer } from '../../../src/edge/upstream/dial.ts'
 import { lookupUpstream } from '../../../src/edge/upstream/names.ts'
 import { TrustContexts } from '../../../src/edge/upstream/trust.ts'
-import { exchangeBytes, serve, siteOf, upstreamOf } from '../serve.ts'
+import { exchangeBytes, peerOf, serve, siteOf } from '../serve.ts'
 import { certificate, rootPem } from '../tls/served.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n'
@@ -120,7 +120,7 @@ for (const [name, { scheme, header }] of Object.entries({
     const server = createServer((socket) => socket.on('error', () => {}))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
-    const upstream = upstreamOf({ scheme, host: '127.0.0.1', port })
+    const upstream = peerOf({ scheme, host: '127.0.0.1', port })
     const socket = new Dialer(upstream, new TrustContexts(), lookupUpstream).dial({ header })
     t.after(() => {
       socket.destroy()

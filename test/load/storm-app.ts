@@ -1,0 +1,46 @@
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** What an application does to its visitors. */
+export type Mood = 'well' | 'dead' | 'hanging' | 'failing'
+
+/** An application that changes its mood when it is told to, at the same port always. */
+export class StormApp {
+  readonly #port: number
+  #server: Server | undefined
+  readonly #sockets = new Set<Socket>()
+  #mood: Mood = 'dead'
+  requests = 0
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  async turn(mood: Mood): Promise<void> {
+    this.#mood = mood
+    if (mood === 'dead') this.#die()
+    else if (this.#server === undefined) await this.#listen()
+  }
+
+  #die(): void {
+    this.#server?.close()
+    this.#server = undefined
+    for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  #listen(): Promise<void> {
+    const server = createServer((request, response) => {
+      if (request.url !== '/healthz') this.requests++
+      if (this.#mood === 'hanging') return
+      response.statusCode = this.#mood === 'failing' ? 500 : 200
+      response.end('storm')
+    })
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+      socket.on('error', () => {})
+    })
+    this.#server = server
+    return new Promise((resolve) => server.listen(this.#port, '127.0.0.1', resolve))
+  }
+}
