@@ -7,15 +7,16 @@ import { agendaRules, ordersAtOnce } from './agenda-rules.ts'
 import { type Attention, noAttention } from './attention.ts'
 import { ByHand } from './by-hand.ts'
 import { CaWatch } from './ca-watch.ts'
+import type { CertificatesOptions } from './certificates-options.ts'
 import { Dormant } from './dormant.ts'
 import { Handover } from './handover.ts'
-import { Inventory, type InventoryOptions, type Item, type RevocationOf } from './inventory.ts'
+import { Inventory, type Item, type RevocationOf } from './inventory.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import type { Balance } from './ledger/order-facts.ts'
 import { LimitedRenewals } from './limited-renewals.ts'
 import { Ordering } from './ordering.ts'
 import { Outages } from './outages.ts'
-import { OwnCertificates, type OwnFiles } from './own-files.ts'
+import { OwnCertificates } from './own-files.ts'
 import { isOnDemandId } from './place.ts'
 import { Placement } from './placement.ts'
 import type { Order } from './plan.ts'
@@ -24,34 +25,13 @@ import type { Expected, Prove } from './proof.ts'
 import { Questions } from './questions.ts'
 import type { StoredCertificate } from './record.ts'
 import type { CertificateReport } from './report.ts'
-import type { AskResponder } from './responder.ts'
 import { type Spread, spreadRenewals } from './spread-renewals.ts'
 import { heldBackBy, nextEndAt, standingOf } from './standing.ts'
 import { Staples } from './staples.ts'
 import type { CertificatesState, ServableCertificate } from './state.ts'
 import { Trials, trialOf } from './trials.ts'
 import { Unsaved } from './unsaved.ts'
-import type { WantedCertificate } from './wanted.ts'
 import { type Asked, conclude, type Selection } from './wish.ts'
-
-export type CertificatesOptions = InventoryOptions & {
-  readonly ownFiles: readonly OwnFiles[]
-  /** Who sees to it that a person hears of what does not mend itself; nobody unless given. */
-  readonly attention?: Attention
-  /** For the OCSP staples of certificates that name a responder. */
-  readonly askResponder: AskResponder
-  /** Asked before each order. Throws if it is not to be ordered any more, which then counts as a failure. */
-  readonly mayOrder?: (wanted: WantedCertificate, signal: AbortSignal) => Promise<void>
-  /**
-   * Called whenever the state has changed, but not for the first one. The state is put together when it is asked for. Resolves
-   * once those who serve have been told.
-   */
-  readonly onChange: (state: () => CertificatesState) => Promise<void> | void
-  /** Looks whether clients meet what they should; undefined where nothing serves. */
-  readonly prove?: Prove
-  /** Who looks after the certificates until `handOver` is called of it. */
-  readonly former?: Certificates | undefined
-}
 
 /** Even with nothing due it looks this often, as clocks are set and machines sleep. */
 const MAX_SLEEP_MS = 60 * 60 * 1000

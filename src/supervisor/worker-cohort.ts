@@ -1,6 +1,6 @@
 import type { ChallengeSnapshot } from '../edge/snapshot.ts'
 import type { ToWorker } from './messages.ts'
-import type { WorkerProcess } from './worker-pool.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** How the workers of one config are started. */
 export type WorkerStart = {

@@ -18,19 +18,10 @@ import { Heartbeat } from './heartbeat.ts'
 import { changeInParts, inParts } from './message-parts.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
 import { WorkerCohort, type WorkerStart } from './worker-cohort.ts'
+import type { WorkerProcess } from './worker-process.ts'
 
 /** Service managers send a signal to all processes of a program: then the supervisor hears of it, too, and nobody is replaced. */
 const SIGNAL_GRACE_MS = 200
-
-/** A worker as the supervisor sees it: somebody to talk to, who may die. */
-export interface WorkerProcess {
-  readonly pid: number | undefined
-  send(message: ToWorker): void
-  onMessage(listener: (message: FromWorker) => void): void
-  /** Called once. `cause` is the exit code or the signal, in words. */
-  onExit(listener: (cause: string) => void): void
-  kill(): void
-}
 
 export type WorkerPoolOptions = WorkerStart & {
   /** What it takes to show a certificate, by the id that the workers were told; undefined if it is not served any more. */

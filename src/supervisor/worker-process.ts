@@ -1,9 +1,18 @@
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { describeError } from '../errors.ts'
 import { startOwnProcess } from '../system/own-process.ts'
-import type { FromWorker } from './messages.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
 import { workerEnvironment } from './worker-environment.ts'
-import type { WorkerProcess } from './worker-pool.ts'
+
+/** A worker as the supervisor sees it: somebody to talk to, who may die. */
+export interface WorkerProcess {
+  readonly pid: number | undefined
+  send(message: ToWorker): void
+  onMessage(listener: (message: FromWorker) => void): void
+  /** Called once. `cause` is the exit code or the signal, in words. */
+  onExit(listener: (cause: string) => void): void
+  kill(): void
+}
 
 /** Descriptors 0 to 2 are the standard streams and 3 is the channel to the supervisor. */
 export const FIRST_INHERITED_FD = 4

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { type Attention, noAttention } from '../../src/certificates/attention.ts'
+import type { CertificatesOptions } from '../../src/certificates/certificates-options.ts'
 import type { Limits } from '../../src/certificates/ledger/limits.ts'
 import type { OwnFiles } from '../../src/certificates/own-files.ts'
 import type { Prove } from '../../src/certificates/proof.ts'
-import {
-  type Certificates,
-  type CertificatesOptions,
-  loadCertificates,
-  startCertificates,
-} from '../../src/certificates/renewal.ts'
+import { type Certificates, loadCertificates, startCertificates } from '../../src/certificates/renewal.ts'
 import type { AskResponder } from '../../src/certificates/responder.ts'
 import type { CertificatesState } from '../../src/certificates/state.ts'
 import { type SiteCertificates, wantedCertificates } from '../../src/certificates/wanted.ts'

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { FromWorker } from '../../src/supervisor/messages.ts'
-import type { WorkerProcess } from '../../src/supervisor/worker-pool.ts'
-import { spawnWorker } from '../../src/supervisor/worker-process.ts'
+import { spawnWorker, type WorkerProcess } from '../../src/supervisor/worker-process.ts'
 
 const CASTELLAN = join(import.meta.dirname, '../../bin/castellan.js')
 
