@@ -67,8 +67,12 @@ export class Handover {
   }
 
   /** Takes over what orders have given since, which still look whether it is served well. */
-  refresh(): void {
-    for (const [item, { former }] of this.#awaited) this.#copy(item, former)
+  async refresh(): Promise<void> {
+    for (const [item, { former }] of [...this.#awaited]) {
+      // With its staple, which is stored, and not without it for a moment.
+      if (!isSame(item.held, former.held)) await this.#options.staples.add(servedBy(former))
+      if (this.#awaited.has(item)) this.#copy(item, former)
+    }
   }
 
   /** What is about to serve, of those that are awaited. */
@@ -106,10 +110,10 @@ export class Handover {
 
   async #settle(item: Item, former: Item): Promise<void> {
     const { inventory, staples, plan, onChange } = this.#options
+    await staples.add(servedBy(former))
     this.#copy(item, former)
     // What cannot be read of its tries is as if none had been.
     await inventory.recall(item).catch(() => {})
-    await staples.add(servedBy(item))
     this.#awaited.delete(item)
     if (this.#awaited.size === 0) this.#coming = () => []
     item.orderedSince = undefined

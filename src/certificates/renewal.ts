@@ -289,7 +289,7 @@ export class Certificates {
     this.#leaving.abort()
     this.#successor = successor
     const underWay = new Map([...this.#ordering, ...this.#handover.awaited])
-    const giveUp = (): void => this.#stopping.abort()
+    const giveUp = (): void => void this.stop()
     successor.#stopping.signal.addEventListener('abort', giveUp, { once: true })
     successor.#handover.takeOver({ items: this.#inventory.items, underWay, coming: () => this.#coming })
     successor.start()
@@ -414,9 +414,9 @@ export class Certificates {
 
   /** Who has handed over serves nothing by itself any more. */
   #tell(): Promise<void> | void {
-    if (this.#successor === undefined) return this.#options.onChange(() => this.state)
-    this.#successor.#handover.refresh()
-    return this.#successor.#tell()
+    const successor = this.#successor
+    if (successor === undefined) return this.#options.onChange(() => this.state)
+    return successor.#handover.refresh().then(() => successor.#tell())
   }
 
   /** Also of what is about to serve, which may be waiting for its first. */

@@ -161,3 +161,29 @@ test('the end of the program ends the wait, and the next start serves the new on
   assert.equal(machine.ca.requests.length, 2)
   await machine.certificates.stop()
 })
+
+test('the responder is out while the config changes: the former serves on there, and stopping waits for nobody', async () => {
+  for (const isBack of [true, false]) {
+    const { machine, responder } = await settled()
+    const [former] = machine.certificates.state.held
+    machine.ca.before = async () => {
+      responder.fault = OUT
+    }
+    await liveUntil(machine, 'certificate-awaits-staple')
+    const { handedOver } = await machine.change({})
+    await machine.live(DAY)
+    assert.deepEqual(
+      machine.certificates.state.held.map(({ id }) => id),
+      [former!.id],
+    )
+    if (isBack) {
+      responder.fault = undefined
+      await machine.live(8 * HOUR)
+      await handedOver
+      assert.notEqual(machine.certificates.state.held[0]!.id, former!.id)
+      assert.equal(hasGaps(machine), false)
+    }
+    await machine.certificates.stop()
+    await handedOver
+  }
+})
