@@ -54,6 +54,7 @@ export class SiteHandlers {
   readonly #maintained: MaintainedSites
   readonly #compressors = new Compressors(MAX_COMPRESSORS)
   readonly #bySite = new Map<SiteSnapshot, Handler>()
+  readonly #gates = new Map<SiteSnapshot | RouteSnapshot, Gate>()
   /** What clients have used of their limits. */
   readonly rates: RateCounts
   readonly #passwords: PasswordChecks
@@ -86,9 +87,12 @@ export class SiteHandlers {
     return handler
   }
 
-  /** What bounds the requests of a site or a route that are under way. */
-  #gateOf({ concurrency }: Pick<SiteSnapshot, 'concurrency'>): Gate | undefined {
-    return concurrency && this.#options.connections.openGate(concurrency)
+  /** What bounds the requests of a site or a route that are under way: the same whenever it is settled anew. */
+  #gateOf(of: SiteSnapshot | RouteSnapshot): Gate | undefined {
+    if (of.concurrency === undefined) return undefined
+    const gate = this.#gates.get(of) ?? this.#options.connections.openGate(of.concurrency)
+    this.#gates.set(of, gate)
+    return gate
   }
 
   /** For a site, or one of its routes, which `route` tells from the others. */
