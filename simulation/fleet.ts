@@ -302,7 +302,7 @@ export class Fleet {
 
   #fail(index: number): void {
     const before = this.#attempts.get(index) ?? noAttempt('')
-    this.#attempts.set(index, failed(before, '', 0, this.#now, this.#options.random))
+    this.#attempts.set(index, failed(before, { reason: '', retryAfterMs: 0 }, this.#now, this.#options.random))
   }
 
   /** A certificate is there, and its CA is asked at once when to renew it. */

@@ -32,6 +32,27 @@ const JITTER = 0.1
 /** A CA's own word is waited for up to this; beyond it, it is asked again. */
 const MAX_WAIT_MS = DAY_MS * (1 + JITTER)
 
+export type Failure = {
+  /** In words. */
+  readonly reason: string
+  readonly retryAfterMs: number
+  readonly longestMs?: number | undefined
+}
+
+/** Who waits for a day would let a certificate of hours end: six tries fit into any lifetime. */
+const PART_OF_LIFETIME = 1 / 6
+
+/** How long the next try may wait at most for a certificate of such a lifetime, in ms. */
+export function longestWait({
+  notBefore,
+  notAfter,
+}: {
+  readonly notBefore: number
+  readonly notAfter: number
+}): number {
+  return Math.max(MINUTE_MS, (notAfter - notBefore) * PART_OF_LIFETIME)
+}
+
 /** Of a certificate that nothing was tried for under these circumstances. */
 export function noAttempt(circumstances: string): Attempt {
   return { failures: 0, unfinished: 0, looks: 0, lastAt: 0, nextAt: 0, reason: '', circumstances }
@@ -42,11 +63,19 @@ export function begun(before: Attempt, now: number): Attempt {
   return { ...before, unfinished: before.unfinished + 1, lastAt: now }
 }
 
-/** It has failed. `retryAfterMs` is the CA's own word, which wins if it is longer. */
-export function failed(before: Attempt, reason: string, retryAfterMs: number, now: number, random: Random): Attempt {
+/**
+ * It has failed. `retryAfterMs` is the CA's own word, which wins if it is longer; `longestMs` what we wait at most of our own
+ * accord, where a day would be too long.
+ */
+export function failed(
+  before: Attempt,
+  { reason, retryAfterMs, longestMs = DAY_MS }: Failure,
+  now: number,
+  random: Random,
+): Attempt {
   const { unpauseUrl: _, ...unpaused } = before
   const failures = before.failures + 1
-  const wait = Math.min(Math.max(waitAfter(failures, random), retryAfterMs), MAX_WAIT_MS)
+  const wait = Math.min(Math.max(Math.min(waitAfter(failures, random), longestMs), retryAfterMs), MAX_WAIT_MS)
   return { ...unpaused, failures, unfinished: 0, lastAt: now, nextAt: Math.round(now + wait), reason }
 }
 

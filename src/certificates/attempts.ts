@@ -7,6 +7,7 @@ import {
   type Attempt,
   recalled as asRecalled,
   begun,
+  type Failure,
   failed,
   hurried,
   isInsistent,
@@ -126,9 +127,9 @@ export class Attempts {
   }
 
   /** Notes a failure. Gives the time of the next try. */
-  async fail(id: string, reason: string, retryAfterMs: number): Promise<number> {
+  async fail(id: string, failure: Failure): Promise<number> {
     const { clock, random } = this.#surroundings
-    const attempt = failed(this.#get(id), reason, retryAfterMs, clock.now(), random)
+    const attempt = failed(this.#get(id), failure, clock.now(), random)
     await this.#save(id, attempt)
     return attempt.nextAt
   }

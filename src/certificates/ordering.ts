@@ -2,6 +2,7 @@ import { describeError } from '../errors.ts'
 import type { Issuer } from '../issuers/issuer.ts'
 import type { Clock } from '../system/clock.ts'
 import type { Random } from '../system/random.ts'
+import { longestWait } from './attempt.ts'
 import type { Attention } from './attention.ts'
 import { isBareLeaf } from './bare-leaf.ts'
 import type { CaWatch } from './ca-watch.ts'
@@ -222,7 +223,12 @@ export class Ordering {
     if (!concernsNames) trials.failed(item)
     if (isForesight) await attempts.postpone(wanted.id, reason)
     else if (unpauseUrl !== undefined) await attempts.pause(wanted.id, reason, unpauseUrl)
-    else await attempts.fail(wanted.id, reason, retryAfterMs)
+    else
+      await attempts.fail(wanted.id, {
+        reason,
+        retryAfterMs,
+        longestMs: item.held && longestWait(item.held.certificate),
+      })
     // Or else a dual site would fail the same validation twice in a row, and sooner meet the CA's limit for it.
     const siblings = concernsNames ? inventory.dueSiblingsOf(item, clock.now()) : []
     for (const sibling of siblings) {

@@ -24,6 +24,25 @@ test('failures are retried after 1, 10 and 100 minutes and then daily', async ()
   assert.equal(first!.level, 'error')
 })
 
+test('a certificate of two hours does not wait for a day, nor for 100 minutes', async () => {
+  const machine = new Machine()
+  machine.ca.lifetimeMs = 2 * HOUR
+  await machine.start()
+  await machine.untilLogged('certificate-issued')
+  const tries: number[] = []
+  const issued = machine.clock.now()
+  machine.ca.before = async () => {
+    tries.push((machine.clock.now() - issued) / MINUTE)
+    throw new Error('The CA said no.')
+  }
+  await machine.live(2 * HOUR)
+  await machine.certificates.stop()
+  const waits = tries.slice(1).map((at, index) => at - tries[index]!)
+  // It was valid for some minutes before it was issued.
+  assert.deepEqual(waits.slice(0, 3).map(Math.round), [1, 10, 21])
+  assert.ok(tries.length >= 4 && tries.every((at) => at < 121), `${tries}`)
+})
+
 test('the retries go on where they were after a restart', async () => {
   const machine = new Machine()
   machine.ca.fail('no')
