@@ -2,7 +2,7 @@
 const UNRESERVED = /[A-Za-z0-9._~-]/
 
 /** Whether a path may have another spelling: escapes, dot segments, doubled slashes, or what some servers read as such. */
-const NOTABLE = /%|\\|;|\/\/|\/\./
+const NOTABLE = /%|\\|;|\/\/|\/\.|\.(?:\/|$)|:\$/
 
 /** Where the query of a target begins, or where the target ends. */
 export function pathEnd(target: string): number {
@@ -39,33 +39,4 @@ function withoutDotSegments(path: string): string {
   const last = segments.at(-1)!
   const isFolder = kept.length > 0 && (last === '' || last === '.' || last === '..')
   return `/${kept.join('/')}${isFolder ? '/' : ''}`
-}
-
-/** An application that decodes what it has decoded is rare, and one that does so thrice is not known. */
-const MAX_READINGS = 3
-
-/**
- * How a careless server may read a normalized path: escaped and backward slashes separate (WSGI, Go's ServeMux, URL parsers
- * of browsers), what follows a semicolon in a segment is no part of it (servlets), what follows a NUL or an escaped question
- * mark is cut off, and escapes of escapes are decoded, too.
- */
-export function carelessReading(path: string): string {
-  let reading = path
-  for (let round = 0; round < MAX_READINGS; round++) {
-    const next = readCarelessly(reading)
-    if (next === reading) break
-    reading = next
-  }
-  return reading
-}
-
-function readCarelessly(path: string): string {
-  const decoded = path.replaceAll(/%[0-7][0-9a-fA-F]/g, decodeEscape).replaceAll('\\', '/')
-  const end = decoded.search(/[?#\0]/)
-  const cut = end < 0 ? decoded : decoded.slice(0, end)
-  return withoutDotSegments(cut.replaceAll(/;[^/]*/g, ''))
-}
-
-function decodeEscape(written: string): string {
-  return String.fromCharCode(Number.parseInt(written.slice(1), 16))
 }

@@ -1,4 +1,5 @@
-import { carelessReading, isNotable, normalizePath, pathEnd } from '../../uri/path.ts'
+import { carelessReadings } from '../../uri/careless-readings.ts'
+import { isNotable, normalizePath, pathEnd } from '../../uri/path.ts'
 import type { RouteSnapshot } from '../snapshot.ts'
 import type { RoutedRequest, RouteTable } from './route-table.ts'
 
@@ -17,10 +18,10 @@ export function chooseRoute(table: RouteTable, target: string, request: RoutedRe
   const written = target.slice(0, end)
   const path = normalizePath(written)
   const route = table.find(path, request)
-  if (isNotable(path)) {
-    const reading = carelessReading(path)
-    if (table.find(reading, request) !== route) return { type: 'ambiguous', reading }
-  }
+  if (isNotable(path))
+    for (const reading of carelessReadings(path))
+      if (reading === undefined || table.find(reading, request) !== route)
+        return { type: 'ambiguous', reading: reading ?? path }
   const normalized = path === written ? target : path + target.slice(end)
   const prefix = route?.stripPrefix
   return { type: 'chosen', route, target: prefix === undefined ? normalized : withoutPrefix(normalized, prefix) }

@@ -157,6 +157,38 @@ const SPELLINGS: readonly string[] = [
     '//admin/users?a=//b',
     '/admin/../admin/users',
   ],
+  // WSGI decodes, and leaves dot segments in.
+  ...['/admin%2fusers%2f..%2f..%2fopen', '/admin%5c..%5copen', '/admin%2f%2e%2e%2fopen', '/admin%2f%2e%2e'],
+  // Tomcat takes parameters off before it decodes, and what else they hold goes with them.
+  ...[
+    '/;%2fx/admin/users',
+    '/;%5cx/admin/users',
+    '/;%3f/admin/users',
+    '/;%23/admin/users',
+    '/open/..;%2fx/admin/users',
+  ],
+  ...['/;\\x/admin/users', '/..;\\x/admin/users', '/;%00/admin/users', '/admin;%2f..%2fopen/users'],
+  // nginx decodes marks, which then are characters, and resolves dot segments afterwards.
+  ...['/open%3f%2f..%2f..%2fadmin/users', '/open%23%2f..%2fadmin%2fusers', '/open%3f/x%2f..%2f..%2f..%2fadmin/users'],
+  // URL parsers of browsers do not merge slashes before they go up.
+  ...['/admin\\\\..\\users', '/open\\..\\admin\\\\..\\users', '/admin%2f%2f..%2fusers', '/open/.%09.%2fadmin/users'],
+  ...['/open/.%0d%0a./admin/users', '/ad%0amin/users', '/%09%2fadmin/users'],
+  // IIS and Windows.
+  ...['/%u002fadmin/users', '/%u0061dmin/users', '/open%u002f..%u002fadmin/users', '/open/%u002e%u002e/admin/users'],
+  ...['/%25u0061dmin/users', '/admin%u005cusers', '/admin./users', '/admin.', '/admin.../users', '/admin%20/users'],
+  ...[
+    '/admin%20',
+    '/admin%2e%20/users',
+    '/admin%20.',
+    '/admin::$INDEX_ALLOCATION/users',
+    '/admin:$i30:$INDEX_ALLOCATION',
+  ],
+  ...['/admin%3a%3a$data', '/admin%3a%3a%24data', '/%u2215admin/users', '/%uff0fadmin/users', '/admin%u2216users'],
+  // UTF-8 that is longer than it has to be, and characters that look like others.
+  ...['/%c0%afadmin/users', '/admin%c0%afusers', '/open/%c0%ae%c0%ae/admin/users', '/open%c0%af..%c0%afadmin/users'],
+  ...['/%c1%a1dmin/users', '/admin%e0%80%afusers', '/admin%f0%80%80%afusers', '/admin%c1%9cusers', '/%C0%AFadmin'],
+  ...['/%ef%bc%8fadmin/users', '/open/%ef%bc%8e%ef%bc%8e/admin/users', '/%ef%bd%81dmin/users', '/admin%e2%88%95users'],
+  ...['/open/%e2%80%a5/admin/users', '/admin%e2%81%84users', '/%25c0%25afadmin/users', '/admin%ef%bc%bcusers'],
 ]
 
 let app: Upstream
@@ -217,6 +249,9 @@ for (const [target, forwarded] of [
   ['/other/a%2Fb?c%2fd', '/other/a%2Fb?c%2fd'],
   ['/admins', '/admins'],
   ['/adm', '/adm'],
+  ['/public/https%3A%2F%2Fa.test%2Fb%3Fc%2520d', '/public/https%3A%2F%2Fa.test%2Fb%3Fc%2520d'],
+  ['/caf%C3%A9./%E4%B8%AD%20', '/caf%C3%A9./%E4%B8%AD%20'],
+  ['/things:cancel', '/things:cancel'],
   ['/other?/admin/users', '/other?/admin/users'],
 ] as const)
   test(`${target} reaches the application as ${forwarded}, which is what was matched`, async () => {
@@ -224,6 +259,19 @@ for (const [target, forwarded] of [
     assert.match(status, / 200 OK$/)
     assert.deepEqual(seen, [forwarded])
   })
+
+test('a path that is made to have readings without end is refused, soon and whatever it is made of', async () => {
+  for (const path of [`/%${'25'.repeat(3000)}2fadmin`, `/${'%2525252f..;%5c.%3f%23'.repeat(300)}`]) {
+    assert.match(await ask(path), / 400 /)
+    assert.deepEqual(seen, [])
+  }
+})
+
+test('a path of thousands of segments is routed as any other', async () => {
+  assert.match(await ask(`/public${'/x/..'.repeat(1500)}/admin/../../admin`), / 403 /)
+  assert.match(await ask(`/public${'/.'.repeat(3500)}/b`), / 200 /)
+  assert.deepEqual(seen, ['/public/b'])
+})
 
 test('a path that could be read as one of another route is refused, and the log says why', async () => {
   assert.match(await ask('/other/..;x/public'), / 400 /)
