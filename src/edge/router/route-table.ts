@@ -95,7 +95,8 @@ function conditions({ methods, headers }: RouteSnapshot): number {
 }
 
 function isMet({ methods, headers }: RouteSnapshot, { method, fields }: RoutedRequest): boolean {
-  if (methods !== undefined && !methods.includes(method)) return false
+  // Some applications take `get` for GET; those that do not refuse it in either place.
+  if (methods !== undefined && !methods.includes(method) && !methods.includes(method.toUpperCase())) return false
   return headers.length === 0 || areFieldsMet({ headers }, fields)
 }
 

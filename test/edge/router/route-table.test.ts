@@ -61,6 +61,13 @@ test('what no pattern covers is taken by none', () => {
     assert.equal(table.find(path, GET), undefined, path)
 })
 
+test('a method in another case is no way round a route, for some applications take it for the same', () => {
+  const guarded = route('/a', { methods: ['GET', 'POST'] })
+  const table = new RouteTable([guarded, route('/*')])
+  for (const method of ['get', 'Get', 'pOST']) assert.equal(table.find('/a', { method, fields: [] }), guarded)
+  assert.equal(table.find('/a', { method: 'put', fields: [] })?.path, '/*')
+})
+
 test('among the same patterns the one with more conditions wins, then the first', () => {
   const plain = route('/a')
   const second = route('/a')
