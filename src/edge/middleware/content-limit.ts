@@ -28,7 +28,9 @@ export function contentLimit(
 ): Middleware {
   return (next) => (exchange, facts) => {
     if (exchange.contentLength > maxBytes) return refuse(exchange, facts, { status: CONTENT_TOO_LARGE, why: WHY })
-    if (exchange.contentLength !== UNKNOWN_LENGTH) return next(exchange, facts)
+    // What follows an upgrade is no content, over HTTP/2 neither, where its stream has no length.
+    const isMeasured = exchange.contentLength !== UNKNOWN_LENGTH || exchange.request.upgrade !== undefined
+    if (isMeasured) return next(exchange, facts)
     next(new LimitedExchange(exchange, maxBytes, { errorAnswers, requestId: facts.requestId }), facts)
   }
 }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { type TestContext, test } from 'node:test'
 import { exchangeBytes, plainPolicy, type Served, serve, siteOf, startUpstream, type Upstream } from '../serve.ts'
@@ -89,3 +91,36 @@ test('in HTTP/2 the same is a 413', async (t) => {
   const headers = await new Promise<Record<string, unknown>>((resolve) => stream.once('response', resolve))
   assert.equal(headers[':status'], 413)
 })
+
+test('a WebSocket over HTTP/2 is no body, and may send as much as it likes (RFC 8441)', async (t) => {
+  const upstream = await startUpstream(() => {})
+  upstream.server.on('upgrade', (request, socket) => {
+    const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}${GUID}`).digest('base64')
+    const fields = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}`
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n\r\n`)
+    socket.pipe(socket)
+  })
+  const policy = { ...plainPolicy, maxBodyBytes: LIMIT }
+  const proxy = await serve([siteOf(upstream.address, { policy })], { protocol: 'h2' })
+  t.after(() => Promise.all([proxy.close(), upstream.close()]))
+  const session = connect(`http://127.0.0.1:${proxy.port}`)
+  t.after(() => session.destroy())
+  await once(session, 'remoteSettings')
+  const stream = session.request(
+    { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':authority': 'a.test', ':path': '/' },
+    { endStream: false },
+  )
+  const [headers] = (await once(stream, 'response')) as [Record<string, unknown>]
+  assert.equal(headers[':status'], 200)
+  const echoed = 'x'.repeat(10 * LIMIT)
+  stream.write(echoed)
+  let received = ''
+  for await (const piece of stream) {
+    received += piece
+    if (received.length >= echoed.length) break
+  }
+  assert.equal(received, echoed)
+})
+
+/** RFC 6455 §1.3. */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
