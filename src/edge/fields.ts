@@ -91,9 +91,12 @@ function foldedRole(name: string): FieldRole {
   return foldedName(name) === 'x-request-id' ? 'request-id' : 'end-to-end'
 }
 
-/** As CGI-like applications fold the spellings of a name into the same variable. */
+/**
+ * As CGI-like applications fold the spellings of a name into the same variable: all of them `-` and `_`, PHP the dot, lighttpd
+ * and others whatever is no letter or digit (`X+Remote~User`).
+ */
 export function foldedName(name: string): string {
-  return name.toLowerCase().replaceAll(/[_.]/g, '-')
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
 }
 
 /** A part of a string holds on to all of it, and this one may be part of a head of 32 KiB. */
@@ -124,7 +127,7 @@ const OURS = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'
 
 /** Whether such a field is to be believed of a proxy that tells the truth, as we have nothing better to say. */
 export function isBelievedOfProxy(name: string): boolean {
-  return !/[_.]/.test(name) && !OURS.has(name.toLowerCase())
+  return /^[A-Za-z0-9-]+$/.test(name) && !OURS.has(name.toLowerCase())
 }
 
 /** The value of the first field of this name, which is in lower case, or undefined. */

@@ -1,6 +1,6 @@
 import type { Exchange, Fields, RequestHead, ResponseHead } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
-import { keepFields } from '../fields.ts'
+import { foldedName, keepFields } from '../fields.ts'
 import type { FieldChanges } from '../snapshot.ts'
 import type { Middleware } from './middleware.ts'
 
@@ -12,20 +12,20 @@ export type HeadersSettings = {
 /** Changes the fields of requests before an application sees them, and of responses before a client does. */
 export function headers({ request, response }: HeadersSettings): Middleware {
   const ofRequest = request && requestChanger(request)
-  const ofResponse = response && changer(response)
+  const ofResponse = response && changer(response, (name) => name.toLowerCase())
   return (next) => (exchange, facts) => next(new ChangedExchange(exchange, ofRequest, ofResponse), facts)
 }
 
 type Change = (fields: Fields) => Fields
 
-/** Removes, then sets in place of what has the name, then adds. */
-function changer({ set, add, remove }: FieldChanges): Change {
-  const gone = new Set([...remove, ...set.filter((_, at) => at % 2 === 0)].map((name) => name.toLowerCase()))
+/** Removes, then sets in place of what has the name, then adds. Names are the same that `fold` makes the same. */
+function changer({ set, add, remove }: FieldChanges, fold: (name: string) => string): Change {
+  const gone = new Set([...remove, ...set.filter((_, at) => at % 2 === 0)].map(fold))
   const put = [...set, ...add]
   return (fields) => {
     const changed: string[] = []
     for (let at = 0; at < fields.length; at += 2)
-      if (!gone.has(fields[at]!.toLowerCase())) changed.push(fields[at]!, fields[at + 1]!)
+      if (!gone.has(fold(fields[at]!))) changed.push(fields[at]!, fields[at + 1]!)
     changed.push(...put)
     return changed
   }
@@ -33,12 +33,13 @@ function changer({ set, add, remove }: FieldChanges): Change {
 
 /**
  * What Connection nominates is dropped before ours is put in, and Connection with it (RFC 9110 §7.6.1): a client must not
- * take away by it what the operator sets. Host is no field here but the authority.
+ * take away by it what the operator sets, nor put a spelling beside it that applications take for the same (`X_User`). Host is
+ * no field here but the authority.
  */
 function requestChanger(changes: FieldChanges): (request: RequestHead) => RequestHead {
   const at = changes.set.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
   const authority = at < 0 ? undefined : changes.set[at + 1]
-  const change = changer(at < 0 ? changes : { ...changes, set: changes.set.toSpliced(at, 2) })
+  const change = changer(at < 0 ? changes : { ...changes, set: changes.set.toSpliced(at, 2) }, foldedName)
   return (request) => ({
     ...request,
     authority: authority ?? request.authority,

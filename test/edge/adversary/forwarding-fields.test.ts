@@ -16,6 +16,7 @@ const CLAIMS = [
   ...['Forwarded', 'FORWARDED', 'X-Real-IP', 'X_Real_IP', 'x-real.ip', 'X-Forwarded-Proto', 'X-Forwarded-Host'],
   ...['X-Forwarded-Port', 'X-Forwarded-Server', 'X-Forwarded-Prefix', 'X-Forwarded-Ssl', 'X_Forwarded_Proto'],
   ...['X-Forwarded-Uri', 'x-forwarded-', 'X.Forwarded_Client-Cert'],
+  ...['X+Forwarded~For', 'X!Real!IP', "x'forwarded'proto", 'Client+Cert', 'client|cert|chain', 'X*Forwarded*Ssl'],
 ]
 
 function ours(scheme: string): string[] {

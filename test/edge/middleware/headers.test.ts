@@ -48,6 +48,14 @@ for (const protocol of PROTOCOLS) {
     assert.deepEqual(valuesOf(seen[0]!, 'x-tenant'), ['acme'])
   })
 
+  test(`${protocol}: no spelling that applications fold into the same name stands beside what is set`, async (t) => {
+    const { proxy, seen } = await scene(t, changing({ set: ['X-Tenant', 'acme'], remove: ['X-Debug'] }), protocol)
+    const forged = ['x_tenant', 'x.tenant', 'x+tenant', 'x_debug', 'x!debug'].flatMap((name) => [name, 'evil'])
+    await ask(proxy.port, protocol, { fields: [...forged, 'x-tenants', 'kept'] })
+    assert.doesNotMatch(seen[0]!.rawHeaders.join(), /evil/)
+    assert.deepEqual([valuesOf(seen[0]!, 'x-tenant'), valuesOf(seen[0]!, 'x-tenants')], [['acme'], ['kept']])
+  })
+
   test(`${protocol}: what is added stands besides, and what is removed does not arrive`, async (t) => {
     const { proxy, seen } = await scene(
       t,
