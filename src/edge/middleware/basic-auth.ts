@@ -2,11 +2,11 @@ import { createHash, createHmac } from 'node:crypto'
 import type { BasicAuth } from '../../guards.ts'
 import type { PasswordHash } from '../../password/password-hash.ts'
 import { readPasswordHash } from '../../password/password-hash.ts'
-import type { Exchange, Fields } from '../exchange/exchange.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import { HeldExchange } from '../exchange/held-exchange.ts'
 import { fieldValues } from '../fields.ts'
 import { type Credentials, readCredentials } from './credentials.ts'
-import { REMOTE_USER, withFields, withoutFolded } from './identity-fields.ts'
+import { REMOTE_USER, withIdentity } from './identity-fields.ts'
 import type { Handler, Middleware, OwnRefusal, Refuse, RequestFacts } from './middleware.ts'
 import type { PasswordChecks, Verdict } from './password-checks.ts'
 import { addressKey } from './rate-limit.ts'
@@ -32,9 +32,11 @@ export function basicAuth(settings: BasicAuth, tools: BasicAuthTools): Middlewar
   }
   const wrong: OwnRefusal = { ...challenge, why: 'credentials-wrong' }
   const users = new Users(settings.users)
-  const { refuse, passwords } = tools
+  const { refuse, passwords, identity } = tools
+  const dropped = settings.passAuthorization ? identity : new Set([...identity, 'authorization'])
+  // The name goes as UTF-8, each byte a character.
   const onward = (next: Handler, exchange: Exchange, facts: RequestFacts, { name }: Credentials): void =>
-    next(withFields(exchange, fieldsFor(exchange.request.fields, name, settings, tools.identity)), facts)
+    next(withIdentity(exchange, dropped, [REMOTE_USER, Buffer.from(name).toString('latin1')]), facts)
   return (next) => (exchange, facts) => {
     const credentials = readCredentials(fieldValues(exchange.request.fields, 'authorization'))
     if (credentials === undefined) return refuse(exchange, facts, challenge)
@@ -73,12 +75,6 @@ class Users {
     const at = createHmac('sha256', this.#decoyKey).update(name).digest().readUInt32BE() % this.#hashes.length
     return { hash: this.#hashes[at]!, isKnown: false }
   }
-}
-
-/** The name goes as UTF-8, each byte a character. */
-function fieldsFor(fields: Fields, name: string, settings: BasicAuth, identity: ReadonlySet<string>): string[] {
-  const names = settings.passAuthorization ? identity : new Set([...identity, 'authorization'])
-  return [...withoutFolded(fields, names), REMOTE_USER, Buffer.from(name).toString('latin1')]
 }
 
 /** RFC 9110 §5.6.4. */

@@ -9,7 +9,7 @@ import { askUpstream, type QuestionOptions, type Reply } from '../upstream/quest
 import { requestFields } from '../upstream/request-fields.ts'
 import { isDated, responseFields } from '../upstream/response-fields.ts'
 import { certificateFields } from './client-certificate.ts'
-import { withFields, withoutFolded } from './identity-fields.ts'
+import { withIdentity, withoutFolded } from './identity-fields.ts'
 import type { Middleware, Refuse, RequestFacts } from './middleware.ts'
 import { originAt } from './redirect.ts'
 
@@ -56,8 +56,7 @@ export function forwardAuth(settings: ForwardAuth, tools: ForwardAuthTools): Mid
         return refuse(held, facts, { status: reply.error.status, why: 'auth-unreachable' })
       }
       if (!isSuccess(reply.head.status)) return deny(held, reply, facts, tools.date)
-      const fields = [...withoutFolded(exchange.request.fields, own), ...copied(reply.head, copy)]
-      next(withFields(held, fields), facts)
+      next(withIdentity(held, own, copied(reply.head, copy)), facts)
     }
     const held: HeldExchange = new HeldExchange(exchange, (outcome) => {
       asked.cancel()

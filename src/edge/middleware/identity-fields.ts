@@ -1,6 +1,6 @@
-import type { Exchange, Fields, RequestHead } from '../exchange/exchange.ts'
+import type { Exchange, Fields, Outcome, RequestHead, RequestReceiver } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
-import { foldedName } from '../fields.ts'
+import { foldedName, keepFields } from '../fields.ts'
 import type { PolicySnapshot, SiteSnapshot } from '../snapshot.ts'
 import type { Middleware } from './middleware.ts'
 
@@ -35,23 +35,60 @@ export function withoutFolded(fields: Fields, names: ReadonlySet<string>): strin
 
 /** Takes away what clients say of who they are, where nobody is asked but other parts of the site do ask. */
 export function withoutIdentity(names: ReadonlySet<string>): Middleware {
-  return (next) => (exchange, facts) => next(withFields(exchange, withoutFolded(exchange.request.fields, names)), facts)
+  return (next) => (exchange, facts) => next(withIdentity(exchange, names, []), facts)
 }
 
-/** The same exchange, whose request has other fields. */
-export function withFields(exchange: Exchange, fields: Fields): Exchange {
-  return new ExchangeWithFields(exchange, fields)
+/**
+ * The same exchange, whose request says who somebody is by `told` alone, and by no field of these folded names. What Connection
+ * nominates is dropped before, and Connection with it (RFC 9110 §7.6.1): a client must not take away what it is known by.
+ */
+export function withIdentity(exchange: Exchange, names: ReadonlySet<string>, told: Fields): Exchange {
+  const kept = keepFields(exchange.request.fields, (role) => role !== 'connection')
+  return new IdentifiedExchange(exchange, names, [...withoutFolded(kept, names), ...told])
 }
 
-class ExchangeWithFields extends WrappedExchange {
+class IdentifiedExchange extends WrappedExchange {
+  readonly #names: ReadonlySet<string>
   readonly #request: RequestHead
 
-  constructor(inner: Exchange, fields: Fields) {
+  constructor(inner: Exchange, names: ReadonlySet<string>, fields: Fields) {
     super(inner)
+    this.#names = names
     this.#request = { ...inner.request, fields }
   }
 
   override get request(): RequestHead {
     return this.#request
+  }
+
+  override receive(receiver: RequestReceiver): void {
+    this.inner.receive(new WithoutIdentityTrailers(receiver, this.#names))
+  }
+}
+
+/** An application that merges trailers into the fields would believe them as well. */
+class WithoutIdentityTrailers implements RequestReceiver {
+  readonly #receiver: RequestReceiver
+  readonly #names: ReadonlySet<string>
+
+  constructor(receiver: RequestReceiver, names: ReadonlySet<string>) {
+    this.#receiver = receiver
+    this.#names = names
+  }
+
+  onContent(piece: Buffer): boolean {
+    return this.#receiver.onContent(piece)
+  }
+
+  onContentEnd(trailers: Fields): void {
+    this.#receiver.onContentEnd(trailers.length === 0 ? trailers : withoutFolded(trailers, this.#names))
+  }
+
+  onDrain(): void {
+    this.#receiver.onDrain()
+  }
+
+  onEnd(outcome: Outcome): void {
+    this.#receiver.onEnd(outcome)
   }
 }

@@ -13,14 +13,14 @@ const USERS: BasicAuth['users'] = [
   ['bøb', '$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK'],
 ]
 
-type Seen = { readonly fields: string[]; readonly body: string }
+type Seen = { readonly fields: string[]; readonly body: string; readonly trailers: string[] }
 
 async function scene(t: TestContext, overrides: Partial<BasicAuth> = {}, protocol: 'http/1.1' | 'h2' = 'http/1.1') {
   const seen: Seen[] = []
   const upstream = await startUpstream(async (request, response) => {
     let body = ''
     for await (const piece of request) body += piece
-    seen.push({ fields: request.rawHeaders, body })
+    seen.push({ fields: request.rawHeaders, body, trailers: request.rawTrailers })
     response.end('app')
   })
   const auth: BasicAuth = { type: 'basic', users: USERS, realm: 'the "realm"', passAuthorization: false, ...overrides }
@@ -66,15 +66,29 @@ test('without credentials the client is asked for them (RFC 7617 §2), and the a
 
 test('who is right is let in, first verified and then remembered; the app is told the name and not the password', async (t) => {
   const { proxy, seen } = await scene(t)
-  const forged = 'X-Remote-User: root\r\nx_remote_user: root\r\nX.Remote.User: root\r\n'
+  const forged = 'X-Remote-User: root\r\nx_remote_user: root\r\nX.Remote.User: root\r\nX+Remote~User: root\r\n'
   for (const body of ['first', 'second']) {
     assert.match(await ask(proxy, basic('bøb:U*U*') + forged, '/', body), /^HTTP\/1\.1 200 /)
     const { fields, body: got } = seen.pop()!
     assert.equal(got, body)
-    const users = fields.filter((_, at) => /^x[-_.]remote[-_.]user$/i.test(fields[at - (at % 2)]!))
+    const users = fields.filter((_, at) => /^x.remote.user$/i.test(fields[at - (at % 2)]!))
     assert.deepEqual(users, ['X-Remote-User', Buffer.from('bøb').toString('latin1')])
     assert.ok(!fields.includes('Authorization'))
   }
+})
+
+test('nobody takes the name away by Connection, nor brings another along in trailers (CVE-2024-45410)', async (t) => {
+  const { proxy, seen } = await scene(t)
+  const trailed = '1\r\nx\r\n0\r\nX-Remote-User: root\r\nX_Remote_User: root\r\nX-Sum: 1\r\n\r\n'
+  for (const nominated of ['X-Remote-User', 'x-remote-user, X-REMOTE-USER', 'authorization'])
+    for (const path of ['/', '/open']) {
+      const fields = `Connection: close, ${nominated}\r\nTransfer-Encoding: chunked\r\n${basic('alice:U*U')}`
+      const answer = await exchangeBytes(proxy.port, `POST ${path} HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n${trailed}`)
+      assert.match(answer, /^HTTP\/1\.1 200 /)
+      const { fields: got, trailers } = seen.pop()!
+      assert.equal(got[got.indexOf('X-Remote-User') + 1], path === '/' ? 'alice' : got[0])
+      assert.deepEqual(trailers, ['X-Sum', '1'])
+    }
 })
 
 test('Authorization is passed on where that is wanted', async (t) => {
