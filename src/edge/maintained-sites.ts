@@ -3,7 +3,7 @@ import type { ToldMaintenance } from './middleware/maintenance.ts'
 import type { MaintenanceSnapshot, SiteSnapshot } from './snapshot.ts'
 import type { Sweeping } from './sweep.ts'
 
-/** Of a worker: each keeps at most one read of its socket, so that all of them are 64 MB. */
+/** Of a worker: each keeps one read of its socket, and the socket two more, so that all of them are 200 MB at most. */
 const MAX_WAITING = 1000
 
 /** Which sites an operator has closed while this worker runs, and who waits for them. */

@@ -6,7 +6,7 @@ import type { Handler, RequestFacts } from './middleware.ts'
 /** What becomes of a request that waits. */
 type Waiting = { readonly facts: RequestFacts; readonly next: Handler; readonly refuse: Handler }
 
-/** The places for requests that wait, for all sites of a worker: each keeps a connection and one read of it. */
+/** The places for requests that wait, for all sites of a worker: each keeps a connection and what was read of it. */
 export class WaitingRoom {
   readonly #places: number
   #taken = 0
