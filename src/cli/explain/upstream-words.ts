@@ -38,14 +38,15 @@ export function* explainUpstream(upstream: Upstream, reports: readonly UpstreamR
 /** Whether the program knows that no address takes requests: then they are refused. */
 export function takesNothing(upstream: Upstream, reports: readonly UpstreamReport[]): boolean {
   const known = reportsOn(upstream, reports)
-  const isOut = ({ state }: UpstreamReport): boolean =>
-    state === 'drained' || state === 'draining' || (state === 'down' && upstream.balancing.health !== undefined)
+  const isOut = ({ state }: UpstreamReport): boolean => ['drained', 'draining', 'down'].includes(state)
   return !upstream.balancing.everyAddress && known.length === upstream.targets.length && known.every(isOut)
 }
 
+/** Those of its addresses; but what checks say is of no concern to an upstream that has none. */
 function reportsOn(upstream: Upstream, reports: readonly UpstreamReport[]): UpstreamReport[] {
   const addresses = new Set(addressesOf(upstream))
-  return reports.filter(({ url }) => addresses.has(url))
+  const isChecked = upstream.balancing.health !== undefined
+  return reports.filter(({ url, state }) => addresses.has(url) && (isChecked || state !== 'down'))
 }
 
 const CHOOSERS = {
