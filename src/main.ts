@@ -1,10 +1,11 @@
+import { withoutArguments } from './cli/no-arguments.ts'
 import { outliveReaders } from './telemetry/standard-output.ts'
 
 /** A command takes the arguments after its name and gives the exit code: 0 well, 1 failed, 2 used wrongly. */
 type Command = (args: readonly string[]) => Promise<number>
 
 const help = async (): Promise<number> => (await import('./cli/help.ts')).help()
-const version = async (): Promise<number> => (await import('./cli/version.ts')).version()
+const version: Command = async (args) => withoutArguments('version', args, (await import('./cli/version.ts')).version)
 
 /** Each loads what it needs: a worker has no use for what reads a config or speaks ACME, which would cost it 40 MB. */
 const commands = new Map<string, Command>([
@@ -18,8 +19,8 @@ const commands = new Map<string, Command>([
   ['audit', async (args) => (await import('./cli/audit.ts')).auditInstallation(args)],
   ['drill', async (args) => (await import('./cli/drill.ts')).drill(args)],
   ['health', async (args) => (await import('./cli/health.ts')).health(args)],
-  ['schema', async () => (await import('./cli/schema.ts')).schema()],
-  ['variables', async () => (await import('./cli/variables.ts')).variables()],
+  ['schema', async (args) => withoutArguments('schema', args, (await import('./cli/schema.ts')).schema)],
+  ['variables', async (args) => withoutArguments('variables', args, (await import('./cli/variables.ts')).variables)],
   ['doctor', async (args) => (await import('./cli/doctor.ts')).doctor(args)],
   ['explain', async (args) => (await import('./cli/explain.ts')).explainRequest(args)],
   ['upstreams', async (args) => (await import('./cli/upstreams.ts')).upstreams(args)],

@@ -35,7 +35,11 @@ export class ControlConnection {
     this.#socket = socket
     this.#answer = answer
     this.#clock = clock
-    socket.on('error', () => socket.destroy())
+    // Aborted here already, for who waits to write would else take this for a mistake of ours.
+    socket.on('error', () => {
+      this.#gone.abort()
+      socket.destroy()
+    })
     socket.once('close', () => {
       this.#gone.abort()
       this.#closed.resolve('gone')

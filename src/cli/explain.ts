@@ -1,14 +1,15 @@
 import type { CertificateReport } from '../certificates/report.ts'
-import { UnknownCertificateError } from '../certificates/selection.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { certificateKind } from '../edge/tls/certificate-kind.ts'
+import { errorCode } from '../errors.ts'
 import { systemClock } from '../system/clock.ts'
 import { printJson } from './certs/json.ts'
 import { lookIn } from './certs/looking.ts'
 import { goodUntil, issuerOf } from './certs/words.ts'
 import { EXPLAIN_USAGE, readExplainArguments } from './explain/asked-request.ts'
 import { type Explanation, explain, type ShownCertificate } from './explain/explanation.ts'
+import { liveState } from './explain/live-state.ts'
 import { tellFailure } from './failure.ts'
 import { formatFacts } from './table.ts'
 
@@ -23,7 +24,8 @@ export async function explainRequest(args: readonly string[]): Promise<number> {
     const { config } = await loadConfig({ file: given.config, env: process.env })
     const { request } = given
     const name = request.scheme === 'http' ? undefined : (request.serverName ?? config.fallback)
-    const explanation = explain(config, request, name === undefined ? [] : await shownFor(name, config))
+    const shown = name === undefined ? [] : await shownFor(name, config)
+    const explanation = explain(config, request, shown, await liveState(config.storage.folder))
     if (given.json) printJson(explanation)
     else process.stdout.write(formatExplanation(explanation))
     return 0
@@ -49,7 +51,8 @@ async function reportsFor(name: string, config: Config): Promise<readonly Certif
   try {
     return (await lookIn(config, name)).reports
   } catch (error) {
-    if (error instanceof UnknownCertificateError) return []
+    // The program that runs refuses with the code alone.
+    if (errorCode(error) === 'certificate-unknown') return []
     throw error
   }
 }

@@ -26,7 +26,8 @@ const HELP = `Castellan, a reverse proxy that gets, serves and renews its own HT
   castellan drill --ca-down 10d which names would be without a good certificate, had their CA an outage
                                 from now on; nothing is changed
   castellan explain GET URL     which site, route and app would take a request, which certificate its client
-                                would see, and why (--header, --sni, --from)
+                                would see, and why (--header, --sni, --from); where a program runs, also which
+                                addresses are down or drained, and whether the site is closed
   castellan maintenance [SITE on|off|hold]
                                 close a site to visitors, open it, or let them wait while its app is swapped;
                                 alone it says which are closed
@@ -52,7 +53,7 @@ Without that file, but with CASTELLAN_SITE, the environment is the config, as it
 
   CASTELLAN_SITE=example.com CASTELLAN_UPSTREAM=http://app:3000 CASTELLAN_ACCEPT_TERMS=on castellan run
 
-"reload" and "upgrade" take --config FILE and --json.
+"reload", "upgrade", "upstreams" and "maintenance" act on the program that runs. They take --config FILE and --json.
 "certs", "doctor", "audit", "explain", "limits" and "account" ask the program that runs, and where none does they read
 the storage. They take --config FILE and, for programs that read it, --json. "notify test" takes --config FILE.
 

@@ -7,6 +7,9 @@ const USAGE =
 
 const DEFAULT_FROM = 'localhost'
 
+/** Of these "on" would be a name or an address. */
+const VALUED = new Set(['--from', '--to', '--https', '--http', '--storage', '--issuer', '--contact'])
+
 /**
  * `castellan proxy --from example.com --to :3000`: serves one site without a file. There is an option for every variable
  * CASTELLAN_*, and what no option says is taken from those.
@@ -24,7 +27,7 @@ export async function proxy(args: readonly string[]): Promise<number> {
 }
 
 /** The options, with the variables' spelling of their values; or what is wrong with them. */
-function readOptions(args: readonly string[]): ReadonlyMap<string, string> | string {
+export function readOptions(args: readonly string[]): ReadonlyMap<string, string> | string {
   const options = new Map<string, string>()
   for (let index = 0; index < args.length; index++) {
     const [, option, attached] = /^(--[^=]+)(?:=(.*))?$/s.exec(args[index]!) ?? []
@@ -33,6 +36,7 @@ function readOptions(args: readonly string[]): ReadonlyMap<string, string> | str
     // Without a value it turns something on, as --accept-terms does.
     const isValue = attached === undefined && next !== undefined && !next.startsWith('--')
     if (isValue) index++
+    if (attached === undefined && !isValue && VALUED.has(option)) return `${option} needs a value`
     if (options.has(option)) return `${option} is there twice`
     options.set(option, attached ?? (isValue ? next : 'on'))
   }

@@ -9,8 +9,10 @@ import { Refusal } from './problem.ts'
 import { count, list, mapping, text } from './schema-elements.ts'
 import { choiceFormat, type TextFormat } from './text-format.ts'
 
-const networks = list(clientNetworkFormat, { atLeast: 0 })
-const addresses = z.union([networks, ...off('a list of networks')], { error: () => clientNetworkFormat.allowed })
+const error = () => clientNetworkFormat.allowed
+const deniedNetworks = z.union([list(clientNetworkFormat, { atLeast: 0 }), ...off('a list of networks')], { error })
+/** At least one: an empty list says nobody, and whoever has it from a template must not find that it lets everybody in. */
+const allowedNetworks = z.union([list(clientNetworkFormat, { atLeast: 1 }), ...off('a list of networks')], { error })
 
 const COOKIE_ALLOWED = 'allowed: the name of a cookie'
 const cookieNameFormat: TextFormat<string> = {
@@ -49,8 +51,8 @@ const rateLimit = z.union([rateLimitMapping, ...off('a mapping with requests, pe
 
 /** What is asked of clients before they are served. */
 export const guardKeys = {
-  allow: addresses.optional().describe('The only client addresses that are served; 403 to all others.'),
-  deny: addresses.optional().describe('Client addresses that are not served, even if allowed: 403.'),
+  allow: allowedNetworks.optional().describe('The only client addresses that are served; 403 to all others.'),
+  deny: deniedNetworks.optional().describe('Client addresses that are not served, even if allowed: 403.'),
   rateLimit: rateLimit.optional().describe('How many requests a client may make; 429 beyond.'),
   cors: cors.optional(),
   auth: auth.optional(),

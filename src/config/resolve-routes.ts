@@ -1,9 +1,9 @@
-import { concurrencyOf } from './balancing-schema.ts'
 import type { Route } from './config.ts'
 import type { Spot } from './document.ts'
 import { Refusal } from './problem.ts'
 import type { RedirectSurroundings } from './redirect-loop.ts'
 import { resolveAction } from './resolve-action.ts'
+import { resolveConcurrency } from './resolve-concurrency.ts'
 import { withReadPages } from './resolve-errors.ts'
 import { type PolicyLayer, policyLayer, resolvePolicy } from './resolve-policy.ts'
 import type { RouteSettings } from './route-schema.ts'
@@ -28,7 +28,7 @@ export async function resolveRoutes(
       stripPrefix: each.stripPrefix,
       policy: resolvePolicy(own, ...layers),
       // What a site allows it allows for all of its routes together.
-      concurrency: concurrencyOf(each.limits),
+      concurrency: resolveConcurrency(each.limits, undefined, place.at('limits'), around.findings),
     }
     checkPrefix(each, place, around)
     const sameAs = known.get(conditionKey(route))

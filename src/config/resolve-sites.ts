@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import { isPublicName } from '../pki/public-name.ts'
-import { concurrencyOf } from './balancing-schema.ts'
 import type { CertificateFile, HstsPolicy, Site, SiteAction } from './config.ts'
 import type { Spot } from './document.ts'
 import { formatDuration, SECOND_MS } from './duration.ts'
@@ -10,6 +9,7 @@ import { warnOfMustStaple } from './must-staple.ts'
 import { type PemKind, pairFault, readPem, uncoveredNames } from './pem-file.ts'
 import { NOT_SUPPORTED_YET, Refusal } from './problem.ts'
 import { resolveAction } from './resolve-action.ts'
+import { resolveConcurrency } from './resolve-concurrency.ts'
 import { withReadPages } from './resolve-errors.ts'
 import { checkIssuerNames } from './resolve-issuers.ts'
 import { resolveOnDemand } from './resolve-on-demand.ts'
@@ -84,7 +84,7 @@ async function resolveSite(entry: SiteEntry, own: readonly Claim[], around: Surr
     isCanonical: settings.canonical ?? defaults.canonical,
     redirectToHttps: settings.redirect ?? defaults.redirect,
     hsts: (settings.hsts ?? defaults.hsts) || undefined,
-    concurrency: concurrencyOf(settings.limits, defaults.limits),
+    concurrency: resolveConcurrency(settings.limits, defaults.limits, spot.at('limits'), findings),
     forwarded: settings.forwarded ?? defaults.forwarded,
     via: settings.via ?? defaults.via,
     tls: tlsOf(tls, defaultTls),

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { concurrencyOf } from './balancing-schema.ts'
 import type { Upstream } from './config.ts'
 import type { Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import { readTrust } from './pem-file.ts'
 import { Refusal } from './problem.ts'
+import { resolveConcurrency } from './resolve-concurrency.ts'
 import { absoluteSocket } from './socket-path.ts'
 import type { UpstreamSettings } from './upstream-schema.ts'
 import type { UpstreamAddress } from './upstream-url.ts'
@@ -21,7 +21,7 @@ export async function resolveUpstream(settings: UpstreamSettings, spot: Spot, fi
       everyAddress: settings.resolve === 'all',
       health: settings.health,
       retries: settings.retries,
-      concurrency: concurrencyOf(settings.limits),
+      concurrency: resolveConcurrency(settings.limits, undefined, spot.at('limits'), findings),
     },
     timeouts: { connectMs: connect, firstByteMs: firstByte, idleMs: idle },
     tls: await resolveTls(settings, spot.at('tls'), findings),

@@ -8,11 +8,12 @@ import { count, distinctList, mapping, text } from './schema-elements.ts'
 import { type TextFormat, wordsFormat } from './text-format.ts'
 import { upstream } from './upstream-schema.ts'
 
-const REDIRECT_CODES = [301, 302, 303, 307, 308]
+/** Between 301 and 308, but of no redirect to elsewhere (RFC 9110 §15.4.5). */
+const OTHER_CODES = [304, 305, 306]
 
 /** How a redirect is meant (RFC 9110 §15.4). */
 export const redirectCode = count({ atLeast: 301, atMost: 308 })
-  .refine((code) => REDIRECT_CODES.includes(code), { error: () => `allowed: ${REDIRECT_CODES.join(', ')}` })
+  .refine((code) => !OTHER_CODES.includes(code), { error: () => 'allowed: 301, 302, 303, 307, 308' })
   .describe('Of redirectTo; 308 keeps method and body.')
 
 export const redirectTo = text(redirectTargetFormat).describe('Sends every visitor there, keeping path and query.')

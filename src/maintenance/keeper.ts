@@ -58,9 +58,9 @@ export type MaintenanceKeeperOptions = {
   readonly log: Log
 }
 
-/** There is no site of this name. */
+/** There is no site of this name, or it is closed by the config, which no command opens. */
 export class MaintenanceError extends CastellanError {
-  declare readonly code: 'site-unknown'
+  declare readonly code: 'site-unknown' | 'site-closed-by-config'
 }
 
 /**
@@ -126,8 +126,9 @@ export class MaintenanceKeeper {
     const { clock, log } = this.#options
     const site = this.#nameOf(name)
     const now = clock.now()
-    if (action === 'off') this.#closed.delete(site)
-    else {
+    if (action === 'off') {
+      if (!this.#closed.delete(site)) this.#refuseIfClosedByConfig(site)
+    } else {
       const until = action === 'hold' ? now + Math.min(forMs ?? HOLD_MS, MAX_HOLD_MS) : undefined
       const retryAfterSeconds = action === 'on' && forMs !== undefined ? Math.ceil(forMs / 1000) : undefined
       this.#closed.set(site, { since: this.#closed.get(site)?.since ?? now, until, retryAfterSeconds, page })
@@ -135,6 +136,13 @@ export class MaintenanceKeeper {
     log.info('maintenance', `Asked by hand for maintenance of ${site}: ${action}.`, { site, action })
     await this.#store()
     return { site, maintenance: this.closed(site) }
+  }
+
+  #refuseIfClosedByConfig(site: string): void {
+    if (this.report().every((report) => report.site !== site)) return
+    const remedy = 'set "active: off" there, and then "castellan reload"'
+    const message = `${site} is closed by "maintenance" in the config, which no command opens: ${remedy}.`
+    throw new MaintenanceError('site-closed-by-config', message, { site })
   }
 
   #nameOf(name: string): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -256,6 +257,18 @@ test('who talks on while waiting for the answer is cut off', async (t) => {
   socket.write(WHOLE)
   assert.match(await said, /^\{"type":"hello"[^\n]*\n$/)
   assert.deepEqual(await ask(folder), [OUTCOME])
+})
+
+test('who leaves before the end of the answer costs no error in the log', async (t) => {
+  const socket = new Socket()
+  const { control, log } = await setUp(t, async function* () {
+    socket.destroy()
+    yield OUTCOME
+  })
+  socket.connect({ path: control.path! }).write(WHOLE)
+  await once(socket, 'close')
+  await control.close()
+  assert.deepEqual(log.of('control-failed'), [])
 })
 
 test('who does not read is given up after thirty seconds, and no more is made ready than a buffer holds', async (t) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { readExplainArguments } from '../../src/cli/explain/asked-request.ts'
 import { type Explanation, explain, type ShownCertificate } from '../../src/cli/explain/explanation.ts'
+import { type LiveState, NONE_RUNS } from '../../src/cli/explain/live-state.ts'
 import { formatExplanation } from '../../src/cli/explain.ts'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -48,6 +49,14 @@ sites:
     redirect: off
     routes: [{ path: /only/*, methods: [GET, PUT], respond: 204 }]
   c.example: { redirectTo: "https://a.example" }
+  e.example:
+    limits: { concurrent: 10 }
+    upstream:
+      to: [http://127.0.0.1:1, { url: "http://127.0.0.1:2", weight: 2 }]
+      balance: { hash: { header: X-User } }
+      sticky: { cookie: at }
+      health: { path: /healthz }
+      limits: { concurrent: 5, queue: 0, wait: 1s }
   "*.d.example": { upstream: "http://127.0.0.1:${port}", issuer: internal }
 `,
   )
@@ -62,10 +71,14 @@ after(async () => {
   await rm(folder, { recursive: true })
 })
 
-function explained(args: readonly string[], shown: readonly ShownCertificate[] = SHOWN): Explanation {
+function explained(
+  args: readonly string[],
+  shown: readonly ShownCertificate[] = SHOWN,
+  live: LiveState = NONE_RUNS,
+): Explanation {
   const given = readExplainArguments(args)
   assert.ok(!('mistake' in given), JSON.stringify(given))
-  return explain(config, given.request, shown)
+  return explain(config, given.request, shown, live)
 }
 
 test('each step is named, and why', () => {
@@ -112,6 +125,42 @@ test('a host that the certificate of the connection does not cover is misdirecte
 
 test('plain HTTP is sent to HTTPS, to where HTTPS is', () => {
   assert.equal(explained(['GET', 'http://a.example/x?y']).outcome, '308 to https://a.example/x?y')
+})
+
+const BALANCED = ['GET', 'https://e.example/']
+const BALANCED_SHOWN: ShownCertificate[] = [{ names: ['e.example'], words: 'ecdsa-p256, to all clients' }]
+
+test('how several addresses share the requests is told', () => {
+  const { steps } = explained(BALANCED, BALANCED_SHOWN)
+  assert.deepEqual(
+    steps.slice(3).map(({ step, is }) => `${step}: ${is}`),
+    [
+      'limits: of this site, 10 requests at a time; 100 more wait, for 10 s at the most; beyond: 503',
+      'upstream: http://127.0.0.1:1 or http://127.0.0.1:2',
+      'balance: hash: the same for the same value of the header x-user, and random without one; weights 1 : 2; who has the cookie at comes back to the same; up to 1 more after a failure',
+      'limits: of each address, 5 requests at a time; 0 more wait, for 1 s at the most; beyond: 503',
+      'health: GET /healthz every 10 s says whether an address is well',
+    ],
+  )
+})
+
+test('what the program that runs knows of the addresses is told, and when none takes requests', () => {
+  const facts = { sites: [], weight: 1, since: 0, underWay: 0, requests: 0, failures: 0 }
+  const drained = { ...facts, url: 'http://127.0.0.1:1', state: 'drained', why: 'asked by hand' } as const
+  const down = { ...facts, url: 'http://127.0.0.1:2', state: 'down', why: 'It answered 500.' } as const
+  const other = { ...facts, url: 'http://127.0.0.1:3', state: 'down', why: undefined } as const
+  const half = explained(BALANCED, BALANCED_SHOWN, { upstreams: [drained, other], maintenance: [] })
+  assert.deepEqual(half.steps.at(-1), { step: 'now', is: 'http://127.0.0.1:1 is drained: asked by hand' })
+  assert.equal(half.status, undefined)
+  const none = explained(BALANCED, BALANCED_SHOWN, { upstreams: [drained, down], maintenance: [] })
+  assert.deepEqual(none.steps.at(-1), { step: 'now', is: 'http://127.0.0.1:2 is down: It answered 500' })
+  assert.deepEqual([none.status, none.why], [503, 'upstream-none'])
+})
+
+test('a site that an operator has closed is refused', () => {
+  const closed = { site: 'a.example', mode: 'on', since: 0, until: undefined } as const
+  const { status, why } = explained(['GET', 'https://a.example/'], SHOWN, { upstreams: [], maintenance: [closed] })
+  assert.deepEqual([status, why], [503, 'maintenance'])
 })
 
 for (const [what, args] of [

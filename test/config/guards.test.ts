@@ -27,10 +27,10 @@ test('a site without guards has none', async () => {
   assert.deepEqual(await guardsOf(APP), [undefined])
 })
 
-test('allow and deny are inherited one by one, and off and [] turn them off', async () => {
+test('allow and deny are inherited one by one, and off turns them off, of deny also []', async () => {
   const routes =
     'routes:\n- { path: /a, respond: 200 }\n- { path: /b, respond: 200, allow: off }\n' +
-    '- { path: /c, respond: 200, allow: [], deny: "::1" }\n- { path: /d, respond: 200, allow: off, deny: [] }'
+    '- { path: /c, respond: 200, allow: off, deny: "::1" }\n- { path: /d, respond: 200, allow: off, deny: [] }'
   const all = await guardsOf(
     `${APP}allow: [10.0.0.0/8, unix]\n${routes}`,
     '{ deny: [10.0.0.1], allow: [192.0.2.0/24] }',
@@ -126,6 +126,7 @@ test('an auth service is a URL, or a mapping', async () => {
 })
 
 const wrong: readonly [string, RegExp][] = [
+  ['allow: []', /^allow: found a list; at least one is needed; allowed: off, a network/],
   ['allow: 10.0.0.0/33', /^allow: found "10.0.0.0\/33", whose length is above 32; allowed: a network/],
   ['allow: [0.0.0.0/0]', /^allow\[0\]: found "0.0.0.0\/0", which is everybody: say off instead; /],
   ['deny: true', /^deny: found true; allowed: off, or a list of networks/],

@@ -21,6 +21,21 @@ const PAGE = 'allowed: the path of an HTML file'
 
 const cases: Case[] = [
   [
+    'a code of no redirect',
+    route('path: /a, redirectTo: "https://b.test", code: 200'),
+    `3:62: ${ROUTE}.code: found 200; allowed: a whole number from 301 to 308`,
+  ],
+  [
+    'a queue for which there is no bound',
+    route('path: /a, upstream: "http://h", limits: { queue: 3 }'),
+    `3:65: ${ROUTE}.limits.queue: found 3, but nothing waits without a number for "concurrent"; set that here, too`,
+  ],
+  [
+    'a queue of a site for which there is no bound',
+    site('limits: { wait: 1s }'),
+    `4:21: ${SITE}.limits.wait: found "1s", but nothing waits without a number for "concurrent"; set that here, too`,
+  ],
+  [
     'a path without a slash',
     route('path: files, respond: 404'),
     `3:22: ${ROUTE}.path: found "files", which does not begin with a slash; ${PATH}`,

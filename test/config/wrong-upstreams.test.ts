@@ -53,6 +53,12 @@ const cases: Case[] = [
     `3:21: ${KEY}.to: found 3000; did you mean "http://localhost:3000"? ${UPSTREAM}`,
   ],
   [
+    'a queue for which there is no bound',
+    upstream('{ to: http://h, limits: { queue: 3, wait: 1s } }'),
+    `3:48: ${KEY}.limits.queue: found 3, but nothing waits without a number for "concurrent"; set that here, too`,
+    `3:57: ${KEY}.limits.wait: found "1s", but nothing waits without a number for "concurrent"; set that here, too`,
+  ],
+  [
     'a way of balancing that is none',
     upstream('{ to: http://h, balance: leastRequest }'),
     `3:40: ${KEY}.balance: found "leastRequest"; did you mean "leastRequests"? ${BALANCE}`,

@@ -79,3 +79,13 @@ test('a full disk does not keep a site open', async () => {
   assert.notEqual((await keeper.change('a.test', on)).maintenance, undefined)
   assert.equal(log.of('maintenance-not-stored').length, 1)
 })
+
+test('no command opens what the config closes, and whoever tries is told', async () => {
+  const { keeper } = await scene()
+  const off = { ...on, action: 'off' } as const
+  await assert.rejects(keeper.change('b.test', off), { code: 'site-closed-by-config', message: /"active: off"/ })
+  assert.deepEqual((await keeper.change('a.test', off)).maintenance, undefined)
+  await keeper.change('b.test', on)
+  assert.deepEqual((await keeper.change('b.test', off)).maintenance, undefined)
+  assert.deepEqual(keeper.report(), [CONFIG])
+})

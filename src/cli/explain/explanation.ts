@@ -1,15 +1,15 @@
-import type { Config, Policy, Route, Site, SiteAction } from '../../config/config.ts'
+import type { Config, Route, Site, Upstream } from '../../config/config.ts'
 import { CHALLENGE_PREFIX } from '../../edge/middleware/http-01.ts'
 import { httpsOrigin, originAt } from '../../edge/middleware/redirect.ts'
 import { chooseRoute } from '../../edge/router/route-choice.ts'
 import { RouteTable } from '../../edge/router/route-table.ts'
 import { covers, isOnDemandName, wildcardOf } from '../../edge/router/router.ts'
-import { formatUpstream } from '../../edge/upstream/upstream-name.ts'
 import { firstPort } from '../../supervisor/edge-config.ts'
 import { pathEnd } from '../../uri/path.ts'
 import type { AskedRequest } from './asked-request.ts'
-import { tlsWords } from './guard-words.ts'
+import { type LiveState, NONE_RUNS } from './live-state.ts'
 import { explainPolicy } from './policy-words.ts'
+import { addressesOf, concurrencyWords, explainUpstream, takesNothing } from './upstream-words.ts'
 
 /** How a request would be decided. */
 export type Explanation = {
@@ -31,21 +31,29 @@ export type ShownCertificate = { readonly names: readonly string[]; readonly wor
  * Says what would become of a request, with the very rules that decide it when it comes, and why.
  *
  * @param shown the certificates for the server name, best first.
+ * @param live of the program that runs, if one does.
  */
-export function explain(config: Config, request: AskedRequest, shown: readonly ShownCertificate[]): Explanation {
-  return new Decision(config, request, shown).explanation()
+export function explain(
+  config: Config,
+  request: AskedRequest,
+  shown: readonly ShownCertificate[],
+  live: LiveState = NONE_RUNS,
+): Explanation {
+  return new Decision(config, request, shown, live).explanation()
 }
 
 class Decision {
   readonly #config: Config
   readonly #request: AskedRequest
   readonly #shown: readonly ShownCertificate[]
+  readonly #live: LiveState
   readonly #steps: ExplainedStep[] = []
 
-  constructor(config: Config, request: AskedRequest, shown: readonly ShownCertificate[]) {
+  constructor(config: Config, request: AskedRequest, shown: readonly ShownCertificate[], live: LiveState) {
     this.#config = config
     this.#request = request
     this.#shown = shown
+    this.#live = live
   }
 
   explanation(): Explanation {
@@ -156,9 +164,8 @@ class Decision {
   }
 
   #routed(site: Site): Explanation {
-    if (site.tls !== undefined) this.#note('tls', tlsWords(site.tls))
     const { target } = this.#request
-    if (site.routes.length === 0) return this.#answered(site.action, site.policy, target)
+    if (site.routes.length === 0) return this.#answered(site, site, target)
     const table = new RouteTable(site.routes)
     const choice = chooseRoute(table, target, this.#request)
     if (choice.type === 'ambiguous') {
@@ -169,28 +176,30 @@ class Decision {
     if (choice.target !== target) this.#note('path', `${choice.target}, as the app sees it`)
     if (route === undefined) return this.#unrouted(site, table, choice.target)
     this.#note('route', `${describeRoute(route)}: the most specific of ${site.routes.length} that takes it`)
-    return this.#answered(route.action, route.policy, choice.target)
+    return this.#answered(site, route, choice.target)
   }
 
   #unrouted(site: Site, table: RouteTable, target: string): Explanation {
     const methods = table.methods(target.slice(0, pathEnd(target)), this.#request)
     const but = methods.length === 0 ? '' : `, and with another method (${methods.join(', ')}) one would`
     this.#note('route', `none of ${site.routes.length} takes it${but}`)
-    if (site.action.type !== 'none') return this.#answered(site.action, site.policy, target)
+    if (site.action.type !== 'none') return this.#answered(site, site, target)
     if (methods.length > 0) return this.#end(`405, which allows ${methods.join(', ')}`, 405, 'method-not-routed')
     return this.#end('404: the site has nothing but routes', 404, 'route-unknown')
   }
 
-  #answered(action: SiteAction, policy: Policy, target: string): Explanation {
-    for (const { step, is, refusal } of explainPolicy(policy, this.#request)) {
+  #answered(site: Site, { action, policy, concurrency }: Site | Route, target: string): Explanation {
+    const closed = this.#live.maintenance.find((report) => report.site === site.name)
+    for (const { step, is, refusal } of explainPolicy(policy, this.#request, { tls: site.tls, closed })) {
       this.#note(step, is)
       if (refusal !== undefined) return this.#end(`${refusal.status}: ${is}`, refusal.status, refusal.why)
     }
     switch (action.type) {
       case 'proxy': {
-        const upstream = action.upstream.targets.map(({ address }) => formatUpstream(address)).join(' or ')
-        this.#note('upstream', upstream)
-        return this.#end(`what ${upstream} answers to ${this.#request.method} ${target}`)
+        const bound = concurrency ?? site.concurrency
+        const whose = concurrency === undefined || concurrency === site.concurrency ? 'site' : 'route'
+        if (bound !== undefined) this.#note('limits', `of this ${whose}, ${concurrencyWords(bound)}`)
+        return this.#forwarded(action.upstream, target)
       }
       case 'redirect':
         return this.#end(`${action.status} to ${action.to}${target === '*' ? '/' : target}`, action.status)
@@ -201,6 +210,13 @@ class Decision {
       default:
         return action satisfies never
     }
+  }
+
+  #forwarded(upstream: Upstream, target: string): Explanation {
+    const { upstreams } = this.#live
+    for (const { step, is } of explainUpstream(upstream, upstreams)) this.#note(step, is)
+    if (takesNothing(upstream, upstreams)) return this.#end('503: no address takes requests now', 503, 'upstream-none')
+    return this.#end(`what ${addressesOf(upstream).join(' or ')} answers to ${this.#request.method} ${target}`)
   }
 }
 

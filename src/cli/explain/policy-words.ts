@@ -1,58 +1,70 @@
-import type { FieldChanges, Policy } from '../../config/config.ts'
+import type { CompressPolicy, ErrorsPolicy, FieldChanges, MaintenancePolicy, Policy } from '../../config/config.ts'
 import { AddressSet } from '../../edge/address-set.ts'
+import type { ClientTls } from '../../guards.ts'
+import type { MaintenanceReport } from '../../maintenance/keeper.ts'
 import type { AskedRequest } from './asked-request.ts'
-import { explainGuards } from './guard-words.ts'
+import { explainAddresses, explainAuth, explainCors, explainRateLimit, explainTls } from './guard-words.ts'
 
 /** What one part of a policy does to a request. */
 export type PolicyStep = {
   readonly step: string
   readonly is: string
-  /** It goes no further. */
-  readonly refusal?: { readonly status: number; readonly why: string } | undefined
+  /** It goes no further. Without `why` that is no fault of the request. */
+  readonly refusal?: { readonly status: number; readonly why: string | undefined } | undefined
 }
 
-type Words = {
-  readonly [Key in Exclude<keyof Policy, 'guards'>]-?: (
-    setting: NonNullable<Policy[Key]>,
-    request: AskedRequest,
-  ) => Omit<PolicyStep, 'step'> | undefined
-}
-
-/** In the order in which a request meets them. */
-const words: Words = {
-  headers: ({ request, response }) => ({
-    is: [...changesOf('request', request), ...changesOf('response', response)].join('; ') || 'nothing is changed',
-  }),
-  errors: ({ byStatus, otherwise, intercept }) => ({
-    is: [
-      ...(byStatus.length === 0 ? [] : [`pages for ${byStatus.map(({ status }) => status).join(', ')}`]),
-      ...(otherwise === undefined ? [] : ['a page for all others']),
-      ...(intercept.length === 0 ? [] : [`also where the app answers ${intercept.join(', ')}`]),
-    ].join('; '),
-  }),
-  maintenance: ({ isActive, allow }, { from }) => {
-    if (!isActive) return undefined
-    if (from !== undefined && new AddressSet(allow).has(from)) return { is: `${from} may pass` }
-    return { is: 'the site is closed', refusal: { status: 503, why: 'maintenance' } }
-  },
-  maxBodyBytes: (bytes) => ({ is: `a body of more than ${bytes} bytes is refused with 413` }),
-  compress: ({ encodings }) => ({ is: `text may be compressed, by ${encodings.join(', ')}` }),
+/** What holds for a whole site. */
+export type PolicyPlace = {
+  readonly tls: ClientTls | undefined
+  /** What an operator has said of it. */
+  readonly closed: MaintenanceReport | undefined
 }
 
 /** What the middlewares of a policy would do, from the client inwards. Nothing of those that it does not ask for. */
-export function* explainPolicy(policy: Policy, request: AskedRequest): Generator<PolicyStep> {
-  for (const key of Object.keys(words) as (keyof Words)[]) {
-    const setting = policy[key]
-    const said =
-      setting === undefined
-        ? undefined
-        : (words[key] as (setting: unknown, request: AskedRequest) => Omit<PolicyStep, 'step'> | undefined)(
-            setting,
-            request,
-          )
-    if (said !== undefined) yield { step: key === 'maxBodyBytes' ? 'limits' : key, ...said }
-    if (key === 'headers' && policy.guards !== undefined) yield* explainGuards(policy.guards, request)
-  }
+export function* explainPolicy(policy: Policy, request: AskedRequest, place: PolicyPlace): Generator<PolicyStep> {
+  const { headers, errors, guards, maintenance, maxBodyBytes, compress } = policy
+  if (headers !== undefined) yield { step: 'headers', is: headersWords(headers) }
+  if (errors !== undefined) yield { step: 'errors', is: errorsWords(errors) }
+  if (guards?.addresses !== undefined) yield explainAddresses(guards.addresses, request)
+  const closing = explainMaintenance(maintenance, request, place.closed)
+  if (closing !== undefined) yield closing
+  if (guards?.rateLimit !== undefined) yield explainRateLimit(guards.rateLimit)
+  if (guards?.cors !== undefined) yield explainCors(guards.cors, request)
+  if (place.tls !== undefined) yield explainTls(place.tls, request)
+  if (guards?.auth !== undefined) yield explainAuth(guards.auth)
+  if (maxBodyBytes !== undefined)
+    yield { step: 'limits', is: `a body of more than ${maxBodyBytes} bytes is refused with 413` }
+  if (compress !== undefined) yield { step: 'compress', is: compressWords(compress) }
+}
+
+function headersWords({ request, response }: NonNullable<Policy['headers']>): string {
+  return [...changesOf('request', request), ...changesOf('response', response)].join('; ') || 'nothing is changed'
+}
+
+function errorsWords({ byStatus, otherwise, intercept }: ErrorsPolicy): string {
+  return [
+    ...(byStatus.length === 0 ? [] : [`pages for ${byStatus.map(({ status }) => status).join(', ')}`]),
+    ...(otherwise === undefined ? [] : ['a page for all others']),
+    ...(intercept.length === 0 ? [] : [`also where the app answers ${intercept.join(', ')}`]),
+  ].join('; ')
+}
+
+function explainMaintenance(
+  policy: MaintenancePolicy | undefined,
+  { from }: AskedRequest,
+  closed: MaintenanceReport | undefined,
+): PolicyStep | undefined {
+  const step = 'maintenance'
+  const isByHand = closed !== undefined && closed.mode !== 'config'
+  if (!isByHand && !policy?.isActive) return undefined
+  if (from !== undefined && new AddressSet(policy?.allow ?? []).has(from)) return { step, is: `${from} may pass` }
+  if (closed?.mode === 'hold') return { step, is: 'requests wait for "castellan maintenance SITE off"; too long: 503' }
+  const by = isByHand ? 'by hand' : 'by the config'
+  return { step, is: `the site is closed ${by}`, refusal: { status: 503, why: 'maintenance' } }
+}
+
+function compressWords({ encodings }: CompressPolicy): string {
+  return `text may be compressed, by ${encodings.join(', ')}`
 }
 
 function changesOf(of: string, changes: FieldChanges | undefined): string[] {

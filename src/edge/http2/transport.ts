@@ -146,13 +146,22 @@ export abstract class Http2Transport<S> implements FrameHandler, OutputSource<S>
       this.guard(() => this.#reader.push(chunk))
     }
     this.#socket.on('data', read)
-    this.#socket.on('end', () => this.end(undefined))
+    this.#socket.on('end', () => this.#peerEnded())
     this.#socket.on('error', (cause) => {
       this.#error ??= new Http2Error('connection', 'socket-failed', { reason: describeError(cause) }, cause)
     })
     this.#socket.once('close', () => this.#closed())
     // A socket that was paused on purpose is not set going by a listener.
     this.#socket.resume()
+  }
+
+  /**
+   * Who has the whole response may hang up before this process hears that it has left the socket: curl does. So that is
+   * heard first, for the response was not broken off.
+   */
+  #peerEnded(): void {
+    if (this.#socket.writableLength === 0) this.end(undefined)
+    else setImmediate(() => this.end(undefined))
   }
 
   #closed(): void {

@@ -37,7 +37,7 @@ export function cors(settings: Cors, date: HttpDate, refuse: Refuse): Middleware
 }
 
 /** Whether pages of an origin may; `null`, the origin of every sandboxed frame, is among none. */
-function originTest(origins: Cors['origins']): (origin: string) => boolean {
+export function originTest(origins: Cors['origins']): (origin: string) => boolean {
   if (origins === '*') return (origin) => origin !== 'null'
   const exact = new Set(origins)
   const wild = origins

@@ -291,3 +291,25 @@ test('an upgrade that is answered with success, but not with 101, has failed (RF
     assert.deepEqual(await client.read(), ['HEADERS 1 ES :status=502 content-length=0'])
   }
 })
+
+test('a client that hangs up once it has the whole response has broken nothing off', async () => {
+  const client = await connectedClient({ serve: serveHello })
+  client.socket.stopReading()
+  await client.send(get(1))
+  // Its end is read before the system has said that the response has left.
+  client.socket.once('end', () => client.socket.startReading())
+  client.socket.hangUp()
+  await turn()
+  await turn()
+  assert.deepEqual(client.served[0]!.outcome, { result: 'complete', status: 200, bytes: 12, why: undefined })
+})
+
+test('a client that hangs up before the response has left has broken it off', async () => {
+  const client = await connectedClient({ serve: serveHello })
+  client.socket.stopReading()
+  await client.send(get(1))
+  client.socket.hangUp()
+  await turn()
+  await turn()
+  assert.equal(client.served[0]!.outcome?.result, 'aborted')
+})
