@@ -80,7 +80,7 @@ const pace = (preset: string) => text(durationFormat({ atLeast: '100ms', atMost:
 /** How each address is asked whether it is well. */
 export const health = mapping('health', {
   path: text(pathFormat).prefault('/').describe('Asked for with GET.'),
-  every: pace('10s').describe('From one check to the next.'),
+  every: pace('10s').describe('From one check to the next; half a second while it has just gone down.'),
   timeout: pace('2s').describe('For the whole of one.'),
   healthyAfter: count({ atLeast: 1, atMost: 100 }).prefault(1).describe('Checks in a row that succeed.'),
   unhealthyAfter: count({ atLeast: 1, atMost: 100 }).prefault(3).describe('Checks in a row that fail.'),

@@ -141,6 +141,19 @@ test('when the checks say that all are down, visitors get 503 with Retry-After, 
   assert.equal(line!.status, 503)
 })
 
+test('when the checks say that all have just gone down, requests wait for one to come back', async (t) => {
+  const { a, b, ask, castellan } = await before(t, 'health: { every: 200ms, unhealthyAfter: 1 }')
+  await Promise.all([a.kill(), b.kill()])
+  await castellan.until('upstream-down', 2)
+  const asked = [ask(), ask('/', { method: 'POST' }), ask()]
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  await b.start()
+  assert.deepEqual(
+    (await Promise.all(asked)).map(({ status, app }) => `${status} ${app}`),
+    ['200 b', '200 b', '200 b'],
+  )
+})
+
 test('an operator drains an app, over the life of a worker too, and gives it requests again', async (t) => {
   const { a, b, ask, castellan, command } = await before(t, 'balance: roundRobin')
   const slow = ask('/slow')

@@ -72,10 +72,12 @@ export class ReloadsUnderLoad {
     const clients = this.#clients()
     let [slowestReloadMs, slowestTakeoverMs] = [0, 0]
     for (let reload = 1; reload <= reloads; reload++) {
-      slowestReloadMs = Math.max(slowestReloadMs, await this.#reload())
+      const reloadMs = await this.#reload()
+      slowestReloadMs = Math.max(slowestReloadMs, reloadMs)
       const isDue = Math.floor((reload * takeovers) / reloads) > Math.floor(((reload - 1) * takeovers) / reloads)
       if (isDue) slowestTakeoverMs = Math.max(slowestTakeoverMs, await this.#takeOver())
-      onProgress(`${reload} reloads: ${JSON.stringify(this.#answered)}, ${this.#failures.length} failures`)
+      const answered = JSON.stringify(this.#answered)
+      onProgress(`${reload} reloads, ${Math.round(reloadMs)} ms: ${answered}, ${this.#failures.length} failures`)
     }
     this.#isOver = true
     await Promise.all(clients)

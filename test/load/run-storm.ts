@@ -7,32 +7,36 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Castellan, freePort, makePlace } from '../e2e/castellan.ts'
 import { missing } from '../programs.ts'
-import { forecast, percentile, type StormTally, storm } from './storm.ts'
+import { type Front, forecast, newTally, percentile, storm } from './storm.ts'
 import { StormApp } from './storm-app.ts'
 
 // What `npm run storm` runs: three applications that die, hang, answer 500 and come back, under load; what the clients of
 // Castellan saw, and what those of HAProxy saw of the same applications in the same weather.
 //
-//   npm run storm -- [--minutes N] [--seed S] [--only castellan|haproxy]
+//   npm run storm -- [--minutes N] [--seeds S,T,…] [--only castellan|haproxy] [--why]
+//
+// --why has Castellan log each request, and adds up what stands there of those that failed.
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1,2,3' },
     only: { type: 'string' },
+    why: { type: 'boolean', default: false },
   },
 })
-const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
-if (!(minutes > 0) || !(seed > 0)) {
-  process.stderr.write('--minutes takes how long to run, --seed a number from 1 up\n')
+const minutes = Number(values.minutes)
+const seeds = values.seeds.split(',').map(Number)
+if (!(minutes > 0) || !seeds.every((seed) => seed > 0)) {
+  process.stderr.write('--minutes takes how long to run, --seeds numbers from 1 up\n')
   process.exit(2)
 }
 
-/** A proxy in front of the applications: both check every second, and give an answer two seconds. */
-type Front = { readonly port: number; end(): Promise<unknown> }
+/** A proxy: both check every second, and give an answer two seconds. */
+type Started = { readonly port: number; end(): Promise<unknown> }
 
-async function startCastellan(urls: readonly string[]): Promise<Front> {
-  const place = await makePlace({ access: 'off' })
+async function startCastellan(urls: readonly string[]): Promise<Started> {
+  const place = await makePlace({ access: values.why ? 'on' : 'off' })
   await place.configure(`workers: 1
 sites:
   localhost:
@@ -48,11 +52,23 @@ sites:
   const end = async (): Promise<void> => {
     await castellan.stop()
     await place.remove()
+    if (values.why) process.stderr.write(`why: ${JSON.stringify(whyOf(castellan))}\n`)
   }
   return { port: place.httpPort, end }
 }
 
-async function startHaproxy(urls: readonly string[]): Promise<Front> {
+/** How many requests failed in which way. */
+function whyOf(castellan: Castellan): Record<string, number> {
+  const found: Record<string, number> = {}
+  for (const { status, why, cause, attempts } of castellan.of('request')) {
+    if (why === undefined) continue
+    const words = `${status} ${why} ${cause ?? ''} after ${attempts} attempts`
+    found[words] = (found[words] ?? 0) + 1
+  }
+  return found
+}
+
+async function startHaproxy(urls: readonly string[]): Promise<Started> {
   const folder = await mkdtemp(join(tmpdir(), 'castellan-storm-'))
   const port = await freePort()
   const servers = urls.map((url, index) => `  server s${index} ${new URL(url).host}`).join('\n')
@@ -97,46 +113,52 @@ function listens(port: number): Promise<boolean> {
   })
 }
 
-function row(name: string, { answered, passedOn, failed, broken, times }: StormTally, reached: number): string {
+function row(seed: number, { name, tally }: Front, apps: readonly StormApp[]): string {
+  const { answered, passedOn, failed, broken, times } = tally
+  const reached = apps.reduce((sum, { requests }) => sum + (requests[`/${name}`] ?? 0), 0)
   const asked = times.length
   const part = ((100 * answered) / asked).toFixed(2)
   const [median, p99, most] = [50, 99, 100].map((each) => Math.round(percentile(times, each)))
-  return `| ${[name, asked, `${part} %`, passedOn, failed, broken, reached, `${median} ms`, `${p99} ms`, `${most} ms`].join(' | ')} |\n`
+  return `| ${[seed, name, asked, `${part} %`, passedOn, failed, broken, reached, `${median} ms`, `${p99} ms`, `${most} ms`].join(' | ')} |\n`
 }
 
-const ms = minutes * 60_000
-const turns = forecast(3, ms, seed)
-process.stdout.write(`seed ${seed}, ${minutes} min, ${turns.length} changes of weather
+const starts = { castellan: startCastellan, haproxy: startHaproxy }
 
-| proxy | requests | 200 | 500 of an app | 502 to 504 | broken off | reached an app | median | 99th percentile | longest |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-`)
-let isWell = true
-for (const [name, start] of [
-  ['castellan', startCastellan],
-  ['haproxy', startHaproxy],
-] as const) {
-  if (values.only !== undefined && values.only !== name) continue
-  const lacks = name === 'haproxy' && missing('haproxy')
-  if (lacks) {
-    process.stdout.write(`${name} is left out: it ${lacks}\n`)
-    continue
-  }
+function whoIsIn(): (keyof typeof starts)[] {
+  const names = (['castellan', 'haproxy'] as const).filter((name) => (values.only ?? name) === name)
+  const lacks = missing('haproxy')
+  if (!names.includes('haproxy') || !lacks) return names
+  process.stdout.write(`haproxy is left out: it ${lacks}\n`)
+  return ['castellan']
+}
+
+/** Whether every client of Castellan had an answer. */
+async function run(seed: number, names: readonly (keyof typeof starts)[]): Promise<boolean> {
   const ports = [await freePort(), await freePort(), await freePort()]
   const apps = ports.map((port) => new StormApp(port))
   for (const app of apps) await app.turn('well')
-  const front = await start(ports.map((port) => `http://127.0.0.1:${port}`))
-  const tally = await storm(front.port, apps, turns, ms)
-  await front.end()
-  process.stdout.write(
-    row(
-      name,
-      tally,
-      apps.reduce((sum, { requests }) => sum + requests, 0),
-    ),
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`)
+  const fronts = await Promise.all(
+    names.map(async (name) => ({ name, tally: newTally(), ...(await starts[name](urls)) })),
   )
-  process.stderr.write(`${name}: ${JSON.stringify(tally.statuses)}\n`)
-  if (name === 'castellan' && (tally.broken > 0 || tally.answered === 0)) isWell = false
+  const ms = minutes * 60_000
+  await storm(fronts, apps, forecast(apps.length, ms, seed), ms)
+  for (const front of fronts) {
+    await front.end()
+    process.stdout.write(row(seed, front, apps))
+    const { statuses, moments } = front.tally
+    process.stderr.write(`${front.name}: ${JSON.stringify(statuses)} ${JSON.stringify(Object.fromEntries(moments))}\n`)
+  }
+  return fronts.every(({ name, tally }) => name !== 'castellan' || (tally.broken === 0 && tally.answered > 0))
 }
+
+process.stdout.write(`${minutes} min for each seed
+
+| seed | proxy | requests | 200 | 500 of an app | 502 to 504 | broken off | reached an app | median | 99th percentile | longest |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+`)
+const names = whoIsIn()
+let isWell = true
+for (const seed of seeds) isWell = (await run(seed, names)) && isWell
 process.stdout.write(isWell ? 'every client had an answer\n' : 'clients of castellan had no answer\n')
 process.exit(isWell ? 0 : 1)

@@ -10,10 +10,15 @@ export class StormApp {
   #server: Server | undefined
   readonly #sockets = new Set<Socket>()
   #mood: Mood = 'dead'
-  requests = 0
+  /** By the path that was asked for. */
+  readonly requests: Record<string, number> = {}
 
   constructor(port: number) {
     this.#port = port
+  }
+
+  get mood(): Mood {
+    return this.#mood
   }
 
   async turn(mood: Mood): Promise<void> {
@@ -30,7 +35,8 @@ export class StormApp {
 
   #listen(): Promise<void> {
     const server = createServer((request, response) => {
-      if (request.url !== '/healthz') this.requests++
+      const { url = '' } = request
+      this.requests[url] = (this.requests[url] ?? 0) + 1
       if (this.#mood === 'hanging') return
       response.statusCode = this.#mood === 'failing' ? 500 : 200
       response.end('storm')

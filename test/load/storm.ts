@@ -13,6 +13,8 @@ export type StormTally = {
   readonly times: number[]
   /** Answers by status. */
   readonly statuses: Record<string, number>
+  /** What was not answered with 200, by its status and by how many applications were well then. */
+  readonly moments: Map<string, number>
 }
 
 /** One change of an application's mood. */
@@ -39,24 +41,27 @@ export function forecast(apps: number, ms: number, seed: number): Turn[] {
   return turns.sort((a, b) => a.atMs - b.atMs)
 }
 
-/** Has clients ask at this port while the applications follow the forecast. */
+/** A proxy in front of the applications, by the path that its clients ask for, and what these saw. */
+export type Front = { readonly name: string; readonly port: number; readonly tally: StormTally }
+
+export function newTally(): StormTally {
+  return { answered: 0, passedOn: 0, failed: 0, broken: 0, times: [], statuses: {}, moments: new Map() }
+}
+
+/** Has clients ask all of these at the same time, so that they have the same weather, applications and machine. */
 export async function storm(
-  port: number,
+  fronts: readonly Front[],
   apps: readonly StormApp[],
   turns: readonly Turn[],
   ms: number,
-): Promise<StormTally> {
-  const tally: StormTally = { answered: 0, passedOn: 0, failed: 0, broken: 0, times: [], statuses: {} }
+): Promise<void> {
   for (const app of apps) await app.turn('well')
   const start = performance.now()
   const random = seededRandom(7)
-  const weather = follow(apps, turns, start)
-  const clients = Array.from({ length: CLIENTS }, () =>
-    client(port, tally, () => performance.now() - start < ms, random),
-  )
-  await Promise.all([weather, ...clients])
+  const goesOn = (): boolean => performance.now() - start < ms
+  const clients = fronts.flatMap((front) => Array.from({ length: CLIENTS }, () => client(front, apps, goesOn, random)))
+  await Promise.all([follow(apps, turns, start), ...clients])
   for (const app of apps) await app.turn('dead')
-  return tally
 }
 
 async function follow(apps: readonly StormApp[], turns: readonly Turn[], start: number): Promise<void> {
@@ -66,26 +71,38 @@ async function follow(apps: readonly StormApp[], turns: readonly Turn[], start: 
   }
 }
 
-async function client(port: number, tally: StormTally, goesOn: () => boolean, random: Random): Promise<void> {
+async function client(
+  { name, port, tally }: Front,
+  apps: readonly StormApp[],
+  goesOn: () => boolean,
+  random: Random,
+): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   while (goesOn()) {
     const since = performance.now()
-    const status = await ask(port, agent)
+    const status = await ask(port, `/${name}`, agent)
     tally.times.push(performance.now() - since)
-    tally.statuses[status] = (tally.statuses[status] ?? 0) + 1
-    if (status === 200) tally.answered++
-    else if (status === 500) tally.passedOn++
-    else if (status >= 502 && status <= 504) tally.failed++
-    else tally.broken++
+    note(tally, status, apps.filter(({ mood }) => mood === 'well').length)
     await pause(PAUSE_MS * (0.5 + random()))
   }
   agent.destroy()
 }
 
+function note(tally: StormTally, status: number, well: number): void {
+  tally.statuses[status] = (tally.statuses[status] ?? 0) + 1
+  if (status === 200) tally.answered++
+  else if (status === 500) tally.passedOn++
+  else if (status >= 502 && status <= 504) tally.failed++
+  else tally.broken++
+  if (status === 200) return
+  const moment = `${status} with ${well} well`
+  tally.moments.set(moment, (tally.moments.get(moment) ?? 0) + 1)
+}
+
 /** The status; 0 without a whole answer. */
-function ask(port: number, agent: Agent): Promise<number> {
+function ask(port: number, path: string, agent: Agent): Promise<number> {
   return new Promise((resolve) => {
-    const asked = request({ port, host: '127.0.0.1', path: '/', agent, headers: { host: 'localhost' } }, (response) => {
+    const asked = request({ port, host: '127.0.0.1', path, agent, headers: { host: 'localhost' } }, (response) => {
       response.resume()
       response.on('end', () => resolve(response.complete ? (response.statusCode ?? 0) : 0))
       response.on('error', () => resolve(0))

@@ -87,7 +87,7 @@ const NONE_TRIED: readonly Target[] = []
 /**
  * A request on its way. It is sent once more where a connection turns out to be dead, or the upstream did not look at it; to
  * another target where one has failed it that cannot have acted on it, or may have without harm; and for a while again and
- * again to one that refuses connections, for it may be restarting.
+ * again to one that refuses connections, or once it is there again, for it may be restarting.
  */
 class Forwarding implements RequestReceiver, Borrower, RelayedForwarding, Balanced, Waiter, Refused {
   readonly #exchange: Exchange
@@ -153,12 +153,13 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding, Balanc
   }
 
   #wait(why: NoTarget): void {
-    if (why === 'none' || !this.#group.wait(this)) this.#failWithout(why)
+    const waits = why === 'full' ? this.#group.wait(this) : this.#waitForReturn()
+    if (!waits) this.#fail(this.#errorWithout(why), false)
   }
 
-  #failWithout(why: NoTarget): void {
+  #errorWithout(why: NoTarget): UpstreamError {
     const names = this.#upstream.targets.map(({ address }) => formatUpstream(address)).join(', ')
-    this.#fail(noTargetError(`upstream-${why}`, names), false)
+    return noTargetError(`upstream-${why}`, names)
   }
 
   #goTo(target: Target): void {
@@ -184,7 +185,7 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding, Balanc
       this.#place = 'outside'
       return this.#fail(noTargetError('site-full', ''), false)
     }
-    this.#failWithout('full')
+    this.#fail(this.#errorWithout('full'), false)
   }
 
   onTryAgain(): void {
@@ -275,12 +276,24 @@ class Forwarding implements RequestReceiver, Borrower, RelayedForwarding, Balanc
 
   /** Nothing was sent, and nobody listens: perhaps in a moment. */
   #waitForRestart(error: UpstreamError): boolean {
+    const isFirst = this.#refusal === undefined
+    if (!this.#joinRestartLine(error)) return false
+    if (isFirst) this.#options.record.onRetry(error)
+    this.#leave()
+    return true
+  }
+
+  /** All are down, as their checks say: perhaps only for a moment. */
+  #waitForReturn(): boolean {
+    return this.#group.mayReturn && this.#joinRestartLine(this.#errorWithout('none'))
+  }
+
+  /** `error` is told if that was in vain. */
+  #joinRestartLine(error: UpstreamError): boolean {
     const { restartLine } = this.#group
     if (this.refusedUntil === 0) this.refusedUntil = restartLine.now + RESTART_MS
     if (!restartLine.join(this)) return false
-    if (this.#refusal === undefined) this.#options.record.onRetry(error)
     this.#refusal = error
-    this.#leave()
     return true
   }
 

@@ -1,4 +1,5 @@
 import type { HealthSnapshot, PeerSnapshot } from '../../edge/snapshot.ts'
+import { OUTAGE_MS } from '../../edge/upstream/balance/restart-line.ts'
 import { formatUpstream } from '../../edge/upstream/upstream-name.ts'
 import type { Clock } from '../../system/clock.ts'
 import { pause } from '../../system/clock.ts'
@@ -22,6 +23,8 @@ export type HealthChecksOptions = {
 /** So that not all are asked at the same moment, at the start and later on. */
 const FIRST_MS = 500
 const JITTER = 0.1
+/** From one check to the next while a target has just gone down and nothing else was found since: it may be a restart. */
+const SOON_MS = 500
 /** After a check that took as long as the time between two. */
 const LEAST_PAUSE_MS = 50
 
@@ -132,9 +135,17 @@ class RunningCheck {
       if (signal.aborted) return
       if (this.#state.note(why === undefined)) this.#changed(why)
       // From start to start: one that hangs is asked as often as others.
-      const leftMs = jittered(health.everyMs, JITTER, random) - (clock.now() - startedAt)
+      const leftMs = jittered(this.#everyMs(why), JITTER, random) - (clock.now() - startedAt)
       await pause(clock, Math.max(leftMs, LEAST_PAUSE_MS), signal)
     }
+  }
+
+  /** Up to the next check, after one that has found this. */
+  #everyMs(why: string | undefined): number {
+    const { everyMs } = this.#checked.health
+    const downMs = this.#options.clock.now() - (this.#since ?? 0)
+    const hasJustGone = !this.#state.isUp && why !== undefined && downMs < OUTAGE_MS
+    return hasJustGone ? Math.min(everyMs, SOON_MS) : everyMs
   }
 
   stop(): void {

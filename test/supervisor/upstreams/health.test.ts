@@ -66,6 +66,26 @@ test('a target that fails is down, and up again later, which is said once each',
   assert.match(log.of('upstream-down')[0]!.message, /3 checks in a row failed\. It answered 500 to \/healthz\.$/)
 })
 
+test('one that has just gone down is asked every half second, until it is well or that has lasted for half a minute', async (t) => {
+  const { clock, asked, checks } = checksOf(['bad'])
+  t.after(() => checks.stop())
+  await clock.advance(20_500)
+  assert.deepEqual([checks.down, asked.length], [['one'], 3])
+  const downAt = asked.at(-1)!
+  await clock.advance(60_000)
+  const later = asked.slice(3).map((at) => at - downAt)
+  assert.deepEqual(later.slice(0, 3), [500, 1_000, 1_500])
+  assert.deepEqual(later.slice(-5), [29_500, 30_000, 40_000, 50_000, 60_000])
+  const back = checksOf(['bad', 'bad', 'bad', undefined])
+  t.after(() => back.checks.stop())
+  await back.clock.advance(21_000)
+  assert.deepEqual([back.checks.down, back.asked.length], [['one'], 4])
+  await back.clock.advance(9_000)
+  assert.deepEqual([back.checks.down, back.asked.length], [['one'], 4])
+  await back.clock.advance(1_000)
+  assert.deepEqual([back.checks.down, back.asked.length], [[], 5])
+})
+
 test('a target is asked every so often, and no more once it is none', async () => {
   const { clock, asked, checks } = checksOf([undefined])
   await clock.advance(35_000)

@@ -36,7 +36,10 @@ export class PowerOfTwo implements Chooser {
   }
 }
 
-/** What it would have to do for its share, with one more request. */
+/**
+ * What it has to do for its share. Those that have nothing to do are equal, so that among them each is taken as often as its
+ * share is large: else one of a small share, or one that has just come back, would get nothing where there is little to do.
+ */
 export function loadOf(target: Target, now: number): number {
-  return (target.underWay + 1) / target.share(now)
+  return target.underWay / target.share(now)
 }

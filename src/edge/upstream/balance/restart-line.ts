@@ -1,4 +1,4 @@
-/** Whoever was refused a connection and tries again. One of the two is called, once, unless it leaves. */
+/** Whoever was refused a connection, or found nobody there, and tries again. One of the two is called, once, unless it leaves. */
 export interface Refused {
   /** On the clock of the line: until then it makes sense to try. */
   readonly refusedUntil: number
@@ -22,13 +22,16 @@ export const systemRestartClock: RestartClock = {
 
 /** How long an application may be away without its visitors seeing that. Most restart in one or two seconds. */
 export const RESTART_MS = 3_000
+/** Who is away for longer than this is not being restarted. */
+export const OUTAGE_MS = 30_000
 const PAUSE_MS = 100
 /** Requests of a worker for an upstream; more fail at once. */
 const MAX_WAITING = 1_000
 
 /**
- * Requests whose upstream is being restarted: their connections were refused, so that nothing of them was sent. At each pause
- * one of them tries, and once it is let in, so do all: together they would be a storm for whoever is just coming up.
+ * Requests whose upstream is being restarted: their connections were refused, or its checks say that nobody is there, so that
+ * nothing of them was sent. At each pause one of them tries, and once it is let in, so do all: together they would be a storm
+ * for whoever is just coming up.
  */
 export class RestartLine {
   readonly #clock: RestartClock
@@ -59,7 +62,7 @@ export class RestartLine {
     this.#waiting.delete(waiter)
   }
 
-  /** A connection was accepted. */
+  /** A connection was accepted, or a check says that somebody is there again. */
   open(): void {
     const all = [...this.#waiting]
     this.#waiting.clear()

@@ -6,7 +6,7 @@ import type { UpstreamPool } from '../pool.ts'
 import { type Balanced, type Chooser, createChooser } from './chooser.ts'
 import { shareOf } from './gate.ts'
 import { checkIdOf, peersOf, type WeightedPeer } from './peers.ts'
-import { type RestartClock, RestartLine } from './restart-line.ts'
+import { OUTAGE_MS, type RestartClock, RestartLine } from './restart-line.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { StickyCookie } from './sticky-cookie.ts'
 import { Target } from './target.ts'
@@ -61,6 +61,12 @@ export class TargetGroup {
 
   get targets(): readonly Target[] {
     return this.#targets
+  }
+
+  /** Nobody is there, as the checks say, but somebody was a moment ago: perhaps it is only a restart. */
+  get mayReturn(): boolean {
+    const { now } = this.restartLine
+    return this.#targets.some((each) => each.isDown && !each.isDrained && now - each.outSince < OUTAGE_MS)
   }
 
   /** Gives the target of a request, which counts as under way there until it is released. */
@@ -132,15 +138,21 @@ export class TargetGroup {
     if (this.#targets.length === 0 || this.#balancing.everyAddress) this.#replaceTargets(peers)
     const drained = new Set(conditions.drained)
     const down = new Set(conditions.down)
+    const { now } = this.restartLine
+    let isAnyBack = false
     for (const target of this.#targets) {
       const wasOut = target.isOut
       target.isDrained = drained.has(target.url)
       target.isDown = health !== undefined && down.has(checkIdOf(target.peer, health))
-      if (!wasOut && target.isOut) target.outSince = sweep.now
-      if (wasOut && !target.isOut) target.marks.return(sweep.now, sweep.now - target.outSince)
+      if (!wasOut && target.isOut) target.outSince = now
+      if (wasOut && !target.isOut) {
+        target.marks.return(sweep.now, now - target.outSince)
+        isAnyBack = true
+      }
       if (concurrency !== undefined) target.maxUnderWay = shareOf(concurrency.concurrent, conditions.workers)
     }
     this.#sticky?.use(this.#targets, conditions.cookieKey)
+    if (isAnyBack) this.restartLine.open()
     if (this.#line === undefined) return
     this.#line.length = shareOf(concurrency!.queue, conditions.workers)
     this.#callWaiting()

@@ -25,7 +25,7 @@ export class Target {
   /** It gets no requests whatever else: its checks have failed, or it is being drained. */
   isDown = false
   isDrained = false
-  /** Since when, on the clock of the marks, if it is so. */
+  /** Since when, on the clock of the restart line, if it is so. */
   outSince = 0
   underWay = 0
   /** Since this worker has known it. */

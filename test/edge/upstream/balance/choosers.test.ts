@@ -49,6 +49,9 @@ for (const by of ['roundRobin', 'random', 'leastRequests'] as const)
 test('without load too, random and leastRequests give each its share', () => {
   assertClose(shares(chooserOf({ by: 'leastRequests' }), targetsOf(1, 1, 1, 1)), [1_500, 1_500, 1_500, 1_500], 0.1)
   assertClose(shares(chooserOf({ by: 'random' }), targetsOf(1, 1, 1, 1)), [1_500, 1_500, 1_500, 1_500], 0.1)
+  for (const by of ['leastRequests', 'random'] as const)
+    assertClose(shares(chooserOf({ by }), targetsOf(1, 2)), [2_000, 4_000], 0.1)
+  assertClose(shares(chooserOf({ by: 'leastRequests' }), targetsOf(1, 2, 3)), [1_000, 2_000, 3_000], 0.1)
 })
 
 test('random takes the less busy of two: one that is stuck gets next to nothing', () => {
@@ -60,9 +63,10 @@ test('random takes the less busy of two: one that is stuck gets next to nothing'
 test('leastRequests takes the one with the fewest under way for its weight', () => {
   const targets = targetsOf(1, 4)
   const chooser = chooserOf({ by: 'leastRequests' })
-  for (let each = 0; each < 2; each++) targets[1]!.take()
-  assert.equal(chooser.choose(targets, requestWith(), 0), targets[1])
+  targets[0]!.take()
   for (let each = 0; each < 3; each++) targets[1]!.take()
+  assert.equal(chooser.choose(targets, requestWith(), 0), targets[1])
+  for (let each = 0; each < 2; each++) targets[1]!.take()
   assert.equal(chooser.choose(targets, requestWith(), 0), targets[0])
 })
 

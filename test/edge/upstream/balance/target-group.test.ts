@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import type { BalancingSnapshot, UpstreamConditions } from '../../../../src/edge/snapshot.ts'
 import { Sweep } from '../../../../src/edge/sweep.ts'
 import { checkIdOf, peersOf } from '../../../../src/edge/upstream/balance/peers.ts'
-import { systemRestartClock } from '../../../../src/edge/upstream/balance/restart-line.ts'
 import type { Target } from '../../../../src/edge/upstream/balance/target.ts'
 import { TargetGroup } from '../../../../src/edge/upstream/balance/target-group.ts'
 import { RecordingLog } from '../../../fakes/recording-log.ts'
@@ -43,7 +42,7 @@ function groupOf(count: number, settings: Partial<BalancingSnapshot> = {}) {
       release: (peer) => void pools.open.splice(pools.open.indexOf(nameOf(peer)), 1),
     },
     sweep,
-    restartClock: systemRestartClock,
+    restartClock: { now: () => clock.now, after: () => {} },
     random: seededRandom(1),
     log,
   })
@@ -167,4 +166,32 @@ test('a target that its checks find well again comes back slowly', () => {
   group.change(NOTHING)
   const chosen = Array.from({ length: 30 }, () => choose())
   assert.ok(chosen.filter((each) => each === '10.0.0.1').length <= 4)
+})
+
+test('while all have just gone down one may wait for them, and is called when one comes back', () => {
+  const { group, choose, advance, idsOf } = groupOf(2, { health: HEALTH })
+  group.change({ ...NOTHING, down: idsOf(0) })
+  advance(29_000)
+  group.change({ ...NOTHING, down: idsOf(0, 1) })
+  advance(29_000)
+  assert.deepEqual([choose(), group.mayReturn], ['none', true])
+  const told: string[] = []
+  const refusedUntil = group.restartLine.now + 3_000
+  group.restartLine.join({
+    refusedUntil,
+    onTryAgain: () => void told.push(choose()),
+    onStillRefused: () => void told.push('in vain'),
+  })
+  group.change({ ...NOTHING, down: idsOf(0) })
+  assert.deepEqual(told, ['10.0.0.2'])
+})
+
+test('nobody waits for those that have been down for long, or that an operator drains', () => {
+  const { group, advance, idsOf } = groupOf(2, { health: HEALTH })
+  group.change({ ...NOTHING, down: idsOf(0), drained: ['http://10.0.0.2:80'] })
+  assert.equal(group.mayReturn, true)
+  advance(30_000)
+  assert.equal(group.mayReturn, false)
+  group.change({ ...NOTHING, drained: ['http://10.0.0.1:80', 'http://10.0.0.2:80'] })
+  assert.equal(group.mayReturn, false)
 })
