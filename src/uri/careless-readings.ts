@@ -17,7 +17,8 @@ const MISTAKES: readonly Mistake[] = [
   (path) => path.replaceAll(/%u([0-9a-fA-F]{4})/gi, (written, digits) => plainOf(Number.parseInt(digits, 16), written)),
   (path) =>
     path.replaceAll(/%[c-f][0-9a-f](?:%[89ab][0-9a-f]){1,3}/gi, (written) => plainOf(codePointOf(written), written)),
-  // URL parsers of browsers, also in Node.js, and Windows.
+  // URL parsers of browsers, also in Node.js, to which two slashes begin a host; and Windows.
+  (path) => path.replace(/^\/{2,}[^/]*/, ''),
   (path) => path.replaceAll('\\', '/'),
   (path) => path.replaceAll(/[\t\n\r]/g, ''),
   // Servlets: parameters of a segment.
@@ -28,6 +29,7 @@ const MISTAKES: readonly Mistake[] = [
   (path) => before(path, '\0'),
   // Windows: dots and spaces at the end of a name, and streams of a file.
   (path) => path.replaceAll(/(?<=[^/. ])[. ]+(?=\/|$)/g, ''),
+  (path) => path.replaceAll(/(?<=\/)[. ]+(?=\/|$)/g, ''),
   (path) => path.replaceAll(/::?\$[^/]*/g, ''),
   (path) => path.replaceAll(/\/{2,}/g, '/'),
   withoutDotSegments,

@@ -173,7 +173,10 @@ const SPELLINGS: readonly string[] = [
   // URL parsers of browsers do not merge slashes before they go up.
   ...['/admin\\\\..\\users', '/open\\..\\admin\\\\..\\users', '/admin%2f%2f..%2fusers', '/open/.%09.%2fadmin/users'],
   ...['/open/.%0d%0a./admin/users', '/ad%0amin/users', '/%09%2fadmin/users'],
+  // Nor do they take what follows two slashes for a path.
+  ...['/\\x/admin/users', '/%5cx/admin/users', '/%2fx%2fadmin', '/%2f%2fx/..%2fadmin', '/%5c%5cx%5cadmin'],
   // IIS and Windows.
+  ...['/%20/admin/users', '/%20%2fadmin', '/.../admin/users', '/open/../%20./admin/users'],
   ...['/%u002fadmin/users', '/%u0061dmin/users', '/open%u002f..%u002fadmin/users', '/open/%u002e%u002e/admin/users'],
   ...['/%25u0061dmin/users', '/admin%u005cusers', '/admin./users', '/admin.', '/admin.../users', '/admin%20/users'],
   ...[
