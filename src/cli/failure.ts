@@ -1,4 +1,5 @@
 import { ConfigError, formatProblem } from '../config/problem.ts'
+import { NO_SUCH_FILE } from '../config/text-file.ts'
 import { CastellanError } from '../errors.ts'
 import { escapeControls } from '../telemetry/line-log.ts'
 
@@ -12,5 +13,9 @@ export function tellFailure(error: unknown): number {
 
 function listProblems({ problems }: ConfigError): string {
   const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
-  return `the config has ${count}:\n${problems.map((problem) => `  ${formatProblem(problem)}`).join('\n')}`
+  const lines = problems.map((problem) => `  ${formatProblem(problem)}`)
+  // Whoever has none yet is at the very beginning.
+  if (problems[0]?.found === `cannot be read: ${NO_SUCH_FILE}`)
+    lines.push('"castellan help" shows the shortest config that works, and how to do without a file.')
+  return `the config has ${count}:\n${lines.join('\n')}`
 }

@@ -10,9 +10,11 @@ export type TextFile =
 /** 5,000 sites take 0.5 MB; a config beyond this is some other file. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024
 
+export const NO_SUCH_FILE = 'there is no such file'
+
 const FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
+  ENOENT: NO_SUCH_FILE,
+  ENOTDIR: NO_SUCH_FILE,
   EISDIR: 'it is a folder, not a file',
   EACCES: 'this user may not read it',
   EPERM: 'this user may not read it',
