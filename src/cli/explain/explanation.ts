@@ -215,7 +215,8 @@ class Decision {
   #forwarded(upstream: Upstream, target: string): Explanation {
     const { upstreams } = this.#live
     for (const { step, is } of explainUpstream(upstream, upstreams)) this.#note(step, is)
-    if (takesNothing(upstream, upstreams)) return this.#end('503: no address takes requests now', 503, 'upstream-none')
+    if (takesNothing(upstream, upstreams))
+      return this.#end('503, after a moment of waiting for one: no address takes requests now', 503, 'upstream-none')
     return this.#end(`what ${addressesOf(upstream).join(' or ')} answers to ${this.#request.method} ${target}`)
   }
 }
