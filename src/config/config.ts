@@ -1,5 +1,6 @@
-import type { ClientTls, Guards } from '../guards.ts'
+import type { ClientTls } from '../guards.ts'
 import type { KeyKind } from '../pki/key-kind.ts'
+import type { Policy } from '../policy.ts'
 import type { AccessFormat } from '../telemetry/access-log.ts'
 import type { LogFormat, LogLevel } from '../telemetry/log.ts'
 import type { Balancing, Concurrency } from './balancing.ts'
@@ -207,48 +208,6 @@ export type Route = {
   readonly policy: Policy
   /** Of its requests, apart from those of its site; undefined where they count among those. */
   readonly concurrency: Concurrency | undefined
-}
-
-/** What is done to requests and responses besides answering them. */
-export type Policy = {
-  /** Bytes; undefined for any number. */
-  readonly maxBodyBytes: number | undefined
-  readonly headers:
-    | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
-    | undefined
-  /** undefined where anybody is served. */
-  readonly guards: Guards | undefined
-  readonly errors?: ErrorsPolicy | undefined
-  readonly maintenance?: MaintenancePolicy | undefined
-  readonly compress?: CompressPolicy | undefined
-}
-
-/** Who is let in while a site is closed, by this or by command. */
-export type MaintenancePolicy = {
-  readonly isActive: boolean
-  /** Networks, and `unix`. */
-  readonly allow: readonly string[]
-  readonly retryAfterSeconds: number
-}
-
-export type CompressPolicy = {
-  readonly encodings: readonly ('zstd' | 'br' | 'gzip')[]
-  readonly minBytes: number
-  readonly types: readonly string[]
-}
-
-/** Pages for errors, by the keys of `Config.pages`. */
-export type ErrorsPolicy = {
-  readonly byStatus: readonly { readonly status: number; readonly page: string }[]
-  readonly otherwise: string | undefined
-  readonly intercept: readonly number[]
-}
-
-/** Names, and names and values in turn. */
-export type FieldChanges = {
-  readonly remove: readonly string[]
-  readonly set: readonly string[]
-  readonly add: readonly string[]
 }
 
 /** An app, at one address or several, and how they are spoken to. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { MaintenancePolicy } from './config.ts'
+import type { MaintenancePolicy } from '../policy.ts'
 import { durationFormat, SECOND_MS } from './duration.ts'
 import { networkFormat } from './network.ts'
 import { switchFormat } from './plain-formats.ts'

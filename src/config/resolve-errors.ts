@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path'
-import type { Policy } from './config.ts'
+import type { Policy } from '../policy.ts'
 import type { Spot } from './document.ts'
 import type { ErrorsSettings } from './errors-schema.ts'
 import type { Findings } from './findings.ts'

@@ -1,5 +1,5 @@
+import type { CompressPolicy, Policy } from '../policy.ts'
 import type { CompressSettings } from './compress-schema.ts'
-import type { CompressPolicy, Policy } from './config.ts'
 import type { Spot } from './document.ts'
 import type { Findings } from './findings.ts'
 import type { PolicySettings } from './policy-schema.ts'

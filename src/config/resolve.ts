@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
+import type { Policy } from '../policy.ts'
 import { warnOfAddresses } from './address-profile.ts'
-import type { Config, Policy, Site } from './config.ts'
+import type { Config, Site } from './config.ts'
 import { ENVIRONMENT } from './config-source.ts'
 import type { Document, DocumentNames, Spot } from './document.ts'
 import type { Findings } from './findings.ts'

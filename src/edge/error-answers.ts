@@ -1,8 +1,8 @@
+import type { ErrorsPolicy } from '../policy.ts'
 import { errorObject, errorPage } from './error-page.ts'
 import type { Answer } from './exchange/answer.ts'
 import type { Fields, RequestHead } from './exchange/exchange.ts'
 import type { HttpDate } from './http-date.ts'
-import type { ErrorsSnapshot } from './snapshot.ts'
 import { weightedList } from './weighted-list.ts'
 
 /** The whole response for a status of our own making; `requestId` is what to ask the operator about. */
@@ -15,7 +15,7 @@ export function plainErrorAnswers(date: HttpDate): ErrorAnswers {
 
 /** Those of the operator, where there are any for a status. `pages` has the texts. */
 export function ownErrorAnswers(
-  { byStatus, otherwise }: ErrorsSnapshot,
+  { byStatus, otherwise }: ErrorsPolicy,
   pages: Readonly<Record<string, string>>,
   date: HttpDate,
 ): ErrorAnswers {

@@ -1,3 +1,4 @@
+import type { Policy } from '../policy.ts'
 import { pathEnd } from '../uri/path.ts'
 import { ownErrorAnswers, plainErrorAnswers } from './error-answers.ts'
 import { answer } from './exchange/answer.ts'
@@ -19,14 +20,7 @@ import { RateCounts, type RateCountsOptions } from './middleware/rate-counts.ts'
 import { redirect } from './middleware/redirect.ts'
 import { chooseRoute } from './router/route-choice.ts'
 import { RouteTable } from './router/route-table.ts'
-import type {
-  MaintenanceSnapshot,
-  PolicySnapshot,
-  RouteSnapshot,
-  SiteAction,
-  SiteSnapshot,
-  UpstreamSnapshot,
-} from './snapshot.ts'
+import type { MaintenanceSnapshot, RouteSnapshot, SiteAction, SiteSnapshot, UpstreamSnapshot } from './snapshot.ts'
 import type { Sweeping } from './sweep.ts'
 import type { Gate } from './upstream/balance/gate.ts'
 import type { UpstreamConnections } from './upstream/connections.ts'
@@ -106,7 +100,7 @@ export class SiteHandlers {
     return chain(middlewares(policy, tools, place), this.#last(action, tools, gate))
   }
 
-  #toolsOf({ errors }: PolicySnapshot, site: SiteSnapshot): PolicyTools {
+  #toolsOf({ errors }: Policy, site: SiteSnapshot): PolicyTools {
     const { date, pages, connections } = this.#options
     const errorAnswers = errors === undefined ? plainErrorAnswers(date) : ownErrorAnswers(errors, pages, date)
     return {

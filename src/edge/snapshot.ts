@@ -1,4 +1,5 @@
-import type { ClientTls, Guards } from '../guards.ts'
+import type { ClientTls } from '../guards.ts'
+import type { Policy } from '../policy.ts'
 
 /**
  * Everything the data plane knows, as plain data: it arrives over a process boundary. There are two things that it asks
@@ -74,7 +75,7 @@ export type SiteSnapshot = {
   /** What becomes of a request that no route takes. */
   readonly action: SiteAction
   /** What is done to such a request besides. */
-  readonly policy: PolicySnapshot
+  readonly policy: Policy
   readonly routes: readonly RouteSnapshot[]
   /** Its other names send visitors to the first. */
   readonly isCanonical: boolean
@@ -132,55 +133,9 @@ export type RouteSnapshot = {
   readonly action: SiteAction
   /** What its application does not see of the path: without a slash at the end. */
   readonly stripPrefix: string | undefined
-  readonly policy: PolicySnapshot
+  readonly policy: Policy
   /** Of its requests, apart from those of its site; undefined where they count among those. */
   readonly concurrency: ConcurrencySnapshot | undefined
-}
-
-/** What is done to requests and responses besides. A request pays only for what is not undefined. */
-export type PolicySnapshot = {
-  /** Bytes that the content of a request may have; undefined for any number. */
-  readonly maxBodyBytes: number | undefined
-  readonly headers:
-    | { readonly request: FieldChanges | undefined; readonly response: FieldChanges | undefined }
-    | undefined
-  /** undefined where anybody is served. */
-  readonly guards: Guards | undefined
-  readonly errors?: ErrorsSnapshot | undefined
-  readonly maintenance?: MaintenancePolicySnapshot | undefined
-  readonly compress?: CompressSnapshot | undefined
-}
-
-/** Whether it is closed to all, and to whom it is not. */
-export type MaintenancePolicySnapshot = {
-  readonly isActive: boolean
-  readonly allow: readonly string[]
-  readonly retryAfterSeconds: number
-}
-
-/** Which responses are compressed, and how. */
-export type CompressSnapshot = {
-  /** In order of preference. */
-  readonly encodings: readonly ('zstd' | 'br' | 'gzip')[]
-  readonly minBytes: number
-  /** Media types in lower case; `*` stands for anything within a part. */
-  readonly types: readonly string[]
-}
-
-/** The pages for errors, by the keys of `EdgeSnapshot.pages`. */
-export type ErrorsSnapshot = {
-  readonly byStatus: readonly { readonly status: number; readonly page: string }[]
-  /** For all others. */
-  readonly otherwise: string | undefined
-  /** Statuses of the application that are answered so as well. */
-  readonly intercept: readonly number[]
-}
-
-/** Names, and names and values in turn, as they are to be written. */
-export type FieldChanges = {
-  readonly remove: readonly string[]
-  readonly set: readonly string[]
-  readonly add: readonly string[]
 }
 
 /** An application: one address or several, all of them spoken to alike. */

@@ -15,7 +15,6 @@ import type {
   BalancingSnapshot,
   EdgeSnapshot,
   PeerSnapshot,
-  PolicySnapshot,
   SiteSnapshot,
   UpstreamAddress,
   UpstreamSnapshot,
@@ -23,6 +22,7 @@ import type {
 import { Sweep } from '../../src/edge/sweep.ts'
 import { UpstreamConnections } from '../../src/edge/upstream/connections.ts'
 import type { Guards } from '../../src/guards.ts'
+import type { Policy } from '../../src/policy.ts'
 import type { AccessEntry } from '../../src/telemetry/access-log.ts'
 import { RecordingLog } from '../fakes/recording-log.ts'
 import { serveTls, type TestCertificate } from './tls/served.ts'
@@ -43,7 +43,7 @@ export type Served = {
 export const plainGuards: Guards = { addresses: undefined, rateLimit: undefined, cors: undefined, auth: undefined }
 
 /** Nothing besides. */
-export const plainPolicy: PolicySnapshot = { maxBodyBytes: undefined, headers: undefined, guards: undefined }
+export const plainPolicy: Policy = { maxBodyBytes: undefined, headers: undefined, guards: undefined }
 
 /** Of a config that says no more than it must. */
 export const plainSnapshot: EdgeSnapshot = {

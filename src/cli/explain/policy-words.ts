@@ -1,7 +1,7 @@
-import type { CompressPolicy, ErrorsPolicy, FieldChanges, MaintenancePolicy, Policy } from '../../config/config.ts'
 import { AddressSet } from '../../edge/address-set.ts'
 import type { ClientTls } from '../../guards.ts'
 import type { MaintenanceReport } from '../../maintenance/keeper.ts'
+import type { CompressPolicy, ErrorsPolicy, FieldChanges, MaintenancePolicy, Policy } from '../../policy.ts'
 import type { AskedRequest } from './asked-request.ts'
 import { explainAddresses, explainAuth, explainCors, explainRateLimit, explainTls } from './guard-words.ts'
 

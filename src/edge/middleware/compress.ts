@@ -1,3 +1,4 @@
+import type { CompressPolicy } from '../../policy.ts'
 import { type ContentCoding, codingChooser } from '../content-coding.ts'
 import {
   type Exchange,
@@ -9,7 +10,6 @@ import {
 } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
 import { fieldValue, hasField } from '../fields.ts'
-import type { CompressSnapshot } from '../snapshot.ts'
 import type { Compressor, CompressorOwner, Compressors } from './compressor.ts'
 import type { Middleware } from './middleware.ts'
 
@@ -18,7 +18,7 @@ import type { Middleware } from './middleware.ts'
  * or of another type, are tiny or part of something, or say that they are to stay as they are; nor what is no HTTP content.
  * A strong entity tag becomes a weak one, as in nginx: what it named byte by byte is not what the client gets (§8.8.1).
  */
-export function compress(settings: CompressSnapshot, compressors: Compressors): Middleware {
+export function compress(settings: CompressPolicy, compressors: Compressors): Middleware {
   const settled: Settled = {
     minBytes: settings.minBytes,
     isType: typeMatcher(settings.types),

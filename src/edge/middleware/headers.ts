@@ -1,7 +1,7 @@
+import type { FieldChanges } from '../../policy.ts'
 import type { Exchange, Fields, RequestHead, ResponseHead } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
 import { foldedName, keepFields } from '../fields.ts'
-import type { FieldChanges } from '../snapshot.ts'
 import type { Middleware } from './middleware.ts'
 
 export type HeadersSettings = {

@@ -1,7 +1,8 @@
+import type { Policy } from '../../policy.ts'
 import type { Exchange, Fields, Outcome, RequestHead, RequestReceiver } from '../exchange/exchange.ts'
 import { WrappedExchange } from '../exchange/wrapped-exchange.ts'
 import { foldedName, keepFields } from '../fields.ts'
-import type { PolicySnapshot, SiteSnapshot } from '../snapshot.ts'
+import type { SiteSnapshot } from '../snapshot.ts'
 import type { Middleware } from './middleware.ts'
 
 /** By which an application is told who has logged in. */
@@ -19,7 +20,7 @@ function isOurs(name: string): boolean {
   return !OF_CLIENTS.includes(name)
 }
 
-function namesOf({ guards }: PolicySnapshot): readonly string[] {
+function namesOf({ guards }: Policy): readonly string[] {
   const auth = guards?.auth
   if (auth === undefined) return []
   return auth.type === 'basic' ? [REMOTE_USER] : auth.copy

@@ -1,7 +1,8 @@
+import type { MaintenancePolicy } from '../../policy.ts'
 import { AddressSet } from '../address-set.ts'
 import { ownErrorAnswers } from '../error-answers.ts'
 import type { HttpDate } from '../http-date.ts'
-import type { MaintenancePolicySnapshot, MaintenanceSnapshot } from '../snapshot.ts'
+import type { MaintenanceSnapshot } from '../snapshot.ts'
 import type { HeldRequests } from './held-requests.ts'
 import { type Handler, type Middleware, type Refuse, refuseWith } from './middleware.ts'
 
@@ -19,7 +20,7 @@ const RETRY_AFTER_SECONDS = 300
  * Answers 503 with Retry-After (RFC 9110 §15.6.4), or lets requests wait, where an operator has said so, or else the config.
  * undefined where the site is open. Whom the config allows passes in either case.
  */
-export function maintenanceOf(policy: MaintenancePolicySnapshot | undefined, tools: Tools): Middleware | undefined {
+export function maintenanceOf(policy: MaintenancePolicy | undefined, tools: Tools): Middleware | undefined {
   const { maintenance: told } = tools
   if (told === undefined && policy?.isActive !== true) return undefined
   const seconds = told?.retryAfterSeconds ?? policy?.retryAfterSeconds ?? RETRY_AFTER_SECONDS

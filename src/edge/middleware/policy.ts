@@ -1,7 +1,7 @@
 import type { ClientTls } from '../../guards.ts'
+import type { Policy } from '../../policy.ts'
 import type { ErrorAnswers } from '../error-answers.ts'
 import type { HttpDate } from '../http-date.ts'
-import type { PolicySnapshot } from '../snapshot.ts'
 import type { UpstreamConnections } from '../upstream/connections.ts'
 import { basicAuth } from './basic-auth.ts'
 import { clientAddresses } from './client-addresses.ts'
@@ -46,7 +46,7 @@ export type PolicyPlace = {
 }
 
 /** The middlewares that a policy asks for, from the client inwards. None for what it does not say. */
-export function middlewares(policy: PolicySnapshot, tools: PolicyTools, place: PolicyPlace): Middleware[] {
+export function middlewares(policy: Policy, tools: PolicyTools, place: PolicyPlace): Middleware[] {
   const { date, refuse, errorAnswers, compressors } = tools
   const { headers: changes, errors, maxBodyBytes, compress: compressing } = policy
   const { addresses, rateLimit: limit, cors: shared, auth } = policy.guards ?? {}
@@ -69,6 +69,6 @@ export function middlewares(policy: PolicySnapshot, tools: PolicyTools, place: P
 }
 
 /** The same for what is answered for a site before any of its routes is chosen. */
-export function ownMiddlewares({ headers: changes }: PolicySnapshot): Middleware[] {
+export function ownMiddlewares({ headers: changes }: Policy): Middleware[] {
   return changes?.response === undefined ? [] : [headers({ request: undefined, response: changes.response })]
 }

@@ -6,12 +6,12 @@ import { connect as connectHttp2 } from 'node:http2'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { brotliDecompressSync, createGunzip, gunzipSync, zstdDecompressSync } from 'node:zlib'
-import type { CompressSnapshot } from '../../../src/edge/snapshot.ts'
+import type { CompressPolicy } from '../../../src/policy.ts'
 import { ask, PROTOCOLS, type Told } from '../ask.ts'
 import { Peer } from '../http1/peer.ts'
 import { plainPolicy, type Served, serve, siteOf, startUpstream } from '../serve.ts'
 
-const SETTINGS: CompressSnapshot = {
+const SETTINGS: CompressPolicy = {
   encodings: ['zstd', 'br', 'gzip'],
   minBytes: 1024,
   types: ['text/*', 'application/json', 'application/*+json'],

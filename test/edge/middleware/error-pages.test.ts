@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { prefersJson } from '../../../src/edge/error-answers.ts'
-import type { ErrorsSnapshot, PolicySnapshot, RouteSnapshot, SiteSnapshot } from '../../../src/edge/snapshot.ts'
+import type { RouteSnapshot, SiteSnapshot } from '../../../src/edge/snapshot.ts'
+import type { ErrorsPolicy, Policy } from '../../../src/policy.ts'
 import { ask, PROTOCOLS } from '../ask.ts'
 import { FIRST_REQUEST_ID, plainPolicy, type Served, serve, siteOf, startUpstream } from '../serve.ts'
 
@@ -10,7 +11,7 @@ const PAGES = {
   '/sorry.html': 'Es tut uns leid – {requestId}',
   '/other.html': 'Other: {status}',
 }
-const ERRORS: ErrorsSnapshot = {
+const ERRORS: ErrorsPolicy = {
   byStatus: [
     { status: 404, page: '/lost.html' },
     { status: 502, page: '/sorry.html' },
@@ -18,7 +19,7 @@ const ERRORS: ErrorsSnapshot = {
   otherwise: '/other.html',
   intercept: [],
 }
-const POLICY: PolicySnapshot = { ...plainPolicy, errors: ERRORS }
+const POLICY: Policy = { ...plainPolicy, errors: ERRORS }
 const NOWHERE = { scheme: 'unix', path: '/nonexistent/socket' } as const
 
 async function served(

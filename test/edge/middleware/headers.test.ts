@@ -4,13 +4,14 @@ import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { FieldChanges, PolicySnapshot, SiteSnapshot, UpstreamAddress } from '../../../src/edge/snapshot.ts'
+import type { SiteSnapshot, UpstreamAddress } from '../../../src/edge/snapshot.ts'
+import type { FieldChanges, Policy } from '../../../src/policy.ts'
 import { ask, PROTOCOLS } from '../ask.ts'
 import { exchangeBytes, plainPolicy, type Served, serve, siteOf, startUpstream } from '../serve.ts'
 
 const NOTHING: FieldChanges = { set: [], add: [], remove: [] }
 
-function changing(request: Partial<FieldChanges> | undefined, response?: Partial<FieldChanges>): PolicySnapshot {
+function changing(request: Partial<FieldChanges> | undefined, response?: Partial<FieldChanges>): Policy {
   const whole = (changes: Partial<FieldChanges> | undefined) => changes && { ...NOTHING, ...changes }
   return { ...plainPolicy, headers: { request: whole(request), response: whole(response) } }
 }
@@ -20,7 +21,7 @@ type Seen = Pick<IncomingMessage, 'rawHeaders' | 'headers'>
 /** A proxy with this policy in front of an application that keeps what it sees. */
 async function scene(
   t: TestContext,
-  policy: PolicySnapshot,
+  policy: Policy,
   protocol: (typeof PROTOCOLS)[number] = 'http/1.1',
   site: Partial<SiteSnapshot> = {},
 ): Promise<{ proxy: Served; seen: Seen[] }> {
