@@ -39,6 +39,13 @@ export type SiteHandlersOptions = {
 /** Of a worker: 220 MB if all are of Brotli. Beyond, responses are sent as they are. */
 const MAX_COMPRESSORS = 256
 
+/** What the routes of a site have in common, found out once for all of them. */
+type Shared = {
+  readonly gate: Gate | undefined
+  /** Names of fields that are not to come from clients, folded. */
+  readonly identity: ReadonlySet<string>
+}
+
 /**
  * What each site does with its requests, settled when its first one comes: of thousands of sites most are not asked for in
  * an hour, and what each request would have to find out otherwise is found out once.
@@ -72,8 +79,9 @@ export class SiteHandlers {
 
   #settle(site: SiteSnapshot): Handler {
     const gate = this.#gateOf(site)
-    const otherwise = this.#handler(site, site, { route: undefined, gate })
-    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise, gate)
+    const identity = identityNames(site)
+    const otherwise = this.#handler(site, site, { route: undefined, gate, identity })
+    const inner = site.routes.length === 0 ? otherwise : this.#routed(site, otherwise, { gate, identity })
     const handler = site.isCanonical
       ? canonical(site.name, this.#options.date, ownMiddlewares(site.policy))(inner)
       : inner
@@ -93,10 +101,10 @@ export class SiteHandlers {
   #handler(
     { action, policy }: Pick<RouteSnapshot, 'action' | 'policy'>,
     site: SiteSnapshot,
-    { route, gate }: { readonly route: string | undefined; readonly gate: Gate | undefined },
+    { route, gate, identity }: Shared & { readonly route: string | undefined },
   ): Handler {
     const tools = this.#toolsOf(policy, site)
-    const place = { site: site.name, route, identity: identityNames(site), tls: site.tls }
+    const place = { site: site.name, route, identity, tls: site.tls }
     return chain(middlewares(policy, tools, place), this.#last(action, tools, gate))
   }
 
@@ -157,7 +165,7 @@ export class SiteHandlers {
     }
   }
 
-  #routed(site: SiteSnapshot, otherwise: Handler, gate: Gate | undefined): Handler {
+  #routed(site: SiteSnapshot, otherwise: Handler, { gate, identity }: Shared): Handler {
     const table = new RouteTable(site.routes)
     const refuse = this.#refuseFor(site)
     const handlers = new Map<RouteSnapshot | undefined, Handler>([
@@ -165,8 +173,8 @@ export class SiteHandlers {
     ])
     for (const route of site.routes) {
       const { path, methods, headers } = route
-      const identity = JSON.stringify([path, methods, headers])
-      handlers.set(route, this.#handler(route, site, { route: identity, gate: this.#gateOf(route) ?? gate }))
+      const own = { route: JSON.stringify([path, methods, headers]), gate: this.#gateOf(route) ?? gate }
+      handlers.set(route, this.#handler(route, site, { ...own, identity }))
     }
     return (exchange, facts) => {
       const { request } = exchange
