@@ -35,6 +35,22 @@ export async function askProgram(folder: string, request: ControlRequest, clock:
   return undefined
 }
 
+type Reply<Type extends ControlReply['type']> = Extract<ControlReply, { type: Type }>
+
+/** The same, where all replies of one type are the answer. */
+export async function collectReplies<Type extends ControlReply['type']>(
+  folder: string,
+  request: ControlRequest,
+  type: Type,
+  clock: Clock,
+): Promise<Reply<Type>[] | undefined> {
+  const replies = await askProgram(folder, request, clock)
+  if (replies === undefined) return undefined
+  const collected: Reply<Type>[] = []
+  for await (const reply of replies) if (reply.type === type) collected.push(reply as Reply<Type>)
+  return collected
+}
+
 async function open(path: string, folder: string): Promise<Socket | undefined> {
   const socket = connect(path)
   try {

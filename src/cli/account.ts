@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { askProgram } from '../admin/client.ts'
+import { collectReplies } from '../admin/client.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { didYouMean } from '../config/suggestion.ts'
@@ -80,11 +80,8 @@ async function tell(
   action: AccountAction,
   issuer: string | undefined,
 ): Promise<AccountReport[] | undefined> {
-  const replies = await askProgram(folder, { ask: 'accounts', action, issuer }, systemClock)
-  if (replies === undefined) return undefined
-  const reports: AccountReport[] = []
-  for await (const reply of replies) if (reply.type === 'account') reports.push(reply.report)
-  return reports
+  const replies = await collectReplies(folder, { ask: 'accounts', action, issuer }, 'account', systemClock)
+  return replies?.map(({ report }) => report)
 }
 
 async function readStored(config: Config, issuer: string | undefined): Promise<AccountReport[]> {

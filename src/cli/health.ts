@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { askProgram } from '../admin/client.ts'
+import { collectReplies } from '../admin/client.ts'
 import type { Health } from '../admin/protocol.ts'
 import { ENVIRONMENT } from '../config/config-source.ts'
 import { systemClock } from '../system/clock.ts'
@@ -35,10 +35,8 @@ async function storageOf(source: string): Promise<string> {
 }
 
 async function ask(storage: string): Promise<Health | undefined> {
-  const replies = await askProgram(resolve(storage), { ask: 'health' }, systemClock)
-  if (replies === undefined) return undefined
-  for await (const reply of replies) if (reply.type === 'health') return reply.health
-  return undefined
+  const replies = await collectReplies(resolve(storage), { ask: 'health' }, 'health', systemClock)
+  return replies?.[0]?.health
 }
 
 function tell(found: Health | undefined): number {

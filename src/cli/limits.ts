@@ -1,4 +1,4 @@
-import { askProgram } from '../admin/client.ts'
+import { collectReplies } from '../admin/client.ts'
 import { recallLimits } from '../certificates/ledger/ledger.ts'
 import { countedAs } from '../certificates/ledger/limits.ts'
 import type { Balance } from '../certificates/ledger/order-facts.ts'
@@ -46,11 +46,8 @@ export async function lookAtLimits(
 }
 
 async function tell(folder: string): Promise<Balance[] | undefined> {
-  const replies = await askProgram(folder, { ask: 'limits' }, systemClock)
-  if (replies === undefined) return undefined
-  const balances: Balance[] = []
-  for await (const reply of replies) if (reply.type === 'limit') balances.push(reply.balance)
-  return balances
+  const replies = await collectReplies(folder, { ask: 'limits' }, 'limit', systemClock)
+  return replies?.map(({ balance }) => balance)
 }
 
 /** The fewest first. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { askProgram } from '../admin/client.ts'
+import { collectReplies } from '../admin/client.ts'
 import { spokenTime } from '../certificates/spoken-time.ts'
 import { durationFormat } from '../config/duration.ts'
 import { loadConfig } from '../config/load.ts'
@@ -83,13 +83,13 @@ function readFor(written: string, action: MaintenanceAction): number | string {
 async function run({ asked, forMs, page, config: file, json }: Given): Promise<number> {
   const { config } = await loadConfig({ file, env: process.env })
   const { folder } = config.storage
-  const replies = await askProgram(folder, { ask: 'maintenance', ...asked, forMs, page }, systemClock)
+  const request = { ask: 'maintenance', ...asked, forMs, page } as const
+  const replies = await collectReplies(folder, request, 'maintenance', systemClock)
   if (replies === undefined) {
     process.stderr.write(`castellan: ${noneRuns(folder)}, and so no site is open or closed\n`)
     return 1
   }
-  const reports: MaintenanceReport[] = []
-  for await (const reply of replies) if (reply.type === 'maintenance') reports.push(reply.report)
+  const reports = replies.map(({ report }) => report)
   if (json) printJson({ maintenance: reports })
   else process.stdout.write(formatReports(reports))
   return 0

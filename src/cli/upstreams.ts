@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { askProgram } from '../admin/client.ts'
+import { collectReplies } from '../admin/client.ts'
 import type { ControlRequest } from '../admin/protocol.ts'
 import type { UpstreamReport } from '../admin/upstream-report.ts'
 import { loadConfig } from '../config/load.ts'
@@ -47,13 +47,12 @@ function readGiven(args: readonly string[]): Given | string {
 
 async function run({ request, config: file, json }: Given): Promise<number> {
   const { config } = await loadConfig({ file, env: process.env })
-  const replies = await askProgram(config.storage.folder, request, systemClock)
+  const replies = await collectReplies(config.storage.folder, request, 'upstream', systemClock)
   if (replies === undefined) {
     process.stderr.write(`castellan: ${noneRuns(config.storage.folder)}; start it with "castellan run".\n`)
     return 1
   }
-  const reports: UpstreamReport[] = []
-  for await (const reply of replies) if (reply.type === 'upstream') reports.push(reply.report)
+  const reports = replies.map(({ report }) => report)
   if (json) printJson({ upstreams: reports })
   else process.stdout.write(formatUpstreams(reports))
   return 0
